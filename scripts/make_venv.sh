@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Make the virtual environment; install python3-venv first where Debian or Ubuntu left it out.
+set -euo pipefail
+python=$1 venv=$2
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+  echo "eyehand needs Python 3.11 or later; $python is $("$python" --version 2>&1)." >&2
+  echo "Name another with: make PYTHON=python3.12 ..." >&2
+  exit 1
+}
+[ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 && exit 0
+rm -rf "$venv"
+if ! "$python" -m venv "$venv" 2>/dev/null; then
+  rm -rf "$venv"
+  root=""
+  [ "$(id -u)" = 0 ] || root=sudo
+  echo "installing python3-venv"
+  $root apt-get update -qq
+  $root apt-get install -y -qq python3-venv >/dev/null
+  "$python" -m venv "$venv"
+fi

@@ -1,0 +1,6 @@
+"""`python -m eyehand` is the `eyehand` command."""
+
+from eyehand.agent.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())
