@@ -1,0 +1,5 @@
+"""Text to calls and calls to text, one file a dialect."""
+
+from eyehand.actions.codecs.codec import Codec, Parsed, make_codec
+
+__all__ = ["Codec", "Parsed", "make_codec"]

@@ -1,0 +1,93 @@
+"""Codec: how one dialect writes a call, and what was read from an answer."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+from eyehand.actions.action import Action
+from eyehand.actions.coordinates import Coordinates
+from eyehand.actions.space import ActionSpace
+from eyehand.errors import ModelFeedback, UsageError
+
+CODEC_NAMES = ("keyword", "tool_call")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What was read from one answer. Exactly one of `action` and `error` is set.
+
+    Attributes:
+        thought: The text before the call.
+        action: The call, validated against the action space.
+        error: Why there is no action, written for the model to read.
+        not_performed: Further calls of the same answer, shortened, as text.
+    """
+
+    thought: str = ""
+    action: Action | None = None
+    error: ModelFeedback | None = None
+    not_performed: tuple[str, ...] = ()
+
+
+class Codec(ABC):
+    """One dialect of calls.
+
+    Attributes:
+        name: What `make_codec` calls it.
+        stop_words: Texts at which generation stops; none of them is part of an answer.
+        before_observation: Template text between an answer and the next screen.
+        after_observation: Template text between that screen and the next answer.
+    """
+
+    name: ClassVar[str]
+    stop_words: tuple[str, ...]
+    before_observation: str
+    after_observation: str
+
+    @abstractmethod
+    def parse(
+        self, text: str, space: ActionSpace, coordinates: Coordinates | None = None
+    ) -> Parsed:
+        """Read the first call of an answer. Never raises, whatever the text is.
+
+        Args:
+            text: The answer as generated.
+            space: The permitted actions.
+            coordinates: How the model writes places; thousandths by default.
+        """
+
+    @abstractmethod
+    def write(
+        self, action: Action, coordinates: Coordinates | None = None, thought: str = ""
+    ) -> str:
+        """Write a call exactly as a model is trained to.
+
+        Args:
+            action: The call.
+            coordinates: How the model writes places; thousandths by default.
+            thought: The reasoning before the call; an empty one writes nothing.
+        """
+
+
+def make_codec(name: str = "keyword", keyword_mark: str = "✿") -> Codec:
+    """Return the codec called `name`.
+
+    Args:
+        name: "keyword" (Qwen2-VL's pattern) or "tool_call" (JSON in tags).
+        keyword_mark: What surrounds the keywords that are written: "✿" or "*". Both are read.
+
+    Raises:
+        UsageError: no such codec or mark.
+    """
+    # Imported here: both modules build on this one.
+    from eyehand.actions.codecs.keyword import KeywordCodec
+    from eyehand.actions.codecs.tool_call import ToolCallCodec
+
+    if name == "keyword":
+        return KeywordCodec(keyword_mark)
+    if name == "tool_call":
+        return ToolCallCodec()
+    close = get_close_matches(name, CODEC_NAMES, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise UsageError(f"no codec {name!r}: there are {', '.join(CODEC_NAMES)}{hint}")
