@@ -1,0 +1,5 @@
+"""System prompts as template files, and what renders them."""
+
+from eyehand.prompts.render import render_system, render_task
+
+__all__ = ["render_system", "render_task"]
