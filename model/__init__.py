@@ -1,0 +1,24 @@
+"""Qwen2-VL in plain PyTorch: the network, its inputs, its cache and its weights.
+
+Importing this package imports neither torch nor transformers; names are resolved on first use.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Qwen2VLConfig": "eyehand.model.config",
+    "TextConfig": "eyehand.model.config",
+    "VisionConfig": "eyehand.model.config",
+    "KVCache": "eyehand.model.cache",
+    "Qwen2VL": "eyehand.model.qwen2vl",
+    "load_checkpoint": "eyehand.model.weights",
+    "save_checkpoint": "eyehand.model.weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that defines ``name`` on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

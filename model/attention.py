@@ -1,0 +1,84 @@
+"""What both towers share: rotary embedding, masks and scaled dot-product attention.
+
+Shapes are named B (batch), H (query heads), K (key heads), L (queries), S (keys), D (head size).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def inverse_frequencies(count: int, theta: float, device: torch.device) -> Tensor:
+    """Return the ``count`` rotary frequencies ``theta ** (-i / count)``, float32 (count,)."""
+    exponents = torch.arange(count, dtype=torch.float32, device=device) / count
+    return torch.reciprocal(torch.pow(theta, exponents))
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Apply rotary embedding in the half-rotation layout (not interleaved).
+
+    Args:
+        x: (..., D).
+        cos: cosines of the angles, broadcastable to (..., D/2).
+        sin: sines, like ``cos``.
+
+    Returns:
+        (..., D), where dimension i is rotated against dimension i + D/2.
+    """
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+def additive_mask(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turn a boolean mask into the one that is added to the scores.
+
+    A query that may see nothing (padding) is allowed everything instead: its output is
+    meaningless but finite, where a softmax over nothing would be NaN and poison gradients.
+
+    Args:
+        allowed: bool (B, L, S) or (B, 1, L, S), true where the query may see the key.
+        dtype: the dtype of the queries.
+
+    Returns:
+        (B, 1, L, S) of zeros and minus infinity.
+    """
+    allowed = allowed.unsqueeze(1) if allowed.ndim == 3 else allowed
+    allowed = allowed | ~allowed.any(dim=-1, keepdim=True)
+    zeros = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
+    return zeros.masked_fill_(~allowed, float("-inf"))
+
+
+def causal_padding_mask(valid: Tensor) -> Tensor:
+    """Return the bool (B, L, L) causal mask of a batch whose padding is false in ``valid``."""
+    length = valid.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=valid.device).tril()
+    return causal & valid[:, None, :]
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, causal: bool) -> Tensor:
+    """Grouped-query attention; scores and softmax are accumulated in float32 by the kernels.
+
+    Args:
+        q: (B, H, L, D).
+        k: (B, K, S, D) with H a multiple of K; query head i reads key head i // (H / K).
+        v: like ``k``.
+        mask: additive (B, 1, L, S), or None.
+        causal: without a mask, let query i see keys up to i (needs L == S).
+
+    Returns:
+        (B, H, L, D).
+    """
+    heads, key_heads = q.shape[1], k.shape[1]
+    if heads == key_heads:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+    if q.shape[2] == 1:
+        # One query a head: the heads of a group become queries of their key head, copying nothing.
+        folded = q.reshape(q.shape[0], key_heads, heads // key_heads, q.shape[3])
+        out = F.scaled_dot_product_attention(folded, k, v, attn_mask=mask)  # (B, K, H/K, D)
+        return out.reshape(q.shape)
+    if mask is not None and q.is_cuda:
+        # No fused CUDA kernel takes both a mask and grouped heads.
+        k, v = (x.repeat_interleave(heads // key_heads, dim=1) for x in (k, v))
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=k.shape[1] != heads
+    )

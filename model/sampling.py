@@ -1,0 +1,101 @@
+"""How the next token is chosen from the network's scores.
+
+A sampling rule is a description (frozen, comparable); `Sampler` is its use for one conversation.
+Each sampler has its own random generator, so that a seed gives the same tokens whatever else
+the program draws.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from eyehand.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Random choice; `Greedy` is the deterministic one.
+
+    Attributes:
+        temperature: Divides the scores: above 1 flatter, below 1 sharper, 0 the best token.
+        top_k: Only this many best tokens stay; 0 keeps all.
+        top_p: Only the best tokens that together reach this probability stay, in (0, 1].
+        repetition_penalty: Above 1 makes tokens that already occurred less likely: positive
+            scores are divided by it and negative ones multiplied (CTRL, arXiv 1909.05858).
+        seed: Start of the random generator.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        permitted = {
+            "temperature >= 0": self.temperature >= 0,
+            "top_k >= 0": self.top_k >= 0,
+            "0 < top_p <= 1": 0 < self.top_p <= 1,
+            "repetition_penalty > 0": self.repetition_penalty > 0,
+        }
+        broken = [rule for rule, holds in permitted.items() if not holds]
+        if broken:
+            raise UsageError(f"sampling needs {' and '.join(broken)}, got {self}")
+
+
+def Greedy(repetition_penalty: float = 1.0) -> Sampling:
+    """Returns the rule that always takes the best token."""
+    return Sampling(temperature=0.0, repetition_penalty=repetition_penalty)
+
+
+class Sampler:
+    """Applies a sampling rule, with its own random state."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self.sampling = sampling
+        # The draw happens on the CPU: the same seed gives the same token on every device.
+        self._generator = torch.Generator().manual_seed(sampling.seed)
+
+    def choose(self, logits: torch.Tensor, seen: Iterable[int] = ()) -> int:
+        """Chooses the next token.
+
+        Args:
+            logits: Scores, (vocabulary,), any float dtype and device.
+            seen: Ids that the repetition penalty applies to; ignored while it is 1.
+
+        Returns:
+            The id.
+        """
+        rule = self.sampling
+        if rule.repetition_penalty != 1:
+            logits = _penalise(logits.float(), seen, rule.repetition_penalty)
+        if rule.temperature == 0:
+            return int(logits.argmax())
+        scores = logits.float().cpu() / rule.temperature
+        scores = _keep_top_p(_keep_top_k(scores, rule.top_k), rule.top_p)
+        probabilities = scores.softmax(dim=-1)
+        return int(torch.multinomial(probabilities, 1, generator=self._generator))
+
+
+def _penalise(logits: torch.Tensor, seen: Iterable[int], penalty: float) -> torch.Tensor:
+    ids = torch.tensor(sorted(set(seen)), dtype=torch.int64, device=logits.device)
+    scores = logits[ids]
+    return logits.index_copy(0, ids, torch.where(scores > 0, scores / penalty, scores * penalty))
+
+
+def _keep_top_k(scores: torch.Tensor, count: int) -> torch.Tensor:
+    if not 0 < count < len(scores):
+        return scores
+    best, ids = scores.topk(count)
+    return torch.full_like(scores, -torch.inf).index_copy(0, ids, best)
+
+
+def _keep_top_p(scores: torch.Tensor, share: float) -> torch.Tensor:
+    if share >= 1:
+        return scores
+    ordered, ids = scores.sort(descending=True)
+    probabilities = ordered.softmax(dim=-1)
+    # The token that crosses the share stays, so that at least one does.
+    before = probabilities.cumsum(dim=-1) - probabilities
+    return scores.index_fill(0, ids[before >= share], -torch.inf)

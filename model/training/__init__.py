@@ -1,0 +1,1 @@
+"""Training from packed documents: reading, batching and the loop."""

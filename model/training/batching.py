@@ -1,0 +1,244 @@
+"""Documents to tensors: token ids, patches, positions, the mask between branches, targets."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.image import ImageInput, preprocess
+from eyehand.model.mrope import position_ids
+from eyehand.model.qwen2vl import IGNORED_TARGET
+from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.training.documents import Document, Part
+
+TRUNK = 0
+NOWHERE = -1
+
+_POINT = re.compile(r"\[(\d+), (\d+)\]")
+
+
+@dataclass(frozen=True)
+class PixelLimits:
+    """Smallest and largest area at which the model sees a screen, in pixels."""
+
+    min_pixels: int
+    max_pixels: int
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One document as tensors of L tokens.
+
+    Attributes:
+        ids: LongTensor (L,).
+        positions: LongTensor (3, L); a branch goes on where the trunk ended.
+        group: LongTensor (L,): 0 for the trunk, k for the k-th branch.
+        targets: LongTensor (L,): the token that each position predicts, or `IGNORED_TARGET`.
+        looks: LongTensor (L,): index of the vision token that holds the point of the answer being
+            written, or `NOWHERE`.
+        images: The preprocessed screens in order.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    group: Tensor
+    targets: Tensor
+    looks: Tensor
+    images: list[ImageInput]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of B documents, padded to L tokens.
+
+    Attributes:
+        ids: LongTensor (B, L).
+        positions: LongTensor (3, B, L).
+        mask: bool (B, L, L): which key each query sees.
+        targets: LongTensor (B, L).
+        looks: LongTensor (B, L).
+        patches: float (P, 1176).
+        grid_thw: LongTensor (N, 3).
+    """
+
+    ids: Tensor
+    positions: Tensor
+    mask: Tensor
+    targets: Tensor
+    looks: Tensor
+    patches: Tensor
+    grid_thw: Tensor
+
+
+class Encoder:
+    """Turns documents into tensors for one tokenizer and configuration.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        config: The model's configuration.
+        limits: At which area the model sees a screen.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, config: Qwen2VLConfig, limits: PixelLimits) -> None:
+        self._tokenizer = tokenizer
+        self._config = config
+        self._limits = limits
+        self._text_cache: dict[tuple[str, str], list[int]] = {}
+
+    def encode(self, document: Document) -> Encoded:
+        """Encode one document."""
+        images = [
+            preprocess(
+                image, min_pixels=self._limits.min_pixels, max_pixels=self._limits.max_pixels
+            )
+            for image in document.images
+        ]
+        trunk = _Tokens()
+        self._extend(trunk, document.trunk, images)
+        grids = [image.grid for image in images]
+        positions, end = position_ids(torch.tensor(trunk.ids), grids, self._config)
+        pieces = [(trunk, positions)]
+        for parts in document.branches:
+            branch = _Tokens(screen=trunk.screen)
+            self._extend(branch, parts, images)
+            pieces.append((branch, torch.arange(end, end + len(branch.ids)).expand(3, -1)))
+        return _joined(pieces, images)
+
+    def _extend(
+        self, tokens: "_Tokens", parts: Sequence[Part], images: Sequence[ImageInput]
+    ) -> None:
+        for part in parts:
+            if part.kind == "screen":
+                grid = images[part.screen].grid
+                tokens.screen = (len(tokens.ids) + 1, grid[1] // 2, grid[2] // 2)
+                found = self._screen(images[part.screen])
+            else:
+                found = self._text(part)
+            tokens.ids += found
+            tokens.learned += [part.learned] * len(found)
+            is_call = part.learned and part.kind == "plain"
+            looks = self._looks(part.text, found, tokens.screen) if is_call else ()
+            tokens.looks += looks or [NOWHERE] * len(found)
+
+    def _looks(self, text: str, ids: list[int], screen: "_ScreenPlace | None") -> list[int]:
+        """Return the vision token of the point that is being written, for each token of a call."""
+        points = list(_POINT.finditer(text))
+        if not points or screen is None:
+            return []
+        first, rows, columns = screen
+        looks: list[int] = []
+        written = 0
+        for token in ids:
+            match = next((m for m in points if m.end() > written), points[-1])
+            x, y = (int(number) / 1000 for number in match.groups())
+            row, column = min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)
+            looks.append(first + row * columns + column)
+            written += len(self._tokenizer.decode([token]))
+        return looks
+
+    def _screen(self, image: ImageInput) -> list[int]:
+        frames, height, width = image.grid
+        count = frames * height * width // self._config.vision.spatial_merge_size**2
+        pads = [self._config.image_token_id] * count
+        return [self._config.vision_start_token_id, *pads, self._config.vision_end_token_id]
+
+    def _text(self, part: Part) -> list[int]:
+        key = (part.kind, part.text)
+        found = self._text_cache.get(key)
+        if found is None:
+            is_template = part.kind == "template"
+            encode = self._tokenizer.encode_template if is_template else self._tokenizer.encode_text
+            found = self._text_cache[key] = encode(part.text)
+        return found
+
+
+_ScreenPlace = tuple[int, int, int]
+"""Index of a screen's first vision token, and its rows and columns of tokens."""
+
+
+@dataclass
+class _Tokens:
+    """Tokens of a trunk or a branch, as they are gathered."""
+
+    ids: list[int] = field(default_factory=list)
+    learned: list[bool] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)
+    screen: _ScreenPlace | None = None
+
+
+def _joined(pieces: list[tuple[_Tokens, Tensor]], images: list[ImageInput]) -> Encoded:
+    """Lay trunk and branches one after the other, each with targets of its own."""
+    ids: list[int] = []
+    group: list[int] = []
+    targets: list[int] = []
+    looks: list[int] = []
+    for index, (piece, _) in enumerate(pieces):
+        ids += piece.ids
+        group += [TRUNK + index] * len(piece.ids)
+        # A position predicts the next token of its own piece, where that one is learned.
+        following = zip(piece.ids[1:], piece.learned[1:], strict=True)
+        targets += [
+            *(token if keep else IGNORED_TARGET for token, keep in following),
+            IGNORED_TARGET,
+        ]
+        looks += [*piece.looks[1:], NOWHERE]
+    return Encoded(
+        ids=torch.tensor(ids),
+        positions=torch.cat([positions for _, positions in pieces], dim=1),
+        group=torch.tensor(group),
+        targets=torch.tensor(targets),
+        looks=torch.tensor(looks),
+        images=images,
+    )
+
+
+def collate(documents: Sequence[Encoded], pad_id: int) -> Batch:
+    """Pad documents on the right into one batch.
+
+    Args:
+        documents: B encoded documents.
+        pad_id: The id that fills up short rows.
+    """
+    rows, longest = len(documents), max(len(document.ids) for document in documents)
+    ids = torch.full((rows, longest), pad_id)
+    targets = torch.full((rows, longest), IGNORED_TARGET)
+    looks = torch.full((rows, longest), NOWHERE)
+    positions = torch.zeros((3, rows, longest), dtype=torch.long)
+    group = torch.full((rows, longest), -1)
+    for row, document in enumerate(documents):
+        length = len(document.ids)
+        ids[row, :length] = document.ids
+        targets[row, :length] = document.targets
+        looks[row, :length] = document.looks
+        positions[:, row, :length] = document.positions
+        group[row, :length] = document.group
+    images = [image for document in documents for image in document.images]
+    return Batch(
+        ids=ids,
+        positions=positions,
+        mask=visible(group),
+        targets=targets,
+        looks=looks,
+        patches=torch.cat([torch.as_tensor(np.asarray(image.patches)) for image in images]),
+        grid_thw=torch.tensor([image.grid for image in images]),
+    )
+
+
+def visible(group: Tensor) -> Tensor:
+    """Return which key each query sees: bool (B, L, L).
+
+    A token sees earlier tokens of the trunk and of its own branch. Padding (-1) sees itself, so
+    that no row of the attention is empty.
+
+    Args:
+        group: LongTensor (B, L): 0 for the trunk, k for the k-th branch, -1 for padding.
+    """
+    length = group.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    same = group[:, :, None] == group[:, None, :]
+    trunk = (group[:, None, :] == TRUNK) & (group[:, :, None] >= TRUNK)
+    return causal & (same | trunk)

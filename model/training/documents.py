@@ -1,0 +1,141 @@
+"""Packed training documents: one screen (or several) with the text around them.
+
+A shard is a zip file with `documents.jsonl`, a document a line, and `images/N.png`. A document has
+a trunk and branches. The trunk is a conversation, part by part; each branch is a question about
+the trunk's screens with its answer, and sees the trunk and itself but no other branch. So one
+screen, encoded once, supervises many answers, each under exactly the context that it has at run
+time.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eyehand.errors import UsageError
+
+Kind = Literal["template", "plain", "screen"]
+
+SHARD_SUFFIX = ".shard.zip"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a document.
+
+    Attributes:
+        kind: "template" (control tokens are live), "plain" (they are not) or "screen".
+        text: The text; empty for a screen.
+        screen: Index of the screen among the document's images; -1 for text.
+        learned: Whether the model is trained to write this text.
+    """
+
+    kind: Kind
+    text: str = ""
+    screen: int = -1
+    learned: bool = False
+
+
+@dataclass
+class Document:
+    """One training example.
+
+    Attributes:
+        source: Where it comes from, such as "miniwob:click-button".
+        seed: The episode's seed.
+        trunk: What every branch sees.
+        branches: Questions with their answers.
+        images: The screens, RGB uint8 (H, W, 3).
+    """
+
+    source: str
+    seed: int
+    trunk: list[Part]
+    branches: list[list[Part]] = field(default_factory=list)
+    images: list[NDArray[np.uint8]] = field(default_factory=list)
+
+
+class ShardWriter:
+    """Writes documents into one shard. The file appears under its name when it is complete.
+
+    Args:
+        path: The shard's path, ending in `SHARD_SUFFIX`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.name.endswith(SHARD_SUFFIX):
+            raise UsageError(f"a shard's name ends in {SHARD_SUFFIX}; got {path.name}")
+        self._path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_STORED)
+        self._lines: list[str] = []
+        self._images = 0
+
+    def add(self, document: Document) -> None:
+        """Append a document and its images."""
+        first = self._images
+        for image in document.images:
+            buffer = io.BytesIO()
+            Image.fromarray(image).save(buffer, "PNG", compress_level=3)
+            self._zip.writestr(f"images/{self._images}.png", buffer.getvalue())
+            self._images += 1
+        line = {
+            "source": document.source,
+            "seed": document.seed,
+            "images": list(range(first, self._images)),
+            "trunk": [_to_json(part) for part in document.trunk],
+            "branches": [[_to_json(part) for part in branch] for branch in document.branches],
+        }
+        self._lines.append(json.dumps(line, ensure_ascii=False))
+
+    def __len__(self) -> int:
+        """Return the number of documents so far."""
+        return len(self._lines)
+
+    def close(self) -> None:
+        """Complete the shard."""
+        self._zip.writestr("documents.jsonl", "\n".join(self._lines))
+        self._zip.close()
+        self._partial.rename(self._path)
+
+
+def read_shard(path: Path) -> Iterator[Document]:
+    """Yield the documents of a shard, in order."""
+    with zipfile.ZipFile(path) as archive:
+        for line in archive.read("documents.jsonl").decode("utf-8").splitlines():
+            loaded = json.loads(line)
+            yield Document(
+                source=loaded["source"],
+                seed=loaded["seed"],
+                trunk=[_from_json(part) for part in loaded["trunk"]],
+                branches=[[_from_json(p) for p in branch] for branch in loaded["branches"]],
+                images=[_read_image(archive, index) for index in loaded["images"]],
+            )
+
+
+def shards(folder: Path) -> list[Path]:
+    """Return the complete shards of a folder, in order of their names."""
+    return sorted(folder.glob(f"*{SHARD_SUFFIX}"))
+
+
+def _read_image(archive: zipfile.ZipFile, index: int) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(archive.read(f"images/{index}.png"))) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+def _to_json(part: Part) -> list[Any]:
+    return [part.kind, part.screen if part.kind == "screen" else part.text, part.learned]
+
+
+def _from_json(part: list[Any]) -> Part:
+    kind, value, learned = part
+    if kind == "screen":
+        return Part("screen", screen=value)
+    return Part(kind, text=value, learned=learned)

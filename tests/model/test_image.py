@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from eyehand.errors import UsageError
+from eyehand.model import image as images
+
+RNG = np.random.default_rng(7)
+
+
+def noise(height: int, width: int, channels: int = 3) -> images.UInt8Array:
+    return RNG.integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def reference(
+    picture: images.Picture, min_pixels: int, max_pixels: int
+) -> tuple[torch.Tensor, list[list[int]]]:
+    processor = Qwen2VLImageProcessorPil(
+        size={"shortest_edge": min_pixels, "longest_edge": max_pixels}
+    )
+    out = processor(picture, return_tensors="pt", input_data_format="channels_last")
+    return out["pixel_values"], out["image_grid_thw"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "tokens"),
+    [
+        (224, 224, 64),
+        (512, 512, 324),
+        (400, 40, 14),
+        (8204, 1092, 11427),
+        (28, 224, 8),
+        (1280, 720, 1196),
+        (1920, 1080, 2691),
+        (1080, 2400, 3354),
+    ],
+)
+def test_token_counts_are_the_published_ones(width: int, height: int, tokens: int) -> None:
+    assert images.num_image_tokens(height, width) == tokens
+
+
+def test_sizes_are_the_published_ones() -> None:
+    assert images.smart_resize(512, 512) == (504, 504)
+    assert images.smart_resize(40, 400) == (28, 392)
+    assert images.smart_resize(720, 1280) == (728, 1288)
+
+
+def test_size_that_is_already_right_is_kept() -> None:
+    picture = noise(84, 140)
+    assert images.resize(picture, images.smart_resize(84, 140)) is picture
+
+
+def test_narrow_picture_keeps_a_side_when_it_is_shrunk() -> None:
+    height, width = images.smart_resize(31, 639, max_pixels=20 * 28 * 28)
+    assert (height, width) == (28, 560)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_resized_sides_are_multiples_and_area_is_within_budget(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    height, width = (int(side) for side in rng.integers(30, 3000, 2))
+    low, high = 100 * 28 * 28, 1280 * 28 * 28
+    new_height, new_width = images.smart_resize(height, width, min_pixels=low, max_pixels=high)
+    assert new_height % 28 == new_width % 28 == 0
+    assert new_height * new_width >= low
+    assert new_height * new_width <= high or min(new_height, new_width) == 28
+
+
+def test_one_by_four_hundred_picture_gives_one_clear_line() -> None:
+    with pytest.raises(UsageError, match="200 times") as caught:
+        images.preprocess(noise(1, 400))
+    assert "1x400" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((10, 10), dtype=np.uint8),
+        np.zeros((10, 10, 3), dtype=np.float32),
+        np.zeros((10, 10, 2), dtype=np.uint8),
+        np.zeros((0, 10, 3), dtype=np.uint8),
+        np.zeros((0, 10, 4), dtype=np.uint8),
+    ],
+)
+def test_what_is_no_picture_is_refused(wrong: images.UInt8Array) -> None:
+    with pytest.raises(UsageError, match="picture"):
+        images.preprocess(wrong)
+
+
+def test_contradicting_limits_are_refused() -> None:
+    with pytest.raises(UsageError, match="min_pixels <= max_pixels"):
+        images.smart_resize(100, 100, min_pixels=5000, max_pixels=4000)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "max_pixels"),
+    [
+        (224, 224, images.MAX_PIXELS),
+        (720, 1280, images.MAX_PIXELS),
+        (37, 411, images.MAX_PIXELS),
+        (5, 9, images.MAX_PIXELS),
+        (2, 400, images.MAX_PIXELS),
+        (31, 639, 20 * 28 * 28),
+        (301, 999, 64 * 28 * 28),
+    ],
+)
+def test_patches_equal_the_pillow_processor_of_transformers(
+    height: int, width: int, max_pixels: int
+) -> None:
+    picture = noise(height, width)
+    ours = images.preprocess(picture, max_pixels=max_pixels)
+    patches, grids = reference(picture, images.MIN_PIXELS, max_pixels)
+    assert [list(ours.grid)] == grids
+    assert torch.equal(ours.patches, patches)
+    assert ours.patches.dtype == torch.float32
+    assert ours.num_tokens == images.num_image_tokens(height, width, max_pixels=max_pixels)
+    assert (ours.original_size, ours.resized_size) == (
+        (height, width),
+        (ours.grid[1] * 14, ours.grid[2] * 14),
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1"])
+def test_pillow_modes_equal_transformers(mode: str) -> None:
+    picture = Image.fromarray(noise(60, 90, 4)).convert(mode)
+    patches, _ = reference(picture, images.MIN_PIXELS, images.MAX_PIXELS)
+    assert torch.equal(images.preprocess(picture).patches, patches)
+
+
+def test_transparent_pixels_become_white() -> None:
+    picture = np.zeros((56, 56, 4), dtype=np.uint8)
+    assert images.to_rgb(picture).min() == 255
+
+
+def test_alpha_of_an_array_equals_alpha_of_a_pillow_image() -> None:
+    picture = noise(70, 70, 4)
+    from_array, from_pillow = images.preprocess_batch([picture, Image.fromarray(picture)])
+    assert torch.equal(from_array.patches, from_pillow.patches)
+
+
+def test_read_only_and_strided_arrays_are_accepted() -> None:
+    picture = noise(112, 112)
+    picture.flags.writeable = False
+    flipped = images.preprocess(picture[::-1, ::-1])
+    assert torch.equal(
+        flipped.patches, images.preprocess(np.ascontiguousarray(picture[::-1, ::-1])).patches
+    )
+
+
+def test_pictures_of_different_sizes_concatenate_in_order() -> None:
+    batch = images.preprocess_batch([noise(56, 84), noise(112, 56)])
+    patches, grids = images.concatenate(batch)
+    assert grids.tolist() == [[1, 4, 6], [1, 8, 4]]
+    assert torch.equal(patches[:24], batch[0].patches)
+    assert torch.equal(patches[24:], batch[1].patches)
+
+
+def test_both_frames_of_a_still_image_are_the_same() -> None:
+    rows = images.preprocess(noise(56, 56)).patches.view(-1, 3, 2, 196)
+    assert torch.equal(rows[:, :, 0], rows[:, :, 1])

@@ -1,0 +1,519 @@
+"""A growing conversation equals the whole history read at once."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from eyehand.errors import CheckpointError, UsageError
+from eyehand.model.batch import generate_batch
+from eyehand.model.chat import Message, Prompt, encode_chat
+from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.generation import Generation
+from eyehand.model.image import UInt8Array, concatenate, preprocess
+from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.sampling import Sampling
+from eyehand.model.session import Constraint, Session
+from eyehand.model.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.visual_cache import VisualEncoder
+
+BuildModel = Callable[[Qwen2VLConfig], Qwen2VL]
+CORPUS = ["click the button now and then\n", '✿FUNCTION✿: click\n✿ARGS✿: {"x": 1}\n'] * 20
+START = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+TURN = "<|im_end|>\n<|im_start|>assistant\n"
+
+
+def screen(seed: int, height: int = 84, width: int = 112) -> UInt8Array:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer(CORPUS, 320)
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config: Qwen2VLConfig, tokenizer: Tokenizer) -> Qwen2VLConfig:
+    special = tokenizer.special_id
+    return replace(
+        tiny_config,
+        text=replace(tiny_config.text, vocab_size=tokenizer.vocab_size),
+        image_token_id=special("<|image_pad|>"),
+        video_token_id=special("<|video_pad|>"),
+        vision_start_token_id=special("<|vision_start|>"),
+        vision_end_token_id=special("<|vision_end|>"),
+        eos_token_ids=tokenizer.eos_ids,
+    )
+
+
+@pytest.fixture(scope="module")
+def network(config: Qwen2VLConfig, build_model: BuildModel) -> Qwen2VL:
+    return build_model(config)
+
+
+@pytest.fixture
+def session(network: Qwen2VL, tokenizer: Tokenizer) -> Session:
+    return Session(network, tokenizer, reserved_tokens=16)  # small: it has to grow
+
+
+@pytest.fixture(scope="module")
+def only_text(config: Qwen2VLConfig) -> Tensor:
+    """Permits every token but the control ones, so that answers have their full length."""
+    permitted = torch.ones(config.text.vocab_size, dtype=torch.bool)
+    permitted[-14:] = False
+    return permitted
+
+
+def forced(ids: Sequence[int], vocab_size: int) -> Constraint:
+    """Makes the model write exactly these ids."""
+
+    def permitted(answer: Sequence[int]) -> Tensor:
+        mask = torch.zeros(vocab_size, dtype=torch.bool)
+        mask[ids[len(answer)]] = True
+        return mask
+
+    return permitted
+
+
+def play(session: Session, only_text: Tensor, sampling: Sampling | None = None) -> list[Generation]:
+    """Two users' turns, then two more screens inside the assistant's turn."""
+    rule = sampling or Sampling(temperature=0)
+
+    def answer() -> Generation:
+        return session.generate(7, sampling=rule, constraint=lambda _: only_text)
+
+    session.append_template(START)
+    session.append_image(screen(0))
+    session.append_text("click the button")
+    session.append_template(TURN)
+    first = answer()
+    session.append_template("<|im_end|>\n<|im_start|>user\n")
+    session.append_text("Compare 12 and")
+    session.append_image(screen(1, 56, 140))
+    session.append_image(screen(2))
+    session.append_template(TURN)
+    second = answer()
+    session.append_text("✿RESULT✿: ")
+    session.append_image(screen(0))
+    session.append_text("\n✿RETURN✿: ")
+    return [first, second, answer()]
+
+
+SCREENS = [screen(0), screen(1, 56, 140), screen(2), screen(0)]
+
+
+@torch.no_grad()
+def test_every_greedy_token_equals_transformers_on_the_whole_history(
+    session: Session, network: Qwen2VL, only_text: Tensor
+) -> None:
+    answers = play(session, only_text)
+    ids = torch.tensor([session.token_ids])
+    patches, grids = concatenate([preprocess(image) for image in SCREENS])
+    logits = _transformers(network)(
+        ids,
+        pixel_values=patches,
+        image_grid_thw=grids,
+        mm_token_type_ids=(ids == network.config.image_token_id).int(),
+    ).logits[0]
+    best = logits.masked_fill(~only_text, -torch.inf).argmax(-1).tolist()
+    checked = 0
+    for answer in answers:
+        place = _find(session.token_ids, answer.token_ids, checked)
+        assert best[place - 1 : place + 6] == list(answer.token_ids)
+        checked = place
+    assert len({answer.token_ids for answer in answers}) == 3
+
+
+def _find(ids: list[int], part: tuple[int, ...], begin: int) -> int:
+    for place in range(begin, len(ids)):
+        if tuple(ids[place : place + len(part)]) == part:
+            return place
+    raise AssertionError(f"{part} is not in the history")
+
+
+def _transformers(network: Qwen2VL) -> Any:
+    from transformers import Qwen2VLConfig as ReferenceConfig
+    from transformers import Qwen2VLForConditionalGeneration
+
+    values = ReferenceConfig(**network.config.to_dict())
+    values._attn_implementation = "eager"
+    peer = Qwen2VLForConditionalGeneration(values).eval()
+    names = {
+        name: f"model.{name}"
+        if name.startswith("visual.")
+        else name.replace("model.", "model.language_model.", 1)
+        for name, _ in network.named_parameters()
+    }
+    weights = {names[name]: value.detach() for name, value in network.named_parameters()}
+    peer.load_state_dict(weights, strict=True)
+    return peer
+
+
+def test_one_appended_prompt_answers_like_a_grown_conversation(
+    session: Session, network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
+) -> None:
+    play(session, only_text)
+    whole = Session(network, tokenizer)
+    whole.append_prompt(Prompt(session.token_ids, [preprocess(image) for image in SCREENS]))
+    grown, fresh = (s.generate(9, constraint=lambda _: only_text) for s in (session, whole))
+    assert grown.token_ids == fresh.token_ids
+
+
+def test_nothing_is_computed_twice(session: Session, network: Qwen2VL, only_text: Tensor) -> None:
+    lengths: list[int] = []
+    hook = network.model.layers[0].register_forward_pre_hook(
+        lambda _, inputs: lengths.append(inputs[0].shape[1])
+    )
+    play(session, only_text)
+    hook.remove()
+    assert sum(lengths) == len(session.token_ids) - 1  # the last token waits for the next pass
+    assert session.num_pending == 1
+    assert session.cached_tokens == len(session.token_ids) - 1
+
+
+def test_chat_prompt_with_a_video_equals_appending_its_parts(
+    session: Session, network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
+) -> None:
+    frames = np.random.default_rng(5).integers(0, 256, (4, 280, 392, 3), dtype=np.uint8)
+    parts = Session(network, tokenizer)
+    parts.append_template(START)
+    parts.append_image(screen(3))
+    parts.append_video(frames)
+    parts.append_text("x")
+    parts.append_template(TURN)
+    session.append_prompt(encode_chat([Message("user", [screen(3), frames, "x"])], tokenizer))
+    assert session.token_ids == parts.token_ids
+    one, other = (s.generate(5, constraint=lambda _: only_text) for s in (session, parts))
+    assert one.token_ids == other.token_ids
+
+
+def test_screen_that_was_seen_skips_the_vision_tower(
+    session: Session, network: Qwen2VL, only_text: Tensor
+) -> None:
+    towers: list[int] = []
+    hook = network.visual.register_forward_pre_hook(lambda _, inputs: towers.append(len(inputs[1])))
+    answers = play(session, only_text)
+    hook.remove()
+    assert towers == [1, 2]  # the third turn shows the first screen again
+    assert (session.encoder.hits, session.encoder.misses) == (1, 3)
+    assert answers[0].vision_s > answers[2].vision_s
+
+
+def test_one_changed_pixel_is_another_screen(session: Session, only_text: Tensor) -> None:
+    changed = screen(0)
+    changed[-1, -1, -1] ^= 1
+    for image in (screen(0), screen(0), changed):
+        session.append_image(image)
+    session.generate(1, constraint=lambda _: only_text)
+    assert (session.encoder.hits, session.encoder.misses) == (1, 2)
+
+
+def test_memory_of_screens_is_bounded(network: Qwen2VL, tokenizer: Tokenizer) -> None:
+    one_screen = 12 * 64 * 4
+    encoder = VisualEncoder(network, max_bytes=2 * one_screen)
+    for seed in (0, 1, 0, 2, 0, 1):  # 2 pushes 1 out, because 0 was used in between
+        session = Session(network, tokenizer, encoder=encoder)
+        session.append_image(screen(seed))
+        session.generate(1)
+    assert (encoder.hits, encoder.misses) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected", "word"),
+    [
+        ("Tap it.\n✿RESULT✿: and more", "Tap it.\n", "✿RESULT✿"),
+        ("✿RETURN✿ at once", "", "✿RETURN✿"),
+        ("✿RESULT ✿RES✿RETURN✿✿RESULT✿", "✿RESULT ✿RES", "✿RETURN✿"),
+    ],
+)
+def test_stop_word_across_tokens_is_cut_from_text_and_history(
+    session: Session,
+    network: Qwen2VL,
+    tokenizer: Tokenizer,
+    only_text: Tensor,
+    written: str,
+    expected: str,
+    word: str,
+) -> None:
+    session.append_template(START)
+    before = session.token_ids
+    pieces: list[str] = []
+    answer = session.generate(
+        constraint=forced(tokenizer.encode_text(written), network.config.text.vocab_size),
+        on_token=pieces.append,
+    )
+    assert (answer.text, answer.stop_reason, answer.stop_word) == (expected, "stop_word", word)
+    assert "".join(pieces) == expected
+    assert session.token_ids == [*before, *answer.token_ids]
+    assert tokenizer.decode(answer.token_ids) == expected
+    clean = Session(network, tokenizer)
+    clean.append_template(session.token_ids)
+    one, other = (s.generate(6, constraint=lambda _: only_text) for s in (session, clean))
+    assert one.token_ids == other.token_ids
+
+
+def test_stop_word_that_begins_inside_a_token_keeps_the_text_before_it(
+    session: Session, network: Qwen2VL, tokenizer: Tokenizer
+) -> None:
+    ids = tokenizer.encode_text("the button now")
+    assert [tokenizer.decode([id_]) for id_ in ids] == ["the", " button", " now"]
+    session.append_template(START)
+    before = session.token_ids
+    answer = session.generate(stop=["ton"], constraint=forced(ids, network.config.text.vocab_size))
+    assert answer.text == "the but"
+    assert answer.token_ids == (ids[0], *tokenizer.encode_text(" but"))
+    assert session.token_ids == [*before, *answer.token_ids]
+    assert session.cached_tokens == len(before) + 1
+
+
+def test_half_a_stop_word_at_the_end_is_shown_and_kept(
+    session: Session, network: Qwen2VL, tokenizer: Tokenizer
+) -> None:
+    ids = tokenizer.encode_text("so ✿RES")
+    session.append_template(START)
+    pieces: list[str] = []
+    answer = session.generate(
+        len(ids),
+        constraint=forced(ids, network.config.text.vocab_size),
+        on_token=pieces.append,
+    )
+    assert (answer.text, answer.stop_reason) == ("so ✿RES", "length")
+    assert answer.token_ids == tuple(ids)
+    assert pieces[-1] == "✿RES"
+    assert "".join(pieces) == "so ✿RES"
+
+
+def test_end_token_is_not_part_of_the_answer_and_the_history_goes_on(
+    session: Session, network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
+) -> None:
+    ids = [*tokenizer.encode_text("yes"), tokenizer.special_id("<|im_end|>")]
+    session.append_template(START)
+    before = session.token_ids
+    answer = session.generate(constraint=forced(ids, network.config.text.vocab_size))
+    assert (answer.text, answer.stop_reason, answer.stop_word) == ("yes", "eos", None)
+    assert session.token_ids == [*before, *ids[:-1]]
+    assert session.num_pending == 0
+    clean = Session(network, tokenizer)
+    clean.append_template(session.token_ids)
+    one, other = (s.generate(5, constraint=lambda _: only_text) for s in (session, clean))
+    assert one.token_ids == other.token_ids
+
+
+def test_model_cannot_write_a_placeholder(
+    session: Session, network: Qwen2VL, tokenizer: Tokenizer
+) -> None:
+    pads = [network.config.image_token_id, network.config.video_token_id]
+    permitted = torch.zeros(network.config.text.vocab_size, dtype=torch.bool)
+    permitted[[*pads, 65]] = True
+    session.append_template(START)
+    assert session.generate(3, constraint=lambda _: permitted).token_ids == (65, 65, 65)
+    (row,) = generate_batch(
+        network, tokenizer, [Prompt(session.token_ids, [])], max_new_tokens=40,
+        sampling=Sampling(temperature=1e6),
+    )  # fmt: skip
+    assert not set(row.token_ids) & set(pads)
+
+
+def test_rewound_conversation_answers_as_if_the_rest_had_never_been(
+    session: Session, network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
+) -> None:
+    session.append_template(START)
+    session.append_image(screen(0))
+    session.append_text("now")
+    mark = session.mark()
+    first = session.generate(6, constraint=lambda _: only_text)
+    session.append_image(screen(1))
+    session.append_text("more")
+    session.generate(4, constraint=lambda _: only_text)
+    session.rewind(mark)
+    assert session.num_visuals == 1
+    assert session.generate(6, constraint=lambda _: only_text).token_ids == first.token_ids
+    with pytest.raises(UsageError, match="the mark stands at"):
+        Session(network, tokenizer).rewind(mark)
+
+
+def test_forks_go_their_own_ways(session: Session, only_text: Tensor) -> None:
+    session.append_template(START)
+    session.append_image(screen(0))
+    session.append_text("a")
+    session.generate(2, constraint=lambda _: only_text)
+    session.append_image(screen(1))  # still pending when the history forks
+    session.append_text("b")
+    other, third = session.fork(), session.fork()
+    other.append_text(" another way")
+    different = other.generate(6, constraint=lambda _: only_text)
+    first = session.generate(6, constraint=lambda _: only_text)
+    assert third.generate(6, constraint=lambda _: only_text).token_ids == first.token_ids
+    assert different.token_ids != first.token_ids
+    assert session.token_ids != other.token_ids
+
+
+@torch.no_grad()
+def test_evicted_screen_equals_a_mask_that_hides_it_from_then_on(
+    session: Session, network: Qwen2VL, only_text: Tensor
+) -> None:
+    session.append_template(START)
+    old = session.append_image(screen(0))
+    session.append_text("then")
+    session.generate(3, constraint=lambda _: only_text)
+    ids = session.token_ids
+    session.evict(old)
+    session.evict(old)
+    assert session.cached_tokens == len(ids) - 1 - 12
+    session.append_image(screen(1))
+    session.append_text("now")
+    answer = session.generate(6, constraint=lambda _: only_text)
+
+    whole = torch.tensor([session.token_ids])
+    mask = torch.ones(1, whole.shape[1], whole.shape[1], dtype=torch.bool).tril()
+    pads = (whole[0, : len(ids)] == network.config.image_token_id).nonzero().flatten()
+    mask[:, len(ids) - 1 :, pads] = False  # the last sampled token is read after the eviction
+    patches, grids = concatenate([preprocess(screen(0)), preprocess(screen(1))])
+    logits = network(whole, patches=patches, grid_thw=grids, attention_mask=mask)[0]
+    best = logits.masked_fill(~only_text, -torch.inf).argmax(-1)
+    assert best[-7:-1].tolist() == list(answer.token_ids)
+
+
+def test_history_with_an_evicted_screen_can_be_rewound_and_continued(
+    session: Session, only_text: Tensor
+) -> None:
+    session.append_template(START)
+    old = session.append_image(screen(0))
+    session.append_text("then")
+    session.generate(3, constraint=lambda _: only_text)
+    session.evict(old)
+    mark = session.mark()
+    first = session.generate(5, constraint=lambda _: only_text)
+    session.rewind(mark)
+    assert session.generate(5, constraint=lambda _: only_text).token_ids == first.token_ids
+
+
+def test_failure_of_a_callback_leaves_the_history_as_it_was(
+    session: Session, only_text: Tensor
+) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(_: str) -> None:
+        raise Interrupted
+
+    session.append_template(START)
+    session.append_image(screen(0))
+    before = session.token_ids
+    with pytest.raises(Interrupted):
+        session.generate(200, constraint=lambda _: only_text, on_token=interrupt)
+    assert session.token_ids == before
+    after = session.generate(5, constraint=lambda _: only_text)
+    session.rewind(session.mark())
+    assert session.token_ids == [*before, *after.token_ids]
+
+
+def test_sampling_depends_on_the_seed_alone(
+    network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
+) -> None:
+    def run(seed: int) -> list[int]:
+        session = Session(network, tokenizer)
+        play(session, only_text, Sampling(temperature=1.5, top_k=50, top_p=0.95, seed=seed))
+        return session.token_ids
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+
+
+def test_full_context_is_refused_before_and_ends_answers_within(
+    config: Qwen2VLConfig, build_model: BuildModel, tokenizer: Tokenizer, only_text: Tensor
+) -> None:
+    small = replace(config, text=replace(config.text, max_position_embeddings=30))
+    session = Session(build_model(small), tokenizer)
+    session.append_text("x" * 25)
+    answer = session.generate(50, constraint=lambda _: only_text)
+    assert (len(answer.token_ids), answer.stop_reason) == (6, "length")
+    session.append_text("y")
+    with pytest.raises(UsageError, match="the context is full: 32 positions"):
+        session.generate(1)
+
+
+def test_empty_conversation_has_nothing_to_continue(session: Session) -> None:
+    with pytest.raises(UsageError, match="append text or a picture first"):
+        session.generate(1)
+    with pytest.raises(UsageError, match="at least 1"):
+        session.generate(0)
+
+
+def test_tokenizer_of_another_checkpoint_is_refused(
+    network: Qwen2VL, config: Qwen2VLConfig, build_model: BuildModel, tokenizer: Tokenizer
+) -> None:
+    with pytest.raises(CheckpointError, match="different checkpoints"):
+        Session(network, train_tokenizer([], 270))
+    short = replace(config, image_token_id=1)
+    with pytest.raises(CheckpointError, match=r"<\|image_pad\|> is 1"):
+        Session(build_model(short), tokenizer)
+
+
+def test_placeholders_need_their_pictures(session: Session, tokenizer: Tokenizer) -> None:
+    with pytest.raises(UsageError, match="without its picture"):
+        session.append_template("<|vision_start|><|image_pad|><|vision_end|>")
+    pads = tokenizer.encode_template("<|image_pad|>" * 11)
+    with pytest.raises(UsageError, match="needs 12 placeholders"):
+        session.append_prompt(Prompt(pads, [preprocess(screen(0))]))
+    with pytest.raises(UsageError, match="knows 0 to"):
+        session.append_template([10**6])
+    assert session.token_ids == []
+
+
+def test_pictures_that_were_not_read_cannot_be_evicted(session: Session) -> None:
+    number = session.append_image(screen(0))
+    with pytest.raises(UsageError, match="generate first"):
+        session.evict(number)
+    with pytest.raises(UsageError, match="no picture 1"):
+        session.evict(number + 1)
+
+
+def prompts_of(tokenizer: Tokenizer) -> list[Prompt]:
+    frames = np.random.default_rng(6).integers(0, 256, (4, 280, 392, 3), dtype=np.uint8)
+    contents: list[Any] = [
+        "short",
+        [screen(0), "what is this, in many words?"],
+        [screen(1, 56, 140), "and", screen(0)],
+        [frames, "x"],
+    ]
+    return [encode_chat([Message("user", content)], tokenizer) for content in contents]
+
+
+@pytest.mark.parametrize(
+    "sampling", [Sampling(temperature=0), Sampling(temperature=2.0, seed=4, top_p=0.99)]
+)
+def test_each_row_of_a_batch_is_answered_as_if_it_were_alone(
+    network: Qwen2VL, tokenizer: Tokenizer, sampling: Sampling
+) -> None:
+    prompts = prompts_of(tokenizer)
+    together = generate_batch(network, tokenizer, prompts, max_new_tokens=24, sampling=sampling)
+    for prompt, answer in zip(prompts, together, strict=True):
+        session = Session(network, tokenizer)
+        session.append_prompt(prompt)
+        alone = session.generate(24, sampling=sampling)
+        assert answer.token_ids == alone.token_ids
+        assert (answer.text, answer.stop_reason) == (alone.text, alone.stop_reason)
+
+
+def test_rows_of_a_batch_end_one_by_one(network: Qwen2VL, tokenizer: Tokenizer) -> None:
+    prompts = prompts_of(tokenizer)
+    free = generate_batch(network, tokenizer, prompts, max_new_tokens=24)
+    found = re.search("[ -~]{2}", free[1].text)
+    assert found is not None
+    word = found[0]
+    stopped = generate_batch(network, tokenizer, prompts, max_new_tokens=24, stop=[word])
+    assert stopped[1].stop_reason == "stop_word"
+    for before, after in zip(free, stopped, strict=True):
+        assert after.text == before.text.split(word)[0]
+
+
+def test_empty_batch_or_prompt_is_refused(network: Qwen2VL, tokenizer: Tokenizer) -> None:
+    for prompts in ([], [Prompt([], [])]):
+        with pytest.raises(UsageError, match="at least one"):
+            generate_batch(network, tokenizer, prompts)
