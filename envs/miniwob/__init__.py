@@ -1,0 +1,1 @@
+"""MiniWoB++: 125 small web tasks, from the PyPI package's own pages."""

@@ -1,0 +1,255 @@
+"""MiniWoB++ tasks in real Chromium, seen as pixels."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+
+from eyehand.actions import Action, ActionSpace
+from eyehand.actions.web import WEB_ACTIONS
+from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
+from eyehand.envs.miniwob.page import MiniWobPage, Status
+from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions
+from eyehand.envs.web.browser import Browser
+from eyehand.envs.web.capture import capture
+from eyehand.envs.web.perform import perform
+from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.settle import Limits, settle
+from eyehand.envs.web.tabs import Tabs
+from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
+
+# The task is drawn in the top-left 160 x 210 CSS pixels. 168 x 210 at 4/3 device pixels is
+# 224 x 280, whose sides are multiples of 28: Qwen2-VL's resize leaves them as they are.
+AREA = (0.0, 0.0, 168.0, 210.0)
+DEFAULT_PIXEL_RATIO = 4 / 3
+
+# Wider than the task, because dialogs are placed with regard to the window.
+_VIEWPORT = (500, 210)
+STEP_TIMEOUT_S = 30.0
+_LIMITS = Limits(change_s=2.0, load_s=5.0, restless_s=0.3)
+
+
+class MiniWobEnvironment(Environment):
+    """One task of MiniWoB++ (Shi et al. 2017; Liu et al. 2018), from the PyPI package's pages.
+
+    The instruction is the task's own utterance; it also stands in the yellow bar of the screen.
+    The task ends when the page says so; no clock runs against the agent. The reward is the page's
+    raw reward, -1 to 1, without its discount for time. The verdict is `raw reward == 1.0`;
+    `details` holds the raw reward, for the other rule in use, `raw reward > 0`.
+
+    Attributes:
+        task: The task's name.
+        seed: The seed of the page's generator in the current episode.
+        page_scripts: Scripts that every load of the page runs; experts put theirs here.
+
+    Args:
+        task: A name from `task_names()`.
+        pixel_ratio: Device pixels in a CSS pixel; 4/3 gives screens of 224 x 280.
+        headed: Show the browser's window.
+    """
+
+    def __init__(
+        self, task: str, pixel_ratio: float = DEFAULT_PIXEL_RATIO, headed: bool = False
+    ) -> None:
+        by_name = {action.name: action for action in WEB_ACTIONS}
+        self.task = task
+        self.spec_uri = f"miniwob:{task}"
+        self.seeded = task not in UNSEEDED_TASKS
+        self.action_space = ActionSpace([by_name[name] for name in permitted_actions(task)])
+        self.observation_space = ScreenSpace()
+        self.page_scripts: list[str] = []
+        self.seed: int | None = None
+        self._pixel_ratio = pixel_ratio
+        self._headed = headed
+        self._browser: Browser | None = None
+        self._page: MiniWobPage | None = None
+        self._tabs: Tabs | None = None
+        self._instruction: str | None = None
+        self._running = False
+        self._faulty = False
+
+    @property
+    def instruction(self) -> str | None:
+        """The utterance of the current episode."""
+        return self._instruction
+
+    @property
+    def running(self) -> bool:
+        """Whether an episode has begun and not ended."""
+        return self._running
+
+    @property
+    def geometry(self) -> ScreenGeometry:
+        """How the screen's pixels lie on the page."""
+        left, top, width, height = AREA
+        return ScreenGeometry(
+            screen=self.spec_uri,
+            width_px=round(width * self._pixel_ratio),
+            height_px=round(height * self._pixel_ratio),
+            device_width=width,
+            device_height=height,
+            left=left,
+            top=top,
+        )
+
+    def reset(  # type: ignore[override]
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, StepInfo]:
+        """Start an episode; the page is loaded once and started anew for each one.
+
+        Args:
+            seed: Seed of the page's generator, 0 or more; drawn when it is None.
+            options: Unused.
+
+        Raises:
+            EnvironmentFault: the browser or the page failed.
+        """
+        gymnasium.Env.reset(self, seed=seed)
+        self.seed = page_seed = int(self.np_random.integers(2**31)) if seed is None else seed
+        started = time.perf_counter()
+        if self._page is None or self._browser is None or not self._browser.alive or self._faulty:
+            self._open()
+        pixels = self._call(self._start, page_seed)
+        self._running = True
+        timings = {"reset": time.perf_counter() - started}
+        info = StepInfo(effect=f"started with seed {page_seed}", timings_s=timings)
+        return Observation(pixels, self.geometry), info
+
+    def step(  # type: ignore[override]
+        self, action: Action
+    ) -> tuple[Observation, float, bool, bool, StepInfo]:
+        """Perform one action of the web vocabulary.
+
+        Raises:
+            ModelFeedback: the action is not permitted or cannot be carried out; nothing changed.
+            EnvironmentFault: the browser failed.
+            UsageError: no episode is running.
+        """
+        if not self._running:
+            raise UsageError("no episode is running: call reset() before step()")
+        if self.action_space.type_named(action.name) is not type(action):
+            raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
+        try:
+            looked: _Look = self._call(self._step, action)
+        except EnvironmentFault:
+            self._running = False
+            raise
+        info = StepInfo(effect=looked.effect, timings_s=looked.timings_s)
+        reward = 0.0
+        if looked.status.ended:
+            self._running = False
+            reward = looked.status.raw_reward
+            info["verdict"] = reward == 1.0
+            info["details"] = {"raw_reward": reward, "reason": looked.status.reason}
+        observation = Observation(looked.pixels, self.geometry, feedback=looked.feedback)
+        return observation, reward, looked.status.ended, False, info
+
+    def page_call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """Await `function(page, *args)` on the browser's thread, `page` being Playwright's.
+
+        Raises:
+            EnvironmentFault: the browser failed, or it took longer than 20 s.
+            UsageError: no page is open.
+        """
+        if self._page is None:
+            raise UsageError("no episode is running: call reset() first")
+        return self._call(function, self._page.page, *args)
+
+    def render(self) -> Pixels:
+        """Return the current screen, RGB uint8 (H, W, 3)."""
+        pixels: Pixels = self._call(self._capture)
+        return pixels
+
+    def close(self) -> None:
+        """Close the page. The browser stays, for the program's other environments."""
+        tabs, self._tabs, self._page = self._tabs, None, None
+        self._running = False
+        if tabs is None or self._browser is None or not self._browser.alive:
+            return
+        try:
+            self._browser.call(tabs.close, timeout_s=STEP_TIMEOUT_S)
+        except EnvironmentFault:
+            # A page that hangs or died is left to the end of its browser.
+            if not self._faulty:
+                raise
+
+    def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function on the browser's thread, and tell a death from other failures."""
+        if self._browser is None:
+            raise UsageError("no episode is running: call reset() first")
+        try:
+            return self._browser.call(function, *args, timeout_s=STEP_TIMEOUT_S)
+        except EnvironmentFault as fault:
+            # Whatever the page was doing is unknown now: the next reset opens another.
+            self._faulty = True
+            if self._browser.alive or isinstance(fault, BrowserCrashed):
+                raise
+            raise BrowserCrashed(f"the browser process died: {fault}") from fault
+
+    def _open(self) -> None:
+        self.close()
+        self._faulty = False
+        self._browser = Browser.shared(self._headed)
+        self._call(self._load, self._browser)
+
+    async def _load(self, browser: Browser) -> None:
+        context = await browser.new_context(_VIEWPORT, self._pixel_ratio)
+        self._tabs = Tabs(context, _VIEWPORT, None)
+        self._tabs.dismiss_dialogs = True
+        tab = await self._tabs.new_tab()
+        self._page = MiniWobPage(tab.page, self.task)
+        self._page.scripts = self.page_scripts
+        await self._page.load()
+
+    async def _start(self, seed: int) -> Pixels:
+        page, tabs = self._opened()
+        self._instruction = await page.start(seed)
+        await settle(tabs, asyncio.get_running_loop().time(), _LIMITS)
+        return await self._capture()
+
+    async def _step(self, action: Action) -> "_Look":
+        page, tabs = self._opened()
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
+        permitted = self.action_space.names
+        scene = Scene(tabs, await tabs.shown(), self.geometry, began_s, permitted)
+        await perform(action, scene)
+        acted_s = clock()
+        restless = await settle(tabs, began_s, _LIMITS)
+        if scene.afterwards is not None:
+            await scene.afterwards()
+        settled_s = clock()
+        pixels = await self._capture()
+        timings_s = {
+            "act": acted_s - began_s,
+            "settle": settled_s - acted_s,
+            "capture": clock() - settled_s,
+        }
+        told = [scene.feedback, *scene.hints]
+        effect = " ".join(filter(None, (scene.effect, restless)))
+        status = await page.status()
+        return _Look(pixels, status, effect, " ".join(filter(None, told)), timings_s)
+
+    async def _capture(self) -> Pixels:
+        _, tabs = self._opened()
+        tab = await tabs.shown()
+        return await capture(await tab.session(), AREA, self._pixel_ratio)
+
+    def _opened(self) -> tuple[MiniWobPage, Tabs]:
+        if self._page is None or self._tabs is None:
+            raise UsageError("no episode is running: call reset() first")
+        return self._page, self._tabs
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a step came to, as read on the browser's thread."""
+
+    pixels: Pixels
+    status: Status
+    effect: str
+    feedback: str
+    timings_s: dict[str, float]

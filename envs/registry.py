@@ -1,0 +1,161 @@
+"""make(): an environment from one line, `SCHEME:NAME`, and how to add a scheme of one's own.
+
+A scheme's module is imported when the first environment of that scheme is made, so that a card
+game needs no browser and a page needs no game library.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qsl
+
+from eyehand.envs.env import Environment
+from eyehand.envs.names import unknown_name
+from eyehand.errors import UsageError
+
+Factory = Callable[..., Environment]
+"""Makes an environment: `factory(name, **options)`, `name` being what follows "SCHEME:"."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One family of environments.
+
+    Attributes:
+        name: What stands before the colon, in lower case.
+        factory: Makes an environment of the family.
+        example: A complete spec, for help texts.
+    """
+
+    name: str
+    factory: Factory
+    example: str
+
+
+def _lazy(module: str, attribute: str) -> Factory:
+    """Return a factory that imports its class or function when it is first called."""
+
+    def factory(name: str, **options: Any) -> Environment:
+        return _call(getattr(import_module(module), attribute), name, options)
+
+    return factory
+
+
+def _call(factory: Factory, name: str, options: dict[str, Any]) -> Environment:
+    """Call a factory; an option that it does not take is the user's mistake."""
+    try:
+        inspect.signature(factory).bind(name, **options)
+    except TypeError as error:
+        raise UsageError(f"options {sorted(options)} do not fit {name!r}: {error}") from None
+    return factory(name, **options)
+
+
+def _make_miniwob(name: str, **options: Any) -> Environment:
+    """Make a MiniWoB++ task; its name is checked before a browser starts."""
+    known = import_module("eyehand.envs.miniwob.tasks").task_names()
+    if name not in known:
+        raise unknown_name("MiniWoB++ task", name, known)
+    environment = import_module("eyehand.envs.miniwob.environment").MiniWobEnvironment
+    return _call(environment, name, options)
+
+
+def _make_gym(name: str, **options: Any) -> Environment:
+    """Make a Gymnasium environment; "?key=value&..." after its id gives further options."""
+    environment_id, mark, query = name.partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(mark))
+    except ValueError as error:
+        raise UsageError(f"{name!r}: after '?' expected KEY=VALUE&KEY=VALUE; {error}") from None
+    written = {key: _value(text) for key, text in pairs}
+    gym = import_module("eyehand.envs.gym")
+    environment = _call(gym.GymEnvironment, environment_id, {**written, **options})
+    environment.spec_uri = f"gym:{name}"
+    return environment
+
+
+def _value(text: str) -> Any:
+    """Read an option's value: JSON where it is JSON (1, true, null), else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+_SCHEMES: dict[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("web", _lazy("eyehand.envs.web", "WebEnvironment"), "web:https://example.org"),
+        Scheme("miniwob", _make_miniwob, "miniwob:click-button"),
+        Scheme("gym", _make_gym, "gym:CartPole-v1"),
+        Scheme("cards", _lazy("eyehand.envs.cards", "make_card_game"), "cards:number-line"),
+    )
+}
+_WEB_SCHEMES = ("http", "https")
+
+
+def make(spec: str, **options: Any) -> Environment:
+    """Make an environment.
+
+    Args:
+        spec: `SCHEME:NAME`, such as "miniwob:click-tab"; a bare http or https URL is a page;
+            options of a Gymnasium environment may follow, as in
+            "gym:FrozenLake-v1?is_slippery=false".
+        **options: Arguments of the environment's class.
+
+    Raises:
+        UsageError: the spec, its scheme, its name or an option is not known; the message lists
+            what exists and the closest match.
+
+    Example:
+        >>> with make("cards:number-line") as environment:
+        ...     environment.reset(seed=1)[0].pixels.shape
+        (300, 300, 3)
+    """
+    scheme_name, colon, name = spec.partition(":")
+    if scheme_name.lower() in _WEB_SCHEMES:
+        scheme_name, name = "web", spec
+    scheme = _SCHEMES.get(scheme_name.lower())
+    if not colon or not name or scheme is None:
+        raise _bad_spec(spec, scheme_name)
+    environment = _call(scheme.factory, name, options)
+    environment.spec_uri = environment.spec_uri or spec
+    return environment
+
+
+def register_scheme(name: str, factory: Factory, example: str = "") -> None:
+    """Add a scheme: `make("NAME:rest", **options)` calls `factory("rest", **options)`.
+
+    Args:
+        name: Letters, digits, "+", "-" and "." as in a URI, in lower case.
+        factory: A class or function that makes the environment.
+        example: A complete spec for help texts; "NAME:..." by default.
+
+    Raises:
+        UsageError: the name is taken, or is no scheme name.
+    """
+    letters = name.replace("+", "").replace("-", "").replace(".", "")
+    if not (letters.isascii() and letters.isalnum()) or name != name.lower():
+        raise UsageError(f"a scheme is lower-case letters, digits, '+', '-', '.'; got {name!r}")
+    if name in _SCHEMES or name in _WEB_SCHEMES:
+        raise UsageError(f"the scheme {name!r} exists already; choose another name")
+    _SCHEMES[name] = Scheme(name, factory, example or f"{name}:...")
+
+
+def schemes() -> tuple[Scheme, ...]:
+    """Return the known schemes, in the order of their registration."""
+    return tuple(_SCHEMES.values())
+
+
+def _bad_spec(spec: str, scheme_name: str) -> UsageError:
+    """Say what is wrong with a spec, and what a right one looks like."""
+    examples = ", ".join(scheme.example for scheme in schemes())
+    if scheme_name.lower() in _SCHEMES:
+        return UsageError(f"{spec!r} names no environment; expected for example: {examples}")
+    error = unknown_name("scheme", scheme_name, _SCHEMES)
+    return UsageError(
+        f"cannot read {spec!r} as SCHEME:NAME: {error}. For example: {examples}; "
+        "a page is written with http:// or https://"
+    )

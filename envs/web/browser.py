@@ -1,0 +1,201 @@
+"""Chromium as a process that many episodes share: found, started, watched, ended."""
+
+import atexit
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from playwright.async_api import Browser as PlaywrightBrowser
+from playwright.async_api import BrowserContext, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from eyehand.envs.web.faults import faults_mapped, first_line
+from eyehand.envs.web.thread import BrowserThread
+from eyehand.errors import BrowserCrashed, UsageError
+
+CHROMIUM_VARIABLE = "EYEHAND_CHROMIUM"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET_FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-smooth-scrolling",  # a wheel's turn is there at once, so nothing waits for it
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-service-autorun",
+)
+START_TIMEOUT_S = 60.0
+CLOSE_TIMEOUT_S = 10.0
+
+
+def find_chromium() -> str | None:
+    """Return the path of the system's Chromium, or None where there is none.
+
+    The environment variable EYEHAND_CHROMIUM goes before the names on PATH.
+
+    Raises:
+        UsageError: EYEHAND_CHROMIUM names something that cannot be run.
+    """
+    named = os.environ.get(CHROMIUM_VARIABLE)
+    if named:
+        path = shutil.which(named)
+        if path is None:
+            raise UsageError(f"{CHROMIUM_VARIABLE} is {named!r}, which is no program to run")
+        return path
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def launch_flags(headed: bool) -> list[str]:
+    """Return what is added to Chromium's command line: quiet, and headless unless `headed`."""
+    return [*QUIET_FLAGS] if headed else [*QUIET_FLAGS, "--headless=new"]
+
+
+def has_sandbox() -> bool:
+    """Return whether Chromium may be sandboxed: for everyone but root, who cannot have it."""
+    return not (hasattr(os, "geteuid") and os.geteuid() == 0)
+
+
+class Browser:
+    """A running Chromium. Use `Browser.shared()`: one process serves the whole program.
+
+    Everything of Playwright runs on one thread; `call` brings a function there. A browser that
+    died is noticed by `alive`, and `shared` then starts a new one.
+
+    Args:
+        headed: Show the window.
+
+    Raises:
+        UsageError: no Chromium is installed, or it does not start.
+    """
+
+    _shared: dict[bool, "Browser"] = {}  # noqa: RUF012 - one registry for the process
+    _lock = threading.Lock()
+
+    def __init__(self, headed: bool = False) -> None:
+        self.headed = headed
+        self._playwright: Playwright | None = None
+        self._browser: PlaywrightBrowser | None = None
+        self._thread = BrowserThread()
+        try:
+            self._thread.call(self._start, timeout_s=START_TIMEOUT_S)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def shared(cls, headed: bool = False) -> "Browser":
+        """Return the program's browser; a dead or closed one is replaced by a new process."""
+        with cls._lock:
+            browser = cls._shared.get(headed)
+            if browser is None or not browser.alive:
+                if browser is not None:
+                    browser.close()
+                browser = cls._shared[headed] = cls(headed)
+            return browser
+
+    @classmethod
+    def close_shared(cls) -> None:
+        """Close the program's browsers; it happens by itself at exit."""
+        while cls._shared:
+            cls._shared.popitem()[1].close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs and takes calls."""
+        connected = self._browser is not None and self._browser.is_connected()
+        return connected and self._thread.alive
+
+    @property
+    def version(self) -> str:
+        """Chromium's version, such as "140.0.7339.16"."""
+        return self._connected().version
+
+    def call(self, function: Callable[..., Any], *args: Any, timeout_s: float | None = None) -> Any:
+        """Run a function on the browser's thread; see `BrowserThread.call`.
+
+        Raises:
+            BrowserCrashed: the page or the process died.
+            EnvironmentFault: the browser failed otherwise, or `timeout_s` has passed.
+        """
+        with faults_mapped():
+            return self._thread.call(function, *args, timeout_s=timeout_s)
+
+    async def new_context(
+        self,
+        viewport: tuple[int, int] = (1288, 728),
+        pixel_ratio: float = 1.0,
+        downloads: bool = True,
+    ) -> BrowserContext:
+        """Open a context: its cookies, storage and cache are its own. Await it inside `call`.
+
+        Args:
+            viewport: Width and height of the page in CSS pixels.
+            pixel_ratio: Device pixels in a CSS pixel.
+            downloads: Whether pages may download.
+        """
+        width, height = viewport
+        return await self._connected().new_context(
+            viewport={"width": width, "height": height},
+            device_scale_factor=pixel_ratio,
+            accept_downloads=downloads,
+        )
+
+    def close(self) -> None:
+        """End the process and the thread. Closing twice is fine."""
+        if self._thread.alive:
+            try:
+                self._thread.call(self._stop, timeout_s=CLOSE_TIMEOUT_S)
+            finally:
+                self._thread.close()
+
+    def _connected(self) -> PlaywrightBrowser:
+        if self._browser is None or not self._browser.is_connected():
+            raise BrowserCrashed("the browser process is gone; the next reset starts a new one")
+        return self._browser
+
+    async def _start(self) -> None:
+        self._playwright = await async_playwright().start()
+        try:
+            self._browser = await self._playwright.chromium.launch(
+                executable_path=find_chromium(),
+                headless=not self.headed,
+                chromium_sandbox=has_sandbox(),
+                args=launch_flags(self.headed),
+                # A person sees scroll bars, and a screen that shows them says that it scrolls.
+                ignore_default_args=["--hide-scrollbars"],
+                # Signals are the caller's: Ctrl-C must leave a browser that can be closed.
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except PlaywrightError as error:
+            raise UsageError(
+                f"Chromium does not start ({first_line(error)}); install it with "
+                "`playwright install chromium` or `apt-get install chromium`, or name it in "
+                f"{CHROMIUM_VARIABLE}"
+            ) from error
+
+    async def _stop(self) -> None:
+        try:
+            if self._browser is not None and self._browser.is_connected():
+                await self._browser.close()
+        except PlaywrightError:
+            pass  # it died while closing, which is what was wanted
+        finally:
+            if self._playwright is not None:
+                await self._playwright.stop()
+
+
+def _forget_after_fork() -> None:
+    """A forked child has the parent's objects but not its threads: it starts its own browser."""
+    Browser._shared.clear()
+    Browser._lock = threading.Lock()
+
+
+atexit.register(Browser.close_shared)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

@@ -1,0 +1,183 @@
+"""What lies under a point, and what has the focus: through frames and shadow roots.
+
+The answers serve the record (`clicked button "Submit"`) and the few things that pixels cannot do
+in a headless browser: native lists, pickers and files. The model is not given them by default.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import ElementHandle, Frame, Page
+
+MAX_DEPTH = 8
+
+_FIND = """
+const find = (x, y) => {
+  let e = document.elementFromPoint(x, y);
+  while (e && e.shadowRoot) {
+    const inner = e.shadowRoot.elementFromPoint(x, y);
+    if (!inner || inner === e) break;
+    e = inner;
+  }
+  return e;
+};
+const focused = () => {
+  let e = document.activeElement;
+  while (e && e.shadowRoot && e.shadowRoot.activeElement) e = e.shadowRoot.activeElement;
+  return e;
+};
+const TEXT = ['', 'text', 'search', 'email', 'url', 'tel', 'password', 'number'];
+const PICKERS = ['date', 'time', 'datetime-local', 'month', 'week', 'color', 'range'];
+const KEYBOARD = 'canvas,embed,object,[role=textbox],[role=combobox],[role=searchbox],' +
+  '[role=spinbutton],[role=application],[role=terminal]';
+const ROLES = {A: 'link', BUTTON: 'button', SELECT: 'list', OPTION: 'option',
+  TEXTAREA: 'text field', IMG: 'image', CANVAS: 'canvas', LABEL: 'label', VIDEO: 'video'};
+const kindOf = e => {
+  if (!e) return 'nothing';
+  if (/^I?FRAME$/.test(e.tagName)) return 'frame';
+  if (e.tagName === 'SELECT') return 'select';
+  if (e.tagName === 'TEXTAREA') return e.readOnly || e.disabled ? 'read-only' : 'text';
+  if (e.tagName === 'INPUT') {
+    if (e.readOnly || e.disabled) return 'read-only';
+    if (e.type === 'file') return 'file';
+    return PICKERS.includes(e.type) ? e.type : TEXT.includes(e.type) ? 'text' : 'other';
+  }
+  if (e.isContentEditable || document.designMode === 'on') return 'text';
+  if (e.matches(KEYBOARD)) return 'text';
+  return e === document.body || e === document.documentElement ? 'nothing' : 'other';
+};
+const describe = element => {
+  if (!element) return {kind: 'nothing'};
+  const frame = kindOf(element) === 'frame';
+  const option = element.tagName === 'OPTION' || element.tagName === 'OPTGROUP';
+  const e = option ? element.closest('select') || element : element;
+  const control = frame ? e : e.closest(
+    'a[href],button,input,select,textarea,label,summary,[role],[contenteditable=true]') || e;
+  const type = control.tagName === 'INPUT' ? (TEXT.includes(control.type) ? 'text field' :
+    /^(submit|reset|button|image)$/.test(control.type) ? 'button' : control.type) : '';
+  const button = type === 'button' ? control.value : '';
+  const names = [control.getAttribute('aria-label'), button,
+    control.labels && control.labels[0] && control.labels[0].textContent, control.placeholder,
+    control.tagName === 'SELECT' ? '' : control.textContent.slice(0, 200), control.alt,
+    control.title, control.name, control.id];
+  const clean = s => typeof s === 'string' ? s.replace(/\\s+/g, ' ').trim().slice(0, 60) : '';
+  const box = frame ? e.getBoundingClientRect() : null;
+  const list = e.tagName === 'SELECT';
+  return {kind: kindOf(e), name: clean(names.find(n => clean(n)) || ''),
+    role: control.getAttribute('role') || type || ROLES[control.tagName] ||
+      control.tagName.toLowerCase(),
+    left: frame ? box.left + e.clientLeft : 0, top: frame ? box.top + e.clientTop : 0,
+    options: list ? [...e.options].slice(0, 500).map(o => o.label) : [],
+    disabled: list ? [...e.options].slice(0, 500).filter(o => o.disabled).map(o => o.label) : [],
+    value: list && e.selectedOptions.length ? e.selectedOptions[0].label : '',
+    unusable: !!e.disabled,
+    popup: (list || PICKERS.includes(e.type)) && CSS.supports('selector(:open)') &&
+      e.matches(':open') && getComputedStyle(e).appearance !== 'base-select'};
+};
+"""
+_AT = "([x, y]) => {" + _FIND + "return describe(find(x, y)); }"
+_HANDLE_AT = (
+    "([x, y]) => {" + _FIND + "const e = find(x, y);"
+    "return e && /^OPT/.test(e.tagName) ? e.closest('select') || e : e; }"
+)
+_FOCUSED = "() => {" + _FIND + "return describe(focused()); }"
+_HANDLE_FOCUSED = "() => {" + _FIND + "return focused(); }"
+
+PICKER_FORMATS = {
+    "date": "YYYY-MM-DD",
+    "time": "HH:MM",
+    "datetime-local": "YYYY-MM-DDTHH:MM",
+    "month": "YYYY-MM",
+    "week": "YYYY-Www",
+    "color": "#rrggbb",
+    "range": "a number",
+}
+
+
+@dataclass(frozen=True)
+class Element:
+    """An element as a person would name it.
+
+    Attributes:
+        kind: "text" where it can be typed into, "select", "file", a key of PICKER_FORMATS,
+            "read-only", "other", or "nothing" for the bare page.
+        role: What it is ("button", "link", "text field").
+        name: What it is called; never what was typed into it.
+        frame: The frame that holds it.
+        place: Where in that frame, in CSS pixels; None for the element with the focus.
+        options: A list's options.
+        disabled: Those of them that cannot be chosen.
+        value: A list's current choice.
+        unusable: The list is switched off.
+        popup: Its native popup, which no screenshot shows, is open.
+    """
+
+    kind: str
+    role: str
+    name: str
+    frame: Frame
+    place: tuple[float, float] | None = None
+    options: tuple[str, ...] = field(default=())
+    disabled: tuple[str, ...] = field(default=())
+    value: str = ""
+    unusable: bool = False
+    popup: bool = False
+
+    def __str__(self) -> str:
+        """Return role and name, such as `button "Submit"`."""
+        return f'{self.role} "{self.name}"' if self.name else self.role
+
+    async def handle(self) -> ElementHandle | None:
+        """Return Playwright's handle; None where the element went away."""
+        if self.place is None:
+            found = await self.frame.evaluate_handle(_HANDLE_FOCUSED)
+        else:
+            found = await self.frame.evaluate_handle(_HANDLE_AT, list(self.place))
+        return found.as_element()
+
+
+async def element_at(page: Page, x: float, y: float) -> Element:
+    """Return the element under a point of the viewport, in CSS pixels, inside frames too."""
+    frame, place = page.main_frame, (x, y)
+    for _ in range(MAX_DEPTH):
+        answer = await frame.evaluate(_AT, list(place))
+        element = _element(answer, frame, place)
+        inner = await _inner_frame(element)
+        if inner is None:
+            break
+        frame, place = inner, (place[0] - answer["left"], place[1] - answer["top"])
+    return element
+
+
+async def focused_element(page: Page) -> Element:
+    """Return the element that has the focus, inside frames too."""
+    frame = page.main_frame
+    for _ in range(MAX_DEPTH):
+        element = _element(await frame.evaluate(_FOCUSED), frame, None)
+        inner = await _inner_frame(element)
+        if inner is None:
+            break
+        frame = inner
+    return element
+
+
+def _element(answer: dict[str, Any], frame: Frame, place: tuple[float, float] | None) -> Element:
+    return Element(
+        kind=answer["kind"],
+        role=answer.get("role", "nothing"),
+        name=answer.get("name", ""),
+        frame=frame,
+        place=place,
+        options=tuple(answer.get("options", ())),
+        disabled=tuple(answer.get("disabled", ())),
+        value=answer.get("value", ""),
+        unusable=answer.get("unusable", False),
+        popup=answer.get("popup", False),
+    )
+
+
+async def _inner_frame(element: Element) -> Frame | None:
+    if element.kind != "frame":
+        return None
+    handle = await element.handle()
+    return await handle.content_frame() if handle is not None else None

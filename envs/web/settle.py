@@ -1,0 +1,167 @@
+"""Waiting until a page has settled: bounded, and without a fixed sleep.
+
+A page is quiet when its document is complete, no document, script, style, image or data request
+that began with the action is in flight, nothing in any of its frames changed for two animation
+frames, and no finite animation or scrolling runs. An endless spinner made of CSS does not count
+as change; one made by a script does, and so does polling without a pause: then the wait ends at
+its bound, says so, and is short from then on until the page is quiet again.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Frame
+
+from eyehand.envs.web.faults import is_closed
+from eyehand.envs.web.tab import Tab, leave_running
+from eyehand.envs.web.tabs import Tabs
+
+QUIET_FRAMES = 2
+MAX_FRAMES_WATCHED = 12
+# A script that blocks its page gives no answer to the watcher; it may be late by this much.
+ANSWER_MARGIN_S = 0.5
+# A frame that gives no answer (an advertisement that loads for ever) holds nobody up for longer.
+FRAME_PATIENCE_S = 0.5
+
+# Watches one frame; answers [state, title]. Frames out of sight get no animation frames, hence
+# the timer beside each. Animations that end within 1.5 s are worth waiting for.
+WATCH = """([frames, changeMs, loadMs]) => new Promise(resolve => {
+  const began = performance.now();
+  const place = () => scrollX + ' ' + scrollY;
+  let calm = 0, why = 'changing', last = place();
+  const observer = new MutationObserver(() => { calm = -1; why = 'changing'; });
+  observer.observe(document,
+    {subtree: true, childList: true, attributes: true, characterData: true});
+  const animated = () => document.getAnimations().some(a => {
+    if (a.playState !== 'running' || !a.effect) return false;
+    const left = a.effect.getComputedTiming().endTime - a.currentTime;
+    return left > 0 && left < 1500;
+  });
+  const look = () => {
+    const now = place();
+    if (document.readyState !== 'complete') { why = 'loading'; calm = 0; }
+    else if (now !== last || animated()) { why = 'moving'; calm = 0; }
+    else calm += 1;
+    last = now;
+    const limit = why === 'loading' ? loadMs : changeMs;
+    if (calm < frames && performance.now() - began < limit) return next();
+    observer.disconnect();
+    resolve([calm < frames ? why : 'quiet', document.title.slice(0, 200)]);
+  };
+  const next = () => {
+    let looked = false;
+    const once = () => { if (!looked) { looked = true; look(); } };
+    requestAnimationFrame(once);
+    setTimeout(once, 50);
+  };
+  next();
+})"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait for a page.
+
+    Attributes:
+        change_s: For changes, animations and data requests.
+        load_s: For a document that loads.
+        restless_s: For a page that did not become quiet the last time.
+    """
+
+    change_s: float = 2.0
+    load_s: float = 10.0
+    restless_s: float = 0.3
+
+    def for_tab(self, tab: Tab) -> tuple[float, float]:
+        """Return the limits for changes and for loading, in seconds."""
+        if tab.restless and not tab.navigating:
+            return min(self.restless_s, self.change_s), min(self.restless_s, self.load_s)
+        return self.change_s, self.load_s
+
+
+async def settle(tabs: Tabs, since_s: float, limits: Limits) -> str:
+    """Wait until the shown tab is quiet, following new tabs, up to a bound.
+
+    Args:
+        tabs: The tabs; a dialog or a download ends or prolongs the wait.
+        since_s: Loop time at which the action began; older requests are not waited for.
+        limits: The bounds.
+
+    Returns:
+        Why the page is not quiet, as a sentence; empty where it is, or where a dialog is open.
+    """
+    clock = asyncio.get_running_loop().time
+    began_s = clock()
+    while True:
+        tab = await tabs.shown()
+        if tabs.dialog is not None:
+            return ""
+        change_s, load_s = limits.for_tab(tab)
+        left_s = began_s + load_s - clock()
+        state = await _watch(tabs, tab, min(change_s, max(left_s, 0.05)), max(left_s, 0.05))
+        if tabs.dialog is not None:
+            return ""
+        waits_for = tabs.in_flight(since_s)
+        if state == "quiet" and not waits_for:
+            tab.restless = False
+            return ""
+        slow = state in ("loading", "gone", "silent") or waits_for in ("page", "download")
+        if clock() - began_s >= (load_s if slow else change_s):
+            tab.restless = True
+            await tabs.give_up_waiting(tab)
+            return _reason(state, waits_for, clock() - began_s)
+        if state == "quiet":
+            await tabs.wait_for_news(began_s + (load_s if slow else change_s) - clock())
+
+
+async def _watch(tabs: Tabs, tab: Tab, change_s: float, load_s: float) -> str:
+    """Watch every frame of a tab: "quiet", "changing", "moving", "loading", "silent" or "gone"."""
+    arguments = [QUIET_FRAMES, change_s * 1000, load_s * 1000]
+    frames = tab.page.frames[:MAX_FRAMES_WATCHED]
+    main, *others = (asyncio.ensure_future(_watch_frame(f, arguments)) for f in frames)
+    try:
+        if not await tabs.race(main, load_s + ANSWER_MARGIN_S):
+            return "silent" if tabs.dialog is None and tab.open else "gone"
+        state, title = main.result()
+        if state == "gone":
+            await tabs.check_alive(tab)
+            return "gone"
+        tab.title = title
+        if others:
+            await asyncio.wait(others, timeout=min(change_s, FRAME_PATIENCE_S))
+        states = (state, *(work.result()[0] for work in others if work.done()))
+        return next((s for s in states if s not in ("quiet", "gone")), "quiet")
+    finally:
+        for work in (main, *others):
+            leave_running(work, cancel=True)
+
+
+async def _watch_frame(frame: Frame, arguments: list[float]) -> tuple[str, str]:
+    try:
+        state, title = await frame.evaluate(WATCH, arguments)
+    except PlaywrightError as error:
+        # A page that navigates takes the watcher with it; a closed one is the caller's matter.
+        navigated = any(t in str(error) for t in ("context was destroyed", "detached", "navigat"))
+        if navigated or is_closed(error):
+            return "gone", ""
+        raise
+    return str(state), str(title)
+
+
+def _reason(state: str, waits_for: str, waited_s: float) -> str:
+    """Return one sentence on what the page still does."""
+    after = f"after {waited_s:.1f} s"
+    if waits_for == "page":
+        return f"The next page has not arrived {after}; its loading was stopped."
+    if state == "silent":
+        return f"The page gives no answer {after}: a script of it is busy."
+    if waits_for == "tab":
+        return f"A new tab was announced and has not opened {after}."
+    if waits_for == "download":
+        return f"A download is still running {after}."
+    if state in ("loading", "gone"):
+        return f"The page is still loading {after}."
+    if waits_for == "data":
+        return f"The page still loads data {after}."
+    return f"The page keeps changing by itself {after}."

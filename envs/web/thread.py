@@ -1,0 +1,94 @@
+"""One thread with an asyncio loop, on which everything of Playwright runs.
+
+Playwright's synchronous interface refuses to start where an asyncio loop is running (notebooks,
+servers), and its asynchronous one is bound to its loop. A loop of our own on a thread of our own
+works from everywhere, and lets an action, a dialog and a crash be awaited at the same time.
+"""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+from eyehand.errors import EnvironmentFault
+
+T = TypeVar("T")
+
+JOIN_TIMEOUT_S = 10.0
+
+
+class BrowserThread:
+    """A daemon thread that runs coroutines for callers on any other thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="eyehand-browser", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still takes calls."""
+        return self._thread.is_alive() and not self._loop.is_closed()
+
+    def call(self, function: Callable[..., Any], *args: Any, timeout_s: float | None = None) -> Any:
+        """Run `function(*args)` on the thread and return its result.
+
+        A `KeyboardInterrupt` in the waiting thread cancels the work and is raised here.
+
+        Args:
+            function: A coroutine function, or a plain one; a plain function that returns an
+                awaitable (`lambda page: page.title()`) has it awaited.
+            args: Its arguments.
+            timeout_s: Cancel the work and raise after this many seconds; None waits for ever.
+
+        Raises:
+            EnvironmentFault: the thread was closed, or `timeout_s` has passed.
+        """
+        if threading.current_thread() is self._thread:
+            raise EnvironmentFault("a call from the browser's own thread would wait for itself")
+        if not self.alive:
+            raise EnvironmentFault("the browser was closed; make a new environment")
+        work = asyncio.wait_for(_awaited(function, args), timeout_s)
+        future = asyncio.run_coroutine_threadsafe(_as_coroutine(work), self._loop)
+        try:
+            return future.result()
+        except TimeoutError as error:
+            raise EnvironmentFault(f"the browser gave no answer in {timeout_s} s") from error
+        except CancelledError as error:
+            raise EnvironmentFault("the browser was closed while it worked") from error
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        """Cancel what still runs and end the thread. Closing twice is fine."""
+        if self.alive:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(JOIN_TIMEOUT_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            _cancel_all(self._loop)
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+
+async def _awaited(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    result = function(*args)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _as_coroutine(work: Coroutine[Any, Any, T]) -> T:
+    return await work
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

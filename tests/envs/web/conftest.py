@@ -1,0 +1,153 @@
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import pytest
+
+from eyehand.actions import Point
+from eyehand.envs.env import Observation, StepInfo
+from eyehand.envs.web.browser import Browser
+from eyehand.envs.web.environment import WebEnvironment
+
+PAGES = Path(__file__).parent / "pages"
+VIEWPORT = (640, 400)
+BOX = """selector => {
+  const box = document.querySelector(selector).getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+}"""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves the pages, and addresses that misbehave."""
+
+    protocol_version = "HTTP/1.1"
+    stop: ClassVar[threading.Event] = threading.Event()
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args, directory=str(PAGES))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        head, _, rest = self.path.lstrip("/").partition("/")
+        special = getattr(self, f"serve_{head}", None)
+        if special is None:
+            super().do_GET()
+        else:
+            special(unquote(rest.partition("?")[0]))
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def serve_silent(self, rest: str) -> None:
+        """Accept and never answer."""
+        self.stop.wait()
+
+    def serve_trickle(self, rest: str) -> None:
+        """Answer with a beginning that has no end."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        self.wfile.write(b"<title>Trickle</title><p>beginning</p>" + b" " * 2000)
+        self.wfile.flush()
+        self.stop.wait()
+
+    def serve_slow(self, rest: str) -> None:
+        """Answer after that many milliseconds."""
+        self.stop.wait(int(rest) / 1000)
+        self.answer(200, b"<title>Slow</title>late", Content_Type="text/html")
+
+    def serve_cookie(self, rest: str) -> None:
+        seen = self.headers.get("Cookie", "none")
+        body = f"<title>{seen}</title>".encode()
+        self.answer(200, body, Content_Type="text/html", Set_Cookie="visited=yes; Path=/")
+
+    def serve_redirect(self, rest: str) -> None:
+        self.answer(302, Location=rest)
+
+    def serve_download(self, rest: str) -> None:
+        disposition = f'attachment; filename="{rest}"'
+        self.answer(200, b"a,b\n1,2\n", Content_Disposition=disposition)
+
+    def serve_nothing(self, rest: str) -> None:
+        self.answer(204)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """The address of the pages, on loopback."""
+    Handler.stop.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        Handler.stop.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _browser_ends() -> Iterator[None]:
+    yield
+    Browser.close_shared()
+
+
+@dataclass
+class Visit:
+    """An environment with its first screen, and how a test points at things."""
+
+    environment: WebEnvironment
+    observation: Observation
+    info: StepInfo
+
+    def place(self, selector: str) -> Point:
+        x, y = self.ask(BOX, selector)
+        return self.observation.geometry.to_point(x, y)
+
+    def ask(self, script: str, *args: Any) -> Any:
+        return self.environment.page_call(lambda page: page.evaluate(script, *args))
+
+    def text(self, selector: str) -> str:
+        return str(self.ask("s => document.querySelector(s).textContent", selector))
+
+    def do(self, action: Any) -> Observation:
+        self.observation, _, _, _, self.info = self.environment.step(action)
+        return self.observation
+
+    def timed(self, action: Any) -> float:
+        began_s = time.perf_counter()
+        self.do(action)
+        return time.perf_counter() - began_s
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(site: str) -> Iterator[Open]:
+    """Open a page by its name: `visit("quiet.html")`; `reset=` holds the reset's options."""
+    opened: list[WebEnvironment] = []
+
+    def open_page(name: str, reset: dict[str, Any] | None = None, **options: Any) -> Visit:
+        url = name if re.match(r"\w+:", name) else f"{site}/{name}"
+        environment = WebEnvironment(url, **{"viewport": VIEWPORT, **options})
+        opened.append(environment)
+        return Visit(environment, *environment.reset(options=reset))
+
+    yield open_page
+    for environment in opened:
+        environment.close()
