@@ -1,0 +1,1 @@
+"""Benchmarks of the runtime itself, without a model: `eyehand bench NAME`."""

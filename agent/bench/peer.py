@@ -1,0 +1,139 @@
+"""The other interpreter: starts `browsergym_peer.py` in it and asks for one episode at a time."""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from eyehand.errors import EnvironmentFault, UsageError
+
+SCRIPT = Path(__file__).with_name("browsergym_peer.py")
+# A reset starts two browsers: half a minute on a busy machine with two cores.
+ANSWER_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 20.0
+HOW_TO_GET_IT = (
+    "make one with `python3 -m venv bg-venv`, `bg-venv/bin/pip install browsergym-miniwob`, "
+    "`bg-venv/bin/pip install 'playwright>=1.55'`, and name bg-venv/bin/python with --peer-python"
+)
+
+
+class Peer:
+    """BrowserGym in an interpreter of its own.
+
+    Args:
+        python: That interpreter: a path, or a name on PATH.
+        pages: The folder of the MiniWoB++ pages.
+        chromium: The Chromium that it shall start; None leaves it to its Playwright.
+
+    Attributes:
+        versions: Of the interpreter and its packages, by name.
+
+    Raises:
+        UsageError: there is no such interpreter, or it has no BrowserGym.
+        EnvironmentFault: it gives no answer.
+    """
+
+    def __init__(self, python: str, pages: Path, chromium: str | None) -> None:
+        program = shutil.which(python)
+        if program is None:
+            raise UsageError(f"--peer-python {python!r} is no program to run; {HOW_TO_GET_IT}")
+        environ = {**os.environ, "MINIWOB_URL": pages.as_uri() + "/"}
+        if chromium is not None:
+            environ["PEER_CHROMIUM"] = chromium
+        self._said = tempfile.TemporaryFile()
+        try:
+            # -I: neither this folder nor this interpreter's own paths reach the other one.
+            self._process = subprocess.Popen(
+                [program, "-I", str(SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                env=environ,
+            )
+        except OSError as error:
+            self._said.close()
+            raise UsageError(f"--peer-python {python!r} does not start: {error}") from error
+        try:
+            self.versions = self._greeting(python)
+        except BaseException:
+            self.close()
+            raise
+
+    def play(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Have one episode played; see `browsergym_peer` for requests and answers.
+
+        Raises:
+            EnvironmentFault: it failed, or it gave no answer in 300 s.
+        """
+        stdin = self._process.stdin
+        if stdin is None:
+            raise EnvironmentFault("BrowserGym's interpreter was closed")
+        try:
+            stdin.write(json.dumps(request).encode() + b"\n")
+            stdin.flush()
+        except OSError as error:
+            raise self._died() from error
+        answer = self._answer()
+        if "error" in answer:
+            raise EnvironmentFault(f"BrowserGym's episode failed: {answer['error']}")
+        return answer
+
+    def close(self) -> None:
+        """End the process; its browsers go with it."""
+        process = self._process
+        if process.stdin is not None and not process.stdin.closed:
+            process.stdin.close()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        self._said.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _greeting(self, python: str) -> dict[str, str]:
+        try:
+            greeting = self._answer()
+        except EnvironmentFault as error:
+            raise UsageError(f"--peer-python {python!r} cannot be used: {error}") from error
+        if "missing" in greeting:
+            raise UsageError(
+                f"--peer-python {python!r} has no BrowserGym ({greeting['missing']}); "
+                f"{HOW_TO_GET_IT}"
+            )
+        return {str(name): str(value) for name, value in greeting["versions"].items()}
+
+    def _answer(self) -> dict[str, Any]:
+        stdout = self._process.stdout
+        if stdout is None:
+            raise EnvironmentFault("BrowserGym's interpreter was closed")
+        if not select.select([stdout], [], [], ANSWER_TIMEOUT_S)[0]:
+            raise EnvironmentFault(f"BrowserGym gave no answer in {ANSWER_TIMEOUT_S:g} s")
+        try:
+            answer: dict[str, Any] = json.loads(stdout.readline())
+        except ValueError as error:
+            raise self._died() from error
+        return answer
+
+    def _died(self) -> EnvironmentFault:
+        """Return what the process said last."""
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").strip().splitlines() or ["nothing"]
+        return EnvironmentFault(f"the interpreter ended; it said last: {lines[-1]}")

@@ -1,0 +1,100 @@
+"""The command line: `eyehand COMMAND ...`. Errors become one line and an exit status."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import eyehand
+from eyehand.agent.commands import commands
+from eyehand.errors import (
+    CheckpointError,
+    EnvironmentFault,
+    EyehandError,
+    GuardRefusal,
+    UsageError,
+)
+
+EXIT_NO_SUCCESS = 1
+EXIT_USAGE = 2
+EXIT_FAULT = 3
+EXIT_INTERRUPTED = 130
+
+EPILOG = """\
+first steps:
+  eyehand doctor                                 is everything here?
+  eyehand run --env miniwob:click-tab --seed 7   the embedded model, in real Chromium
+  eyehand COMMAND --help                         the options of a command, with examples
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="eyehand",
+        description="A visual agent: it looks at screens and acts on them until a task ends.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"eyehand {eyehand.__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in commands():
+        subparser = subparsers.add_parser(
+            command.NAME,
+            help=command.SUMMARY,
+            description=f"{command.SUMMARY[0].upper()}{command.SUMMARY[1:]}.",
+            epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(execute=command.execute, command=command.NAME)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    Args:
+        argv: The words after `eyehand`; the process's own by default.
+    """
+    _write_utf8()
+    arguments: argparse.Namespace | None = None
+    try:
+        arguments = build_parser().parse_args(argv)
+        status: int = arguments.execute(arguments)
+        return status
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return EXIT_INTERRUPTED
+    except EyehandError as error:
+        return _complain(error, as_json=bool(getattr(arguments, "json", False)))
+
+
+def exit_status(error: EyehandError) -> int:
+    """Return the exit status for an error that ended a command."""
+    if isinstance(error, UsageError | CheckpointError):
+        return EXIT_USAGE
+    if isinstance(error, EnvironmentFault):
+        return EXIT_FAULT
+    return EXIT_NO_SUCCESS
+
+
+def _complain(error: EyehandError, as_json: bool) -> int:
+    """Say what is wrong in one line, and as JSON where that was asked for."""
+    from eyehand.agent.commands.arguments import print_json, say
+
+    status = exit_status(error)
+    kind = "refused" if isinstance(error, GuardRefusal) else "error"
+    message = " ".join(str(error).split())
+    say(f"eyehand: {kind}: {message}")
+    if as_json:
+        named = {"type": type(error).__name__, "message": message}
+        print_json({"error": named, "exit_status": status})
+    return status
+
+
+def _write_utf8() -> None:
+    """Print any text whatever the locale: what cannot be written becomes an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,168 @@
+"""Argument types and groups that several commands share."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from eyehand.agent.policies import POLICY_NAMES
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1."""
+    return _whole(text, 1)
+
+
+def seed(text: str) -> int:
+    """Read a whole number of at least 0."""
+    return _whole(text, 0)
+
+
+def positive_float(text: str) -> float:
+    """Read a finite number above 0."""
+    number = _number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def share(text: str) -> float:
+    """Read a number above 0 and at most 1."""
+    number = _number(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
+    return number
+
+
+def share_or_none(text: str) -> float:
+    """Read a number from 0 to 1."""
+    number = _number(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return number
+
+
+def temperature(text: str) -> float:
+    """Read a finite number of at least 0."""
+    number = _number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected a temperature of at least 0, got {text!r}")
+    return number
+
+
+def size(text: str) -> tuple[int, int]:
+    """Read WIDTHxHEIGHT in pixels."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT such as 1288x728, got {text!r}")
+    return int(width), int(height)
+
+
+def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare who decides: the policy, and how a model is loaded and sampled."""
+    group = parser.add_argument_group("policy")
+    group.add_argument(
+        "--policy",
+        choices=POLICY_NAMES,
+        default="model",
+        help="model (default); random: the floor; expert: a scripted demonstrator",
+    )
+    group.add_argument(
+        "--model",
+        metavar="M",
+        help="a Qwen2-VL checkpoint: a folder or a Hub id such as Qwen/Qwen2-VL-2B-Instruct "
+        "(default: the small one that comes with eyehand)",
+    )
+    group.add_argument(
+        "--codec", choices=("keyword", "tool_call"), help="how calls are written (default: keyword)"
+    )
+    group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword codec")
+    group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
+    group.add_argument(
+        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
+    )
+    group.add_argument(
+        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
+    )
+
+
+def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `VlmPolicy` that were given."""
+    named = {
+        "model": arguments.model,
+        "codec": arguments.codec,
+        "keyword_mark": arguments.keyword_mark,
+        "language": arguments.language,
+        "temperature": arguments.temperature,
+        "max_new_tokens": arguments.max_new_tokens,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--json`."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document; all else goes to stderr"
+    )
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """Print one line on standard error."""
+    sys.stderr.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
+    sys.stderr.flush()
+
+
+def outside_card_notice(model: str | None, policy: str, specs: list[str]) -> str | None:
+    """Return the line that warns where the embedded model leaves what it was trained for.
+
+    Args:
+        model: The model that was named; None is the embedded one.
+        policy: Name of the policy.
+        specs: The environments that it will meet.
+    """
+    from eyehand.agent.suites import trained_for
+
+    if model is not None or policy != "model":
+        return None
+    known = trained_for()
+    outside = [spec for spec in specs if spec not in known]
+    if not known or not outside:
+        return None
+    unknown = outside[0] if len(outside) == 1 else f"{outside[0]} and {len(outside) - 1} more"
+    return (
+        f"the embedded model was trained only for {', '.join(known)}; expect nothing of it on "
+        f"{unknown}: name a larger checkpoint with --model"
+    )
+
+
+def out_folder(text: str) -> Path:
+    """Read a folder's path."""
+    return Path(text).expanduser()
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"expected at least {least}, got {text!r}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return number

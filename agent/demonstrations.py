@@ -1,0 +1,175 @@
+"""Demonstrations: experts act, and what they saw and did becomes training documents."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eyehand.actions import Action, Coordinates, Point
+from eyehand.actions.codecs import make_codec
+from eyehand.agent.experts import miniwob as miniwob_expert
+from eyehand.agent.experts import number_line as number_line_expert
+from eyehand.agent.layout import Layout, Piece, Plain, Screen, Template
+from eyehand.envs.cards.number_line import NumberLineEnvironment
+from eyehand.envs.env import Environment, Pixels
+from eyehand.envs.miniwob.environment import MiniWobEnvironment
+from eyehand.errors import ModelFeedback
+from eyehand.model.training.documents import Document, Part
+
+TRAINING_SEEDS = range(0, 1_000_000)
+EVALUATION_SEEDS = range(1_000_000, 2_000_000)
+
+# The last digit of a target's middle in thousandths is noise that no model can earn; tens are
+# 1.7 CSS pixels of a MiniWoB screen.
+_GRID = 100
+
+MAX_EXPERT_STEPS = 12
+
+
+def rounded(action: Action) -> Action:
+    """Return the action with its points rounded to hundredths of the screen, off its edges."""
+    changed = {
+        field: Point(x=_round(point.x), y=_round(point.y), screen=point.screen)
+        for field, point in action.points().items()
+    }
+    return action.model_copy(update=changed) if changed else action
+
+
+def _round(value: float) -> float:
+    return min(max(round(value * _GRID), 1), _GRID - 1) / _GRID
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One step of a demonstration.
+
+    Attributes:
+        pixels: The screen at which the action was taken.
+        action: What was done.
+        learned: Whether the model is to imitate it; mistakes put in on purpose are not.
+    """
+
+    pixels: Pixels
+    action: Action
+    learned: bool = True
+
+
+class DocumentWriter:
+    """Writes demonstrations in the runtime's own layout."""
+
+    def __init__(self, layout: Layout | None = None) -> None:
+        self.layout = layout or Layout(make_codec("keyword"))
+
+    def one_screen(
+        self,
+        environment: Environment,
+        pixels: Pixels,
+        asked: Sequence[tuple[str, Action]],
+        seed: int,
+    ) -> Document:
+        """Return a document with one screen and an answer for each instruction."""
+        return Document(
+            source=environment.spec_uri,
+            seed=seed,
+            trunk=self._parts(self.layout.opening(environment.action_space)),
+            branches=[
+                [*self._parts(self.layout.task(task)), *self._answer(action)]
+                for task, action in asked
+            ],
+            images=[pixels],
+        )
+
+    def episode(
+        self, environment: Environment, task: str, turns: Sequence[Turn], seed: int
+    ) -> Document:
+        """Return a document with a whole episode as one conversation."""
+        pieces = [*self.layout.opening(environment.action_space), *self.layout.task(task)]
+        trunk = self._parts(pieces)
+        for index, turn in enumerate(turns):
+            if index:
+                # The first piece is the end of the answer before, which `_answer` has written.
+                trunk += self._parts(self.layout.following("")[1:], first_screen=index)
+            trunk += self._answer(turn.action, learned=turn.learned)
+        images = [turn.pixels for turn in turns]
+        return Document(environment.spec_uri, seed, trunk, images=images)
+
+    def _answer(self, action: Action, learned: bool = True) -> list[Part]:
+        codec = self.layout.codec
+        written = codec.write(rounded(action), Coordinates())
+        stop = Part("template", codec.before_observation, learned=learned)
+        return [Part("plain", written, learned=learned), stop]
+
+    def _parts(self, pieces: Sequence[Piece], first_screen: int = 0) -> list[Part]:
+        return [_part(piece, first_screen) for piece in pieces]
+
+
+def _part(piece: Piece, screen: int) -> Part:
+    match piece:
+        case Template(text):
+            return Part("template", text)
+        case Plain(text):
+            return Part("plain", text)
+        case Screen():
+            return Part("screen", screen=screen)
+
+
+def miniwob_document(
+    environment: MiniWobEnvironment, seed: int, writer: DocumentWriter
+) -> Document | None:
+    """Return the demonstration of one MiniWoB seed, or None where the expert cannot solve it.
+
+    A task that one action solves gives one screen with every instruction that it answers; other
+    tasks give a whole episode.
+    """
+    observation, _ = environment.reset(seed=seed)
+    task = environment.instruction or ""
+    asked = miniwob_expert.questions(environment)
+    if not asked or asked[0][0] != task:
+        return None
+    if environment.task not in MULTI_STEP_TASKS:
+        return writer.one_screen(environment, observation.pixels, asked, seed)
+    turns = _expert_turns(environment, observation.pixels)
+    return writer.episode(environment, task, turns, seed) if turns else None
+
+
+MULTI_STEP_TASKS = frozenset({"click-collapsible-nodelay", "drag-box", "enter-text"})
+
+
+def _expert_turns(environment: MiniWobEnvironment, pixels: Pixels) -> list[Turn]:
+    """Let the expert act until the end; return its turns, or none where it failed."""
+    turns: list[Turn] = []
+    for _ in range(MAX_EXPERT_STEPS):
+        asked = miniwob_expert.questions(environment)
+        if not asked:
+            return []
+        action = rounded(asked[0][1])
+        try:
+            observation, _, terminated, truncated, info = environment.step(action)
+        except ModelFeedback:
+            return []
+        turns.append(Turn(pixels, action))
+        if terminated or truncated:
+            return turns if info.get("verdict") else []
+        pixels = observation.pixels
+    return []
+
+
+def number_line_document(
+    environment: NumberLineEnvironment, seed: int, writer: DocumentWriter, generator: random.Random
+) -> Document:
+    """Return an episode of number-line at a seed.
+
+    Every third move is drawn at random and not learned, so that the moves before do not give away
+    the next one, and the model sees what comes after a mistake.
+    """
+    observation, _ = environment.reset(seed=seed)
+    turns: list[Turn] = []
+    ended = False
+    while not ended:
+        action = number_line_expert.best_action(environment)
+        learned = generator.random() < 2 / 3
+        if not learned:
+            action = environment.action_space.types[generator.randrange(2)]()
+        turns.append(Turn(observation.pixels, action, learned))
+        observation, _, terminated, truncated, _ = environment.step(action)
+        ended = terminated or truncated
+    return writer.episode(environment, environment.instruction, turns, seed)

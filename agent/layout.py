@@ -1,0 +1,80 @@
+"""The layout of a conversation: which text stands around which screen.
+
+The runtime and the training data both come from here, piece by piece, so that the model reads at
+run time exactly the tokens that it was trained on. A piece is tokenised by itself.
+"""
+
+from dataclasses import dataclass
+
+from eyehand.actions import ActionSpace
+from eyehand.actions.codecs.codec import Codec
+from eyehand.prompts import render_system, render_task
+
+
+@dataclass(frozen=True)
+class Template:
+    """Text of ours, in which control tokens such as `<|im_start|>` are live."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Text from a person or an environment: control tokens in it stay plain characters."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The place of a screen; the model's vision tokens go here."""
+
+
+Piece = Template | Plain | Screen
+
+OPEN_ANSWER = Template("<|im_end|>\n<|im_start|>assistant\n")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one episode is written for the model.
+
+    Attributes:
+        codec: The dialect of calls.
+        language: Language of the prompts, "en" or "zh".
+        keyword_mark: Mark of the keyword dialect.
+    """
+
+    codec: Codec
+    language: str = "en"
+    keyword_mark: str = "✿"
+
+    def opening(self, action_space: ActionSpace) -> list[Piece]:
+        """Return what stands before the task: the system prompt and the first screen."""
+        system = render_system(action_space, self.codec.name, self.language, self.keyword_mark)
+        return [
+            Template("<|im_start|>system\n"),
+            Plain(system),
+            Template("<|im_end|>\n<|im_start|>user\n"),
+            Screen(),
+        ]
+
+    def task(self, task: str, observation_text: str = "") -> list[Piece]:
+        """Return the task, up to where the model begins to answer."""
+        return [Plain(render_task(task, observation_text, self.language)), OPEN_ANSWER]
+
+    def following(self, said: str) -> list[Piece]:
+        """Return what stands between an answer and the next: the new screen and what is said.
+
+        Args:
+            said: The environment's text and the feedback, one after the other; may be empty.
+        """
+        pieces: list[Piece] = [Template(self.codec.before_observation), Screen()]
+        if said:
+            pieces.append(Plain(said))
+        return [*pieces, Template(self.codec.after_observation)]
+
+
+def observation_words(text: str, feedback: str) -> str:
+    """Return what an observation says beside its screen, as one text."""
+    return "\n".join(part for part in (feedback, text) if part)

@@ -1,0 +1,73 @@
+"""Policy and Conversation: who decides, and what a decision is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from eyehand.actions import Action, ActionSpace
+from eyehand.envs.env import Observation
+from eyehand.errors import ModelFeedback
+
+TokenCallback = Callable[[str], None]
+"""Receives each piece of text as it is generated."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a policy decided at one observation.
+
+    Attributes:
+        thought: The text before the call; empty where there is none.
+        action: The parsed and validated action, or None where the answer held none.
+        error: Why there is no action: the typed parse failure; None with an action.
+        raw_text: The answer exactly as it was generated.
+        not_performed: Further calls of the same answer, as text; they are reported, not performed.
+        timings_s: Seconds by part, such as "preprocess", "vision", "prefill", "decode", "parse".
+        tokens: Token counts, such as "prompt", "generated", "image".
+    """
+
+    thought: str = ""
+    action: Action | None = None
+    error: ModelFeedback | None = None
+    raw_text: str = ""
+    not_performed: tuple[str, ...] = ()
+    timings_s: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+
+
+class Conversation(ABC):
+    """One episode's history, append-only. `decide` is called once a step."""
+
+    @abstractmethod
+    def decide(self, observation: Observation) -> Decision:
+        """Look at the observation and decide.
+
+        Args:
+            observation: The screen now; `observation.feedback` says what became of the previous
+                decision, also where that one held no valid action.
+        """
+
+
+class Policy(ABC):
+    """Starts conversations. One policy serves many episodes, one after the other.
+
+    Attributes:
+        name: Short name for records and tables ("model", "random", "expert").
+    """
+
+    name: str = "policy"
+
+    @abstractmethod
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        """Begin an episode.
+
+        Args:
+            task: What to do, in words.
+            action_space: The actions that this episode permits.
+            seed: Fixes the policy's own randomness, where it has any.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the record should keep about the policy (model folder, sampling, codec)."""
+        return {"name": self.name}

@@ -1,0 +1,174 @@
+"""The lines of `episode.jsonl`: what is kept of an episode, typed.
+
+A trajectory is one `episode` line, one `step` line a step and one `outcome` line. The format is
+versioned; readers refuse a version that they do not know.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from eyehand.actions import Action, ActionSpace
+from eyehand.agent.outcome import Outcome
+
+FORMAT: Literal[1] = 1
+"""Version of the line format."""
+
+
+class Record(BaseModel):
+    """Base of every record: frozen, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScreenRecord(Record):
+    """A screen that was seen: its file and its geometry (see `ScreenGeometry`).
+
+    Attributes:
+        file: Path relative to the trajectory's folder; None where nothing is written to disk.
+        name: Name of the screen, as points refer to it.
+        width_px: Width of the picture in pixels.
+        height_px: Height of the picture in pixels.
+        device_width: Width in the device's input units.
+        device_height: Height in the device's input units.
+        left: Device x of the left edge.
+        top: Device y of the top edge.
+    """
+
+    file: str | None
+    name: str
+    width_px: int
+    height_px: int
+    device_width: float
+    device_height: float
+    left: float = 0.0
+    top: float = 0.0
+
+
+class ActionRecord(Record):
+    """An action by name, with its JSON-ready arguments; points are normalised, 0 to 1."""
+
+    name: str
+    arguments: dict[str, Any]
+    shown: str = ""
+
+    @classmethod
+    def of(cls, action: Action) -> "ActionRecord":
+        """Record an action."""
+        return cls(name=action.name, arguments=action.arguments(), shown=str(action))
+
+    def build(self, space: ActionSpace) -> Action:
+        """Build the action again, for replay and training.
+
+        Raises:
+            ModelFeedback: the space does not permit it any longer.
+        """
+        return space.build(self.name, self.arguments_as_points(space))
+
+    def arguments_as_points(self, space: ActionSpace) -> dict[str, Any]:
+        """Return the arguments with every recorded point as a `Point`."""
+        fields = space.type_named(self.name).model_validate(self.arguments).points()
+        return {**self.arguments, **fields}
+
+
+class ErrorRecord(Record):
+    """A refused answer, a refused action or a fault: the error's class and its message."""
+
+    type: str
+    message: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> "ErrorRecord":
+        """Record an exception."""
+        return cls(type=type(error).__name__, message=str(error))
+
+
+class ActionTypeRecord(Record):
+    """A permitted action: enough to read the record without the code that wrote it."""
+
+    name: str
+    description: str
+    json_schema: dict[str, Any]
+
+    @classmethod
+    def of(cls, action_type: type[Action]) -> "ActionTypeRecord":
+        """Record an action type."""
+        return cls(
+            name=action_type.name,
+            description=action_type.description(),
+            json_schema=action_type.model_json_schema(),
+        )
+
+
+class EpisodeRecord(Record):
+    """The first line: what was asked, of whom, where."""
+
+    type: Literal["episode"] = "episode"
+    format: Literal[1] = FORMAT
+    eyehand: str
+    started_at: str
+    task: str
+    spec: str
+    seed: int | None
+    policy: dict[str, Any]
+    actions: list[ActionTypeRecord] = Field(default_factory=list)
+    max_steps: int
+    time_limit_s: float | None = None
+    unused_task: str | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class StepRecord(Record):
+    """One step: the screen that was seen, what was decided, what became of it.
+
+    Attributes:
+        screen: The screen that the decision was made on.
+        text: The observation's text.
+        feedback: What the policy was told about its previous decision.
+        error: Why there is no action, why it was refused, or the fault that it met.
+        effect: What the environment says that the action did.
+        timings_s: Seconds: "record" (the screen to disk), "decide", "perform".
+        policy_timings_s: The policy's own parts of "decide".
+        environment_timings_s: The environment's own parts of "perform".
+    """
+
+    type: Literal["step"] = "step"
+    index: int
+    screen: ScreenRecord
+    text: str = ""
+    feedback: str = ""
+    thought: str = ""
+    raw_text: str = ""
+    action: ActionRecord | None = None
+    error: ErrorRecord | None = None
+    not_performed: list[str] = Field(default_factory=list)
+    effect: str = ""
+    reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    verdict: bool | None = None
+    timings_s: dict[str, float] = Field(default_factory=dict)
+    policy_timings_s: dict[str, float] = Field(default_factory=dict)
+    environment_timings_s: dict[str, float] = Field(default_factory=dict)
+    tokens: dict[str, int] = Field(default_factory=dict)
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class OutcomeRecord(Record):
+    """The last line: how the episode ended, and the last screen where there is one."""
+
+    type: Literal["outcome"] = "outcome"
+    outcome: Outcome
+    message: str = ""
+    verdict: bool | None = None
+    steps: int
+    seconds: float
+    reward: float = 0.0
+    screen: ScreenRecord | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+AnyRecord = EpisodeRecord | StepRecord | OutcomeRecord
+
+RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="type")])
+"""Reads one line of `episode.jsonl` into its record."""

@@ -1,0 +1,146 @@
+"""Renders the pages. Everything that a page or a model wrote is escaped; no script comes in."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from eyehand.agent.outcome import Outcome
+from eyehand.agent.records import StepRecord
+from eyehand.agent.report.screens import Shown, show
+from eyehand.agent.retention import EVALUATION_FILE, slug
+from eyehand.agent.trajectory import LINES_FILE, Trajectory, read_trajectory
+from eyehand.errors import RecordingFailed, UsageError
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+_TONES = {
+    Outcome.SUCCEEDED: "good",
+    Outcome.CLAIMED: "plain",
+    Outcome.ENVIRONMENT_FAULT: "fault",
+    Outcome.STOPPED: "fault",
+}
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step with its picture, for the template."""
+
+    record: StepRecord
+    shown: Shown
+
+    @property
+    def tone(self) -> str:
+        """How the step is coloured: "bad" where its answer or action was refused."""
+        if self.record.error is not None:
+            return "bad"
+        return "good" if self.record.verdict else "plain"
+
+
+def write_episode_page(folder: Path, out: Path) -> Path:
+    """Write an episode's page.
+
+    Raises:
+        UsageError: the folder holds no readable episode.
+        RecordingFailed: the page cannot be written.
+    """
+    return _write(out, episode_page(read_trajectory(folder)))
+
+
+def episode_page(trajectory: Trajectory) -> str:
+    """Return an episode as one HTML page that needs no other file."""
+    outcome = trajectory.outcome
+    steps = [
+        StepView(step, show(trajectory, step.screen, step.action)) for step in trajectory.steps
+    ]
+    last = show(trajectory, outcome.screen, None) if outcome and outcome.screen else None
+    return (
+        _templates()
+        .get_template("episode.html.j2")
+        .render(
+            episode=trajectory.episode,
+            steps=steps,
+            outcome=outcome,
+            tone=_TONES.get(outcome.outcome, "bad") if outcome else "fault",
+            label=outcome.outcome.label if outcome else "no outcome was recorded",
+            last=last,
+            partial_line=trajectory.partial_line,
+        )
+    )
+
+
+def write_evaluation_page(folder: Path, out: Path) -> Path:
+    """Write an evaluation's index, and a page beside every episode that it keeps.
+
+    Raises:
+        UsageError: the folder holds no readable evaluation.
+        RecordingFailed: a page cannot be written.
+    """
+    path = folder / EVALUATION_FILE
+    try:
+        evaluation = json.loads(path.read_text(encoding="utf-8"))
+        tasks = [{**row, "kept": _kept(folder, row["task"], out)} for row in evaluation["tasks"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is not an evaluation of eyehand: {error}") from None
+    page = _templates().get_template("evaluation.html.j2")
+    return _write(out, page.render(evaluation=evaluation, tasks=tasks))
+
+
+def _kept(folder: Path, task: str, out: Path) -> list[dict[str, Any]]:
+    """Write the pages of a task's kept episodes and return what links to them."""
+    links = []
+    for lines in sorted((folder / slug(task)).glob(f"*/{LINES_FILE}")):
+        page = lines.parent / "report.html"
+        try:
+            trajectory = read_trajectory(lines.parent)
+        except UsageError:
+            continue
+        _write(page, episode_page(trajectory))
+        outcome = trajectory.outcome.outcome if trajectory.outcome else None
+        links.append(
+            {
+                "name": lines.parent.name,
+                "href": os.path.relpath(page, out.parent),
+                "label": outcome.label if outcome else "no outcome",
+                "tone": _TONES.get(outcome, "bad") if outcome else "fault",
+            }
+        )
+    return links
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["ms"] = _milliseconds
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+    environment.filters["percent"] = lambda value: "-" if value is None else f"{100 * value:.0f}%"
+    return environment
+
+
+def _milliseconds(seconds: float) -> str:
+    """Return such as "36 ms" or "1.24 s"."""
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+
+
+def _write(out: Path, page: str) -> Path:
+    """Write a page whole: a disk that is full leaves none rather than half of one."""
+    partial = out.with_name(out.name + ".partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # A page's text may hold lone surrogates, which UTF-8 cannot: they become "?".
+        partial.write_bytes(page.encode("utf-8", errors="replace"))
+        partial.replace(out)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise RecordingFailed(f"cannot write the report {out}: {error.strerror}") from error
+    return out

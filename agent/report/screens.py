@@ -1,0 +1,101 @@
+"""A step's screen for the page: the picture as a data URI, and what was touched on it."""
+
+import base64
+import io
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from PIL import Image
+
+from eyehand.agent.records import ActionRecord, ScreenRecord
+from eyehand.agent.trajectory import Trajectory, png_bytes
+from eyehand.errors import UsageError
+
+PNG_LIMIT_BYTES = 120_000
+"""A screen whose PNG is larger is embedded as WebP where that is smaller."""
+
+WEBP_QUALITY = 88
+SMALLEST_SHOWN_PX = 480
+"""Pictures narrower than this are shown enlarged."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place on the picture, in its pixels: a ring, or an arrow where a drag ends elsewhere."""
+
+    kind: Literal["ring", "arrow"]
+    x: float
+    y: float
+    end_x: float = 0.0
+    end_y: float = 0.0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture on the page.
+
+    Attributes:
+        uri: Data URI; empty where the file is missing, `missing` then says why.
+        width: Width of the picture in pixels.
+        height: Height of the picture in pixels.
+        shown_px: Largest width at which it is shown.
+        marks: What was touched.
+        missing: Why there is no picture.
+    """
+
+    uri: str
+    width: int
+    height: int
+    shown_px: int
+    marks: list[Mark] = field(default_factory=list)
+    missing: str = ""
+
+    @property
+    def radius(self) -> float:
+        """Radius of a ring, in pixels of the picture: about a finger on the page."""
+        return 14.0 * self.width / min(self.shown_px, 900)
+
+
+def show(trajectory: Trajectory, screen: ScreenRecord, action: ActionRecord | None) -> Shown:
+    """Return a screen with the places that the action names."""
+    enlarge = max(1, -(-SMALLEST_SHOWN_PX // screen.width_px))
+    uri, missing = "", ""
+    try:
+        uri = data_uri(trajectory, screen)
+    except UsageError as error:
+        missing = str(error)
+    marks = marks_of(action, screen) if action else []
+    width = screen.width_px
+    return Shown(uri, width, screen.height_px, width * enlarge, marks, missing)
+
+
+def data_uri(trajectory: Trajectory, screen: ScreenRecord) -> str:
+    """Return the picture as PNG, or as WebP where that is smaller and the PNG is large.
+
+    Raises:
+        UsageError: the file is missing or is no picture.
+    """
+    pixels = trajectory.pixels(screen)
+    kind, data = "png", png_bytes(pixels)
+    if len(data) > PNG_LIMIT_BYTES:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "WEBP", quality=WEBP_QUALITY, method=2)
+        kind, data = min(("png", data), ("webp", buffer.getvalue()), key=lambda pair: len(pair[1]))
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def marks_of(action: ActionRecord, screen: ScreenRecord) -> list[Mark]:
+    """Return a ring for every point of an action; `start` and `end` make one arrow."""
+    places = {
+        name: (float(value["x"]) * screen.width_px, float(value["y"]) * screen.height_px)
+        for name, value in action.arguments.items()
+        if _is_point(value)
+    }
+    marks = []
+    if "start" in places and "end" in places:
+        marks.append(Mark("arrow", *places.pop("start"), *places.pop("end")))
+    return marks + [Mark("ring", x, y) for x, y in places.values()]
+
+
+def _is_point(value: Any) -> bool:
+    return isinstance(value, dict) and {"x", "y"} <= set(value) <= {"x", "y", "screen"}
