@@ -1,0 +1,96 @@
+"""What is built is what lies in the folders, and it works without them."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("agent", "envs", "actions", "model", "prompts")
+UNWANTED = ("__pycache__", ".pyc", ".partial")
+
+
+def run(*command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    return result
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("--wheel", tmp_path_factory.mktemp("wheel"), "*.whl")
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("--sdist", tmp_path_factory.mktemp("sdist"), "*.tar.gz")
+
+
+def build(kind: str, out: Path, pattern: str) -> Path:
+    """Build with the tools that are installed: no network, no environment of its own."""
+    run(
+        sys.executable, "-m", "build", kind, "--no-isolation", "--outdir", str(out), str(ROOT),
+        cwd=out,
+    )  # fmt: skip
+    (built,) = out.glob(pattern)
+    return built
+
+
+def files_of_rooms() -> Iterator[str]:
+    """Every file of the five folders, as it should lie below `eyehand/`."""
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*")):
+            name = path.relative_to(ROOT).as_posix()
+            if path.is_file() and not any(part in name for part in UNWANTED):
+                yield name
+
+
+def test_the_wheel_holds_every_file_of_the_folders_once(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert len(names) == len(set(names))
+    package = {name for name in names if name.startswith("eyehand/")}
+    own = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
+    expected = {f"eyehand/{name}" for name in (*files_of_rooms(), *own)}
+    assert package == expected
+    others = [name for name in names if not name.startswith("eyehand/")]
+    assert all(".dist-info/" in name for name in others), others
+    assert not any("tests/" in name for name in names)
+
+
+def test_the_sdist_holds_the_real_folders_and_the_tests(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        members = archive.getmembers()
+    names = [member.name.split("/", 1)[1] for member in members]
+    assert len(names) == len(set(names))
+    assert set(files_of_rooms()) <= set(names)
+    assert "tests/test_packaging.py" in names
+    assert not any(member.issym() for member in members)
+
+
+def test_an_installed_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    run(
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+        "--no-compile", "--target", str(target), str(wheel), cwd=tmp_path,
+    )  # fmt: skip
+    program = (
+        f"import sys; sys.path.insert(0, {str(target)!r})\n"
+        "import eyehand, eyehand.prompts, eyehand.agent.experts.miniwob as expert\n"
+        "expert.expert_script()\n"
+        "from eyehand.actions import ActionSpace\n"
+        "from eyehand.actions.web import WEB_ACTIONS\n"
+        "eyehand.prompts.render_system(ActionSpace(WEB_ACTIONS), 'keyword', 'zh')\n"
+        "print(eyehand.__file__)\n"
+        "from eyehand.agent.cli import main\n"
+        "main(['--help'])\n"
+    )
+    shown = run(sys.executable, "-I", "-c", program, cwd=tmp_path).stdout
+    assert Path(shown.splitlines()[0]).is_relative_to(target)
+    assert "usage: eyehand" in shown
+    script = run(sys.executable, str(target / "bin" / "eyehand"), "--help", cwd=tmp_path)
+    assert "usage: eyehand" in script.stdout
