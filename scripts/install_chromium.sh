@@ -9,7 +9,7 @@ install_packages() {
   $root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq "$@" >/dev/null
 }
 
-has_fonts() { command -v fc-list >/dev/null 2>&1 && fc-list 2>/dev/null | grep -qi liberation; }
+has_fonts() { [ -n "$(fc-list 2>/dev/null | grep -i liberation || true)" ]; }
 
 if ! "$bin/python" -m eyehand.envs.web.browser --find >/dev/null 2>&1; then
   if timeout 900 "$bin/playwright" install --with-deps chromium >/dev/null 2>&1; then
