@@ -73,7 +73,8 @@ def _sample_plain(
         return int(generator.integers(math.ceil(low), math.floor(high) + 1))
     if kind == "number":
         low, high = _bounds(schema, step=0)
-        return min(max(float(generator.uniform(low, high)), low), high)
+        # Not `uniform`: it refuses a range from 0.0 to -0.0.
+        return min(max(low + float(generator.random()) * (high - low), low), high)
     if kind == "object":
         properties = schema.get("properties", {})
         return {name: _sample_value(s, definitions, generator) for name, s in properties.items()}

@@ -1,7 +1,7 @@
 """Collects demonstrations from every source into shards of training documents."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from eyehand.agent.demonstrations import (
@@ -106,7 +106,7 @@ def collect(
     out: Path,
     count: int,
     first_seed: int = 0,
-    weights: dict[str, float] | None = None,
+    only: Collection[str] = (),
     progress: Callable[[int], None] = lambda collected: None,
 ) -> None:
     """Write `count` documents to shards in `out`.
@@ -115,11 +115,17 @@ def collect(
         out: The folder of the shards; made when it is missing.
         count: How many documents.
         first_seed: The first training seed; shards of other first seeds may lie beside these.
-        weights: Source to share; the embedded model's sources by default.
+        only: Sources of `WEIGHTS` to take; all where it is empty.
         progress: Called with the number of documents so far.
+
+    Raises:
+        UsageError: a seed lies outside the training seeds, or a source has no expert.
     """
+    unknown = sorted(set(only) - set(WEIGHTS))
+    if unknown:
+        raise UsageError(f"no expert for {', '.join(unknown)}; there are: {', '.join(WEIGHTS)}")
     out.mkdir(parents=True, exist_ok=True)
-    collector = Collector(weights or WEIGHTS, first_seed)
+    collector = Collector({name: WEIGHTS[name] for name in only or WEIGHTS}, first_seed)
     stream = collector.documents()
     collected = 0
     try:

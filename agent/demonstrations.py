@@ -65,8 +65,17 @@ class DocumentWriter:
         pixels: Pixels,
         asked: Sequence[tuple[str, Action]],
         seed: int,
+        read: Sequence[tuple[str, str]] = (),
     ) -> Document:
-        """Return a document with one screen and an answer for each instruction."""
+        """Return a document with one screen and an answer for each instruction.
+
+        Args:
+            environment: Gives the actions.
+            pixels: The screen.
+            asked: Instructions, each with the action that follows from the screen.
+            seed: The episode's seed.
+            read: Questions about the screen, each with its answer in words.
+        """
         return Document(
             source=environment.spec_uri,
             seed=seed,
@@ -74,7 +83,8 @@ class DocumentWriter:
             branches=[
                 [*self._parts(self.layout.task(task)), *self._answer(action)]
                 for task, action in asked
-            ],
+            ]
+            + [[*self._parts(self.layout.task(task)), *_words(answer)] for task, answer in read],
             images=[pixels],
         )
 
@@ -100,6 +110,11 @@ class DocumentWriter:
 
     def _parts(self, pieces: Sequence[Piece], first_screen: int = 0) -> list[Part]:
         return [_part(piece, first_screen) for piece in pieces]
+
+
+def _words(answer: str) -> list[Part]:
+    """Return an answer in words; it ends the turn, as no action does."""
+    return [Part("plain", answer, learned=True), Part("template", "<|im_end|>", learned=True)]
 
 
 def _part(piece: Piece, screen: int) -> Part:
@@ -156,12 +171,31 @@ def _expert_turns(environment: MiniWobEnvironment, pixels: Pixels) -> list[Turn]
 def number_line_document(
     environment: NumberLineEnvironment, seed: int, writer: DocumentWriter, generator: random.Random
 ) -> Document:
-    """Return an episode of number-line at a seed.
+    """Return a demonstration of number-line at a seed: its first screen, or a whole episode.
 
-    Every third move is drawn at random and not learned, so that the moves before do not give away
-    the next one, and the model sees what comes after a mistake.
+    Two of three show the first screen only, with the best move and the two numbers asked for: an
+    answer of one word teaches little of where to look, a number that has to be read does.
     """
     observation, _ = environment.reset(seed=seed)
+    if generator.random() < 1 / 3:
+        turns = _number_line_turns(environment, observation.pixels, generator)
+        return writer.episode(environment, environment.instruction, turns, seed)
+    asked = [(environment.instruction, number_line_expert.best_action(environment))]
+    read = [
+        ("What is Current?", str(environment.current)),
+        ("What is Target?", str(environment.target)),
+    ]
+    return writer.one_screen(environment, observation.pixels, asked, seed, read)
+
+
+def _number_line_turns(
+    environment: NumberLineEnvironment, pixels: Pixels, generator: random.Random
+) -> list[Turn]:
+    """Play an episode; every third move is drawn at random and not learned.
+
+    So the moves before do not give away the next one, and the model sees what comes after a
+    mistake.
+    """
     turns: list[Turn] = []
     ended = False
     while not ended:
@@ -169,7 +203,8 @@ def number_line_document(
         learned = generator.random() < 2 / 3
         if not learned:
             action = environment.action_space.types[generator.randrange(2)]()
-        turns.append(Turn(observation.pixels, action, learned))
+        turns.append(Turn(pixels, action, learned))
         observation, _, terminated, truncated, _ = environment.step(action)
+        pixels = observation.pixels
         ended = terminated or truncated
-    return writer.episode(environment, environment.instruction, turns, seed)
+    return turns

@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     collect.add_argument(
         "--first-seed", type=shared.seed, default=0, metavar="N", help="default: 0"
     )
+    collect.add_argument(
+        "--only",
+        metavar="SPECS",
+        default="",
+        help="of these sources only, with commas between (default: all that have an expert)",
+    )
     run = parts.add_parser("run", help="train on shards")
     run.add_argument("--data", type=Path, required=True, metavar="DIR", help="the shards' folder")
     run.add_argument(
@@ -123,6 +129,7 @@ def _collect(arguments: argparse.Namespace) -> int:
             arguments.out,
             arguments.documents,
             arguments.first_seed,
+            only=_specs(arguments.only),
             progress=lambda collected: bar.update(task, completed=collected),
         )
     shared.say(f"{arguments.documents} documents in {arguments.out}")
@@ -161,10 +168,15 @@ def _train(arguments: argparse.Namespace) -> int:
             arguments.initial,
             arguments.drawn,
             arguments.items_every,
-            [spec.strip() for spec in arguments.only.split(",") if spec.strip()],
+            _specs(arguments.only),
             follow,
         )
     shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
     if arguments.json:
         shared.print_json({**summary, "folder": str(arguments.out)})
     return 0
+
+
+def _specs(listed: str) -> list[str]:
+    """Split a list of specs at its commas."""
+    return [spec.strip() for spec in listed.split(",") if spec.strip()]

@@ -22,6 +22,9 @@ from eyehand.model.weights import save_checkpoint
 Follow = Callable[[dict[str, float]], None]
 """Receives the counts so far: steps, documents, answer tokens, loss, minutes."""
 
+MIXED_SHARDS = 8
+"""Shards that are shuffled together; 8 of 400 screens each take about half a gigabyte."""
+
 
 @dataclass(frozen=True)
 class TrainingPlan:
@@ -57,7 +60,7 @@ class TrainingPlan:
 def document_stream(
     folder: Path, generator: random.Random, only: Collection[str] = ()
 ) -> Iterator[Document]:
-    """Yield documents for ever, shard by shard in random order, two shards mixed at a time.
+    """Yield documents for ever, shards in random order, `MIXED_SHARDS` of them mixed at a time.
 
     Shards that appear while training runs are read in the next round.
 
@@ -75,8 +78,8 @@ def document_stream(
             raise UsageError(f"no shards in {folder}; make some: eyehand train collect")
         generator.shuffle(paths)
         found = False
-        for first in range(0, len(paths), 2):
-            read = [d for path in paths[first : first + 2] for d in read_shard(path)]
+        for first in range(0, len(paths), MIXED_SHARDS):
+            read = (d for path in paths[first : first + MIXED_SHARDS] for d in read_shard(path))
             documents = [d for d in read if not only or d.source in only]
             generator.shuffle(documents)
             found = found or bool(documents)

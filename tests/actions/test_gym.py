@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eyehand.actions.codecs import make_codec
@@ -51,6 +51,7 @@ any_space = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(space=any_space, seed=st.integers(0, 1000))
+@example(space=spaces.Box(0.0, -0.0, (), np.float16), seed=0)
 def test_every_sample_becomes_an_action_of_the_space(space: spaces.Space[Any], seed: int) -> None:
     mapping = ActionMapping.from_space(space)
     mapping.action_space.seed(seed)

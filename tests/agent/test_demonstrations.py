@@ -33,10 +33,14 @@ from eyehand.model.training.embedded import LIMITS, document_texts, embedded_con
 SEED = 2
 
 
-def number_line() -> Document:
-    return number_line_document(
-        NumberLineEnvironment(), SEED, DocumentWriter(), random.Random(SEED)
-    )
+def number_line(whole_episode: bool = True) -> Document:
+    """A document of number-line; the generator decides what is shown, so one is looked for."""
+    for seed in range(100):
+        generator = random.Random(seed)
+        document = number_line_document(NumberLineEnvironment(), SEED, DocumentWriter(), generator)
+        if whole_episode != bool(document.branches):
+            return document
+    raise AssertionError("100 generators gave the same kind of document")
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +144,17 @@ def test_a_screen_with_its_first_question_is_read_as_at_run_time(
         assert learned == tokens_of(encoded, branch)[asked_tokens:]
 
 
+def test_the_first_screen_is_asked_for_the_move_and_for_both_numbers() -> None:
+    document = number_line(whole_episode=False)
+    environment = NumberLineEnvironment()
+    environment.reset(seed=SEED)
+    move = "plus" if environment.target > environment.current else "minus"
+    answers = ["".join(p.text for p in branch if p.learned) for branch in document.branches]
+    assert len(document.images) == 1
+    assert move in answers[0]
+    assert answers[1:] == [f"{n}<|im_end|>" for n in (environment.current, environment.target)]
+
+
 def test_a_mistake_put_in_on_purpose_is_not_learned() -> None:
     document = number_line()
     calls = [p for p in document.trunk if p.kind == "plain" and "ARGS" in p.text][1:]
@@ -164,12 +179,12 @@ def test_seeds_kept_for_evaluation_are_refused() -> None:
 
 def test_collecting_stops_where_the_training_seeds_end(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="999,999"):
-        collect(tmp_path, 3, first_seed=999_998, weights={"cards:number-line": 1.0})
+        collect(tmp_path, 3, first_seed=999_998, only=["cards:number-line"])
 
 
 def test_collected_documents_lie_in_a_shard(tmp_path: Path) -> None:
     seen: list[int] = []
-    collect(tmp_path, 2, first_seed=40, weights={"cards:number-line": 1.0}, progress=seen.append)
+    collect(tmp_path, 2, first_seed=40, only=["cards:number-line"], progress=seen.append)
     (path,) = tmp_path.glob(f"*{SHARD_SUFFIX}")
     assert [document.seed for document in read_shard(path)] == [40, 41]
     assert seen == [1, 2]
