@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.language import SelfAttention
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.training.batching import NOWHERE, Batch, Encoder, collate
@@ -83,7 +84,7 @@ def test_the_look_is_the_attention_that_the_layer_gives(
         _forward(model, batch)
         before = loss(batch.looks).item()
         attention = model.model.layers[2].self_attn
-        assert isinstance(attention.q_proj, torch.nn.Linear)
+        assert isinstance(attention, SelfAttention)
         attention.q_proj.weight[:64] = 0
         attention.q_proj.bias[:64] = 0
         _forward(model, batch)
