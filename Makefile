@@ -6,12 +6,12 @@ STAMP := $(VENV)/.installed
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 DEMO_OUT ?= runs/demo
 
-.PHONY: demo test check setup chromium clean
+.PHONY: demo test check setup chromium system clean
 
 demo: setup
 	@$(BIN)/python -m eyehand demo --out $(DEMO_OUT)
 
-test: setup check
+test: setup system check
 	$(BIN)/python -m pytest -q
 
 check: setup
@@ -30,6 +30,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 chromium: $(STAMP)
 	@bash scripts/install_chromium.sh "$(BIN)"
+
+system:
+	@bash scripts/install_test_system.sh
 
 clean:
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache
