@@ -12,9 +12,12 @@ examples:
   eyehand bench step                                     our side alone
   eyehand bench step --peer-python bg-venv/bin/python    beside BrowserGym, in alternation
   eyehand bench step --task click-tab --episodes 10 --json
+  eyehand bench android --episodes 3                     beside plain adbutils
 
 step: the time of one step (act, settle, capture, record to disk) on a page of MiniWoB++. The
 peer is a Python interpreter that has BrowserGym; docs/results/bench-step.md says how to make one.
+android: one step (act, settle, capture) and one raw capture on the simulated phone, through the
+real adb server, beside adbutils' own screenshot() and click().
 
 exit status: 0 measured; 2 wrong usage, or a peer without BrowserGym; 3 a browser failed.
 """
@@ -25,7 +28,7 @@ TABLE_WIDTH = 120
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("benchmark", choices=("step",), help="what to measure")
+    parser.add_argument("benchmark", choices=("step", "android"), help="what to measure")
     parser.add_argument(
         "--task", default="click-test-2", metavar="NAME", help="default: click-test-2"
     )
@@ -43,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Measure and print the tables."""
+    if arguments.benchmark == "android":
+        return _execute_android(arguments)
     from eyehand.agent.bench.peer import HOW_TO_GET_IT
     from eyehand.agent.bench.step import bench_step
     from eyehand.agent.outcome import EXIT_SUCCESS
@@ -57,6 +62,53 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         _print(document)
     return EXIT_SUCCESS
+
+
+def _execute_android(arguments: argparse.Namespace) -> int:
+    from eyehand.agent.bench.android import bench_android
+    from eyehand.agent.outcome import EXIT_SUCCESS
+
+    document = bench_android(arguments.episodes, arguments.steps, shared.say)
+    if arguments.json:
+        shared.print_json(document)
+    else:
+        _print_android(document)
+    return EXIT_SUCCESS
+
+
+def _print_android(document: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from eyehand.agent.bench.android import PARTS
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, TABLE_WIDTH)
+    width, height = document["screen"]
+    console.print(
+        f"the simulated phone, {width}x{height}, {document['rounds']} rounds of "
+        f"{document['steps']} steps a side, in alternation; milliseconds: median (lowest to "
+        "highest)"
+    )
+    rows = [
+        [
+            row["name"],
+            _range(row["step_s"]),
+            *(_part(row["parts_s"][part]) for part in PARTS),
+            _range(row["phone_s"]),
+        ]
+        for row in document["rows"]
+    ]
+    console.print(_table(("", "step", *PARTS, "of it the phone's drawing"), rows))
+    console.print("\none raw capture; the phone's time is until its first byte")
+    rows = [
+        [row["name"], *(_range(row[f"{part}_s"]) for part in ("phone", "move", "decode"))]
+        for row in document["captures"]
+    ]
+    console.print(_table(("", "phone", "move", "decode"), rows))
+    for ratio in document["ratios"]:
+        console.print(
+            f"\nmoving and decoding: eyehand {_times(ratio)} times as fast as {ratio['against']}"
+        )
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ Tree::
         BrowserCrashed         the browser process or its page died
         CaptureFailed          the screen could not be captured
         RecordingFailed        the trajectory could not be written (a full disk)
+        WorkerLost             the process that ran an episode ended in the middle of it
+        ClusterUnreachable     no Ray cluster answers at the address
       GuardRefusal             what the guard does not permit
       CheckpointError          a checkpoint folder that cannot be used
         MissingWeight
@@ -76,8 +78,28 @@ class CaptureFailed(EnvironmentFault):
     """The screen could not be captured within its time limit."""
 
 
+class DeviceDisconnected(EnvironmentFault):
+    """The device is gone, and did not come back within its bound."""
+
+
+class DeviceTimeout(EnvironmentFault):
+    """The device did not answer within the time limit of a call."""
+
+
+class DeviceUnauthorized(EnvironmentFault):
+    """The device does not permit this computer to debug it."""
+
+
 class RecordingFailed(EnvironmentFault):
     """The trajectory could not be written, for example because the disk is full."""
+
+
+class WorkerLost(EnvironmentFault):
+    """The process that ran an episode ended in the middle of it."""
+
+
+class ClusterUnreachable(EnvironmentFault):
+    """No Ray cluster answers at the address, or the one that did is gone."""
 
 
 class GuardRefusal(EyehandError):

@@ -1,0 +1,231 @@
+"""Actions become commands of the device: one small function for each action of the vocabulary."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from eyehand.actions import Action, Point, android
+from eyehand.envs.android.apps import App, Apps
+from eyehand.envs.android.display import DisplayState
+from eyehand.envs.android.link import Link, ShellResult
+from eyehand.envs.android.text import Keyboard
+from eyehand.envs.android.windows import keyboard_top
+from eyehand.envs.env import ScreenGeometry
+from eyehand.errors import ActionHadNoEffect, OutOfRange, UsageError
+
+SWIPE_MS = 300
+SCROLL_MS = 500
+LONG_PRESS_MS = 800
+"""Android takes 400 to 500 ms for a long press; people can set it to 1500."""
+DRAG_MS = 1000
+MARGIN_SHARE = 0.05
+"""Gestures keep off the screen's edges, where a phone reads them as its own."""
+LONGEST_STROKE_SHARE = 0.6
+
+
+@dataclass
+class Scene:
+    """Where an action takes place, and what it says about itself.
+
+    Attributes:
+        link: The device.
+        state: Its display.
+        geometry: How the screen that the model saw lies on the display.
+        keyboard: Types.
+        apps: Starts apps.
+        effect: What the action did, for the record.
+        feedback: What the next screen does not show, for the model.
+        failed: Whether the action was performed and could not do what it says.
+        acted: Whether anything may have been performed yet.
+        opened: The app that must come to the front.
+    """
+
+    link: Link
+    state: DisplayState
+    geometry: ScreenGeometry
+    keyboard: Keyboard
+    apps: Apps
+    effect: str = ""
+    feedback: str = ""
+    failed: bool = False
+    acted: bool = False
+    opened: App | None = None
+
+    def place(self, point: Point) -> tuple[int, int]:
+        """Return the touch pixel that a point lies on.
+
+        Raises:
+            StaleScreen: the point was read from another screen.
+            OutOfRange: it lies outside, or on a black bar beside the display.
+        """
+        x, y = self.geometry.to_device(point)
+        if not self.state.covers(x, y):
+            raise OutOfRange(
+                f"({point.x:.3f}, {point.y:.3f}) lies on a black bar beside the phone's display"
+            )
+        return int(x), int(y)
+
+    def input(self, *commands: tuple[object, ...], timeout_s: float | None = None) -> ShellResult:
+        """Run `input` commands on the display, one after another in one call.
+
+        Raises:
+            ActionHadNoEffect: the device refuses.
+            DeviceTimeout: no answer in time.
+            DeviceDisconnected: the device went away.
+        """
+        number = self.state.display_id
+        display = ("-d", str(number)) if number else ()
+        lines = [("input", *display, *map(str, command)) for command in commands]
+        result = self.link.act(*lines, timeout_s=timeout_s)
+        self.acted = True
+        if result.exit_code or "Exception" in result.stderr:
+            raise ActionHadNoEffect(f"the phone refused: {result.said[:200] or result.exit_code}")
+        return result
+
+
+def perform(action: Action, scene: Scene) -> None:
+    """Perform an action of the phone's vocabulary; `scene` then says what became of it.
+
+    Raises:
+        ModelFeedback: the action was refused; nothing changed.
+        EnvironmentFault: the device failed; `scene.acted` and the exception tell when.
+        UsageError: nobody performs this type of action.
+    """
+    performer = _PERFORMERS.get(type(action))
+    if performer is None:
+        raise UsageError(
+            f"{action.name} has no handler: register one with "
+            "ActionSpace.extended(action_type, handler)"
+        )
+    performer(action, scene)
+
+
+def strokes(start: int, extent: int, distance: int, limit: int) -> list[tuple[int, int]]:
+    """Cut a movement along one axis into strokes of a finger that stay on the screen.
+
+    Args:
+        start: Where the finger goes down, in pixels.
+        extent: Length of the axis in pixels.
+        distance: How far to move in all; negative towards 0.
+        limit: Strokes end before this pixel: the screen's end, or the keyboard's edge.
+
+    Returns:
+        (from, to) for every stroke.
+    """
+    margin = round(extent * MARGIN_SHARE)
+    low, high = margin, max(limit - margin, margin + 1)
+    start = min(max(start, low), high)
+    longest = round(extent * LONGEST_STROKE_SHARE)
+    room = start - low if distance < 0 else high - start
+    if room < min(abs(distance), longest) / 4:
+        # Too near the edge to move: begin as far back as a useful stroke needs.
+        wanted = min(abs(distance), (high - low) // 2)
+        start = min(low + wanted, high) if distance < 0 else max(high - wanted, low)
+        room = start - low if distance < 0 else high - start
+    stroke = max(min(room, longest), 1)
+    made, left = [], abs(distance)
+    while left > 0:
+        length = min(stroke, left)
+        made.append((start, start - length if distance < 0 else start + length))
+        left -= length
+    return made
+
+
+def _tap(action: android.Tap, scene: Scene) -> None:
+    x, y = scene.place(action.point)
+    scene.effect = f"tapped ({x}, {y})"
+    scene.input(("tap", x, y))
+
+
+def _double_tap(action: android.DoubleTap, scene: Scene) -> None:
+    x, y = scene.place(action.point)
+    scene.effect = f"tapped ({x}, {y}) twice"
+    # In one call: two calls would be too far apart for a double tap.
+    scene.input(("tap", x, y), ("tap", x, y))
+
+
+def _long_press(action: android.LongPress, scene: Scene) -> None:
+    x, y = scene.place(action.point)
+    scene.effect = f"pressed ({x}, {y}) for {LONG_PRESS_MS} ms"
+    scene.input(("swipe", x, y, x, y, LONG_PRESS_MS))
+
+
+def _swipe(action: android.Swipe, scene: Scene) -> None:
+    start, end = scene.place(action.start), scene.place(action.end)
+    scene.effect = f"swiped from {start} to {end}"
+    scene.input(("swipe", *start, *end, SWIPE_MS))
+
+
+def _drag(action: android.Drag, scene: Scene) -> None:
+    start, end = scene.place(action.start), scene.place(action.end)
+    scene.effect = f"dragged from {start} to {end}"
+    scene.input(("draganddrop", *start, *end, DRAG_MS))
+
+
+def _type_text(action: android.TypeText, scene: Scene) -> None:
+    scene.keyboard.check(action.text)
+    scene.effect = f"typed {action.text[:60]!r}"
+    try:
+        scene.keyboard.type(action.text)
+    finally:
+        scene.acted = scene.acted or scene.keyboard.typed > 0
+
+
+def _press(action: android.Press, scene: Scene) -> None:
+    scene.effect = f"pressed {action.key}"
+    scene.input(("keyevent", android.KEY_CODES[action.key]))
+
+
+def _open_app(action: android.OpenApp, scene: Scene) -> None:
+    app = scene.apps.find(action.app)
+    scene.effect = f"opened {app.package}"
+    scene.apps.start(app)
+    scene.acted = True
+    scene.opened = app
+
+
+def _scroll(action: android.Scroll, scene: Scene) -> None:
+    """Move the content with a finger: against the direction in which to look."""
+    width, height = scene.state.logical
+    sideways = action.direction in ("left", "right")
+    extent = width if sideways else height
+    top = keyboard_top(scene.link, height)
+    usable_height = height if top is None else top
+    limit = width if sideways else usable_height
+    sign = 1 if action.direction in ("up", "left") else -1
+    distance = sign * round(limit * action.amount / 10)
+    if action.point is not None:
+        x, y = scene.place(action.point)
+    else:
+        # The finger goes down where it has room to move.
+        share = 0.3 if sign > 0 else 0.7
+        x = round(width * (share if sideways else 0.5))
+        y = round(usable_height * (0.5 if sideways else share))
+    made = strokes(x if sideways else y, extent, distance, limit)
+    lines = [
+        ("swipe", a, y, b, y, SCROLL_MS) if sideways else ("swipe", x, a, x, b, SCROLL_MS)
+        for a, b in made
+    ]
+    scene.effect = f"scrolled {action.direction} by {abs(distance)} px in {len(made)} strokes"
+    seconds = len(made) * SCROLL_MS / 1000
+    scene.input(*lines, timeout_s=scene.link.call_timeout_s + seconds)
+
+
+def _wait(action: android.Wait, scene: Scene) -> None:
+    time.sleep(action.seconds)
+    scene.effect = f"waited {action.seconds:.1f} s"
+
+
+_PERFORMERS: dict[type[Action], Callable[[Any, Scene], None]] = {
+    android.Tap: _tap,
+    android.DoubleTap: _double_tap,
+    android.LongPress: _long_press,
+    android.Swipe: _swipe,
+    android.Drag: _drag,
+    android.TypeText: _type_text,
+    android.Press: _press,
+    android.OpenApp: _open_app,
+    android.Scroll: _scroll,
+    android.Wait: _wait,
+}
