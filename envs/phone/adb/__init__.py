@@ -1,0 +1,1 @@
+"""A phone's side of adb: the daemon that the adb server connects to, on loopback."""

@@ -1,0 +1,1 @@
+"""The phone's shell: command lines are read as its `sh` would, and answered in Python."""
