@@ -12,6 +12,7 @@ from eyehand.actions.gym import ActionMapping, Labels
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
 from eyehand.envs.gym_make import GymEnv, faults_mapped, make_gym, require_rgb, rgb_frame
 from eyehand.envs.gym_presets import GYM_PRESETS, Preset, Success
+from eyehand.envs.gym_rules import Rule, Standing
 from eyehand.errors import UnknownAction, UsageError
 
 _SUCCESS_KEYS = ("is_success", "success")
@@ -35,7 +36,8 @@ class GymEnvironment(Environment):
             `render_mode="rgb_array"`.
         labels: Names, units and descriptions of the actions, see `actions.gym.Labels`.
         instruction: The task in words; by default the observation's "mission", or the preset's.
-        success: A number that the summed reward has to reach, or "terminated".
+        success: A number that the summed reward has to reach, "terminated", or any other rule of
+            `gym_rules`, such as "terminated and reward_sum > 0".
         **make_options: Keyword arguments for `gymnasium.make`.
 
     Raises:
@@ -61,7 +63,7 @@ class GymEnvironment(Environment):
         self._inner, self._id = _opened(environment, make_options)
         try:
             require_rgb(self._inner, self._id)
-            _require_success(success)
+            self._given_rule = _rule(success)
             self._preset = _preset(self._inner)
             self._mapping = _mapping(self._inner, labels, self._preset)
         except Exception:
@@ -73,11 +75,11 @@ class GymEnvironment(Environment):
         self.action_space = self._mapping.action_space
         self.observation_space = ScreenSpace()
         self._given_instruction = instruction
-        self._success = success
         self._mission: str | None = None
         self._text = ""
         self._pixels: Pixels | None = None
         self._reward_sum = 0.0
+        self._steps = 0
         self._running = False
         self._closed = False
 
@@ -85,6 +87,11 @@ class GymEnvironment(Environment):
     def inner(self) -> GymEnv:
         """The Gymnasium environment, for experts and tests."""
         return self._inner
+
+    @property
+    def mapping(self) -> ActionMapping:
+        """How calls become the environment's own actions, for experts."""
+        return self._mapping
 
     @property
     def instruction(self) -> str | None:
@@ -109,7 +116,7 @@ class GymEnvironment(Environment):
         with faults_mapped(self._id, "reset"):
             seen, _ = self._inner.reset(seed=seed, options=(options or {}).get("gym"))
         self._mission, self._text = _words(seen)
-        self._reward_sum, self._running = 0.0, True
+        self._reward_sum, self._steps, self._running = 0.0, 0, True
         info: StepInfo = {"effect": "reset", "verdict": None, "details": {}}
         return self._observe(info, started_s), info
 
@@ -136,10 +143,12 @@ class GymEnvironment(Environment):
             seen, reward, terminated, truncated, said = self._inner.step(move)
         self._text = _words(seen)[1]
         self._reward_sum += float(reward)
+        self._steps += 1
         self._running = not (terminated or truncated)
         info = self._info(str(action), float(reward), said)
         if not self._running:
-            self._judge(info, said, bool(terminated))
+            ended = bool(terminated), bool(truncated)
+            self._judge(info, Standing(self._reward_sum, float(reward), self._steps, *ended, said))
         observation = self._observe(info, started_s)
         return observation, float(reward), bool(terminated), bool(truncated), info
 
@@ -178,18 +187,17 @@ class GymEnvironment(Environment):
         details = {"reward": reward, "reward_sum": self._reward_sum, "info": _scalars(said)}
         return {"effect": effect, "verdict": None, "details": details}
 
-    def _judge(self, info: StepInfo, said: dict[str, Any], terminated: bool) -> None:
+    def _judge(self, info: StepInfo, standing: Standing) -> None:
         """Put the verdict of an ended episode into its last info, and what decided."""
+        said = standing.info
         own = next((key for key in _SUCCESS_KEYS if _is_flag(said.get(key))), None)
-        if self._success is None and own is not None:
+        rule = self._given_rule
+        if rule is None and own is not None:
             info["verdict"], source = bool(said[own]), f"info[{own!r}]"
+        elif (rule := rule or _rule(self._preset.success)) is not None:
+            info["verdict"], source = rule.holds(standing), str(rule)
         else:
-            criterion = self._preset.success if self._success is None else self._success
-            if criterion is None:
-                return
-            reached = terminated if criterion == "terminated" else self._reward_sum >= criterion
-            info["verdict"] = reached
-            source = "terminated" if criterion == "terminated" else f"reward_sum >= {criterion:g}"
+            return
         info["details"]["verdict_from"] = source
 
 
@@ -218,11 +226,17 @@ def _mapping(
     return ActionMapping.from_environment(environment, labels or preset.labels)
 
 
-def _require_success(success: object) -> None:
-    """Refuse a criterion that is neither a number nor "terminated"."""
-    number = isinstance(success, int | float) and not isinstance(success, bool)
-    if success is not None and success != "terminated" and not number:
-        raise UsageError(f"success is a reward to reach or 'terminated', got {success!r}")
+def _rule(success: object) -> Rule | None:
+    """Return a criterion as a rule.
+
+    Raises:
+        UsageError: it is neither a number nor a rule.
+    """
+    if success is None or isinstance(success, str):
+        return Rule(success) if success is not None else None
+    if isinstance(success, int | float) and not isinstance(success, bool):
+        return Rule(f"reward_sum >= {success:g}")
+    raise UsageError(f"success is a reward to reach, 'terminated' or a rule, got {success!r}")
 
 
 def _words(seen: Any) -> tuple[str | None, str]:

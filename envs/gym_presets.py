@@ -7,10 +7,10 @@ and meanings are those of the environments' documentation (gymnasium.farama.org)
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-Success = float | Literal["terminated"]
-"""When an episode succeeded: its summed reward is at least this, or it terminated at all."""
+Success = float | str
+"""When an episode succeeded: its summed reward is at least this, or a rule of `gym_rules` holds."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ picture size (300 x 300 RGB), drawn and seeded by code of our own.
 """
 
 import inspect
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -15,8 +16,46 @@ from eyehand.errors import UsageError
 
 CARD_GAMES: dict[str, str] = {
     "number-line": "eyehand.envs.cards.number_line:NumberLineEnvironment",
+    "blackjack": "eyehand.envs.cards.blackjack:BlackjackEnvironment",
+    "ez-points": "eyehand.envs.cards.points:EzPointsEnvironment",
+    "points24": "eyehand.envs.cards.points:Points24Environment",
 }
 """Game name to the class that plays it, as "module:class", imported when it is first made."""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What is known of a game.
+
+    Attributes:
+        success: When an episode succeeded.
+        max_steps: Most steps that an episode without a mistake can take.
+        ceiling: The success rate of the best play.
+        ceiling_source: How that number was computed.
+    """
+
+    success: str
+    max_steps: int
+    ceiling: float
+    ceiling_source: str
+
+
+_SUMMED = "the summed reward is above 0"
+
+CARD_FACTS: dict[str, CardFacts] = {
+    "number-line": CardFacts(_SUMMED, 10, 1.0, "every episode can be solved"),
+    "blackjack": CardFacts(
+        "the hand beats the dealer's; a draw fails",
+        21,
+        0.4316,
+        "the win probability of the best play, by dynamic programming over all hands",
+    ),
+    "ez-points": CardFacts(_SUMMED, 6, 1.0, "only hands that can make 12 are dealt"),
+    "points24": CardFacts(
+        _SUMMED, 21, 0.7309, "the share of the deals that can make 24, by complete search"
+    ),
+}
+"""Facts by game. The ceilings are for these rules; a test computes them."""
 
 
 def make_card_game(name: str, **options: Any) -> Environment:
@@ -41,4 +80,4 @@ def make_card_game(name: str, **options: Any) -> Environment:
     return environment
 
 
-__all__ = ["CARD_GAMES", "make_card_game"]
+__all__ = ["CARD_FACTS", "CARD_GAMES", "CardFacts", "make_card_game"]

@@ -193,7 +193,7 @@ def test_a_given_criterion_outranks_the_environments_word() -> None:
 
 def test_a_criterion_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="terminated"):
-        GymEnvironment(Board(BOX), success="often")  # type: ignore[arg-type]
+        GymEnvironment(Board(BOX), success="often")
 
 
 def test_details_keep_what_json_can_hold() -> None:

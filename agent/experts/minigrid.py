@@ -1,0 +1,133 @@
+"""The expert of MiniGrid: the shortest way to the goal, by search in a copy of the simulator."""
+
+from collections import deque
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from eyehand.actions import Action
+from eyehand.agent.experts.state import Moves
+from eyehand.envs.declaration_make import DeclaredEnvironment
+
+_LOOSE = ("key", "ball", "box")
+"""Types of objects that can be carried."""
+
+MOST_STATES = 200_000
+"""The search gives up after this many; the largest of the suite's worlds needs a tenth."""
+
+State = tuple[Any, ...]
+
+
+def begin(environment: DeclaredEnvironment) -> Moves:
+    """Search at the start of an episode; return what gives the actions of the way found."""
+    calls = _calls(environment)
+    way = iter(shortest_way(environment.inner.unwrapped, set(calls)) or ())
+    return lambda: calls[move] if (move := next(way, None)) is not None else None
+
+
+def _calls(environment: DeclaredEnvironment) -> dict[int, Action]:
+    """Return the permitted calls by the numbers that MiniGrid gives them."""
+    calls = [action_type() for action_type in environment.action_space.types]
+    return {int(environment.mapping.to_gym(call)): call for call in calls}
+
+
+def shortest_way(world: Any, permitted: set[int]) -> list[int] | None:
+    """Return the fewest actions that end an episode with a reward; None where there are none.
+
+    Breadth first. Laying things down is left out at first: it multiplies the states, and few
+    tasks need it.
+
+    Args:
+        world: A MiniGrid environment, unwrapped; it is copied and left as it is.
+        permitted: The actions on offer, in MiniGrid's numbers.
+    """
+    drop = int(world.actions.drop)
+    way = _Search(world, permitted - {drop}).run()
+    if way is None and drop in permitted:
+        way = _Search(world, permitted).run()
+    return way
+
+
+class _Search:
+    """A breadth-first search through one simulator that is put back and forth between states."""
+
+    def __init__(self, world: Any, permitted: set[int]) -> None:
+        self._world = deepcopy(world)
+        self._world.gen_obs = lambda: {}  # the agent's view; nobody looks
+        self._world.max_steps = self._world.step_count + MOST_STATES  # bounds a way, not the search
+        self._permitted = permitted
+
+    def run(self) -> list[int] | None:
+        first = self._state()
+        ways: dict[State, tuple[State, int] | None] = {self._key(): None}
+        ahead = deque([(first, self._key())])
+        while ahead and len(ways) < MOST_STATES:
+            state, key = ahead.popleft()
+            for action in self._sensible(state):
+                self._put(state)
+                _, reward, terminated, _, _ = self._world.step(action)
+                if terminated and reward > 0:
+                    return [*self._way(ways, key), action]
+                after = self._key()
+                if not terminated and after not in ways:
+                    ways[after] = (key, action)
+                    ahead.append((self._state(), after))
+        return None
+
+    def _sensible(self, state: State) -> Iterator[int]:
+        """Yield the permitted actions that can change anything."""
+        self._put(state)
+        world, actions = self._world, self._world.actions
+        ahead = world.grid.get(*world.front_pos)
+        useless = {
+            actions.pickup: world.carrying is not None or getattr(ahead, "type", "") not in _LOOSE,
+            actions.drop: world.carrying is None or ahead is not None,
+            actions.toggle: getattr(ahead, "type", "") != "door",
+        }
+        yield from (action for action in sorted(self._permitted) if not useless.get(action, False))
+
+    def _way(self, ways: dict[State, tuple[State, int] | None], key: State) -> list[int]:
+        way: list[int] = []
+        while (step := ways[key]) is not None:
+            key, action = step
+            way.append(action)
+        return way[::-1]
+
+    def _state(self) -> State:
+        """Return all that a step can change."""
+        world = self._world
+        return (
+            tuple(world.agent_pos), world.agent_dir, world.carrying, tuple(world.grid.grid),
+            self._doors(), tuple((thing, thing.cur_pos) for thing in self._loose()),
+        )  # fmt: skip
+
+    def _put(self, state: State) -> None:
+        """Bring the simulator into a state."""
+        world = self._world
+        place, world.agent_dir, world.carrying, cells, doors, things = state
+        world.agent_pos = place
+        world.grid.grid = list(cells)
+        for door, is_open, is_locked in doors:
+            door.is_open, door.is_locked = is_open, is_locked
+        for thing, cell in things:
+            thing.cur_pos = cell
+
+    def _key(self) -> State:
+        """Return what tells states apart."""
+        world = self._world
+        loose = tuple(
+            (cell, id(thing))
+            for cell, thing in enumerate(world.grid.grid)
+            if thing is not None and thing.type in _LOOSE
+        )
+        doors = tuple((is_open, is_locked) for _, is_open, is_locked in self._doors())
+        return (*world.agent_pos, world.agent_dir, id(world.carrying), loose, doors)
+
+    def _doors(self) -> tuple[tuple[Any, bool, bool], ...]:
+        cells = self._world.grid.grid
+        return tuple((c, c.is_open, c.is_locked) for c in cells if c and c.type == "door")
+
+    def _loose(self) -> list[Any]:
+        world = self._world
+        things = [c for c in world.grid.grid if c is not None and c.type in _LOOSE]
+        return things if world.carrying is None else [*things, world.carrying]

@@ -1,0 +1,133 @@
+"""CardGame: what the games with playing cards share, and one card."""
+
+from abc import abstractmethod
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from eyehand.actions import Action, ActionSpace
+from eyehand.envs.cards.card import MOST_RANK, Card
+from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
+from eyehand.errors import UnknownAction, UsageError
+
+
+class CardGame(Environment):
+    """Base of the games with playing cards: dealing, refusing, counting rewards, the verdict.
+
+    A game deals in `_deal`, plays a call in `_play` and draws itself in `render`. Ranks are drawn
+    independently and uniformly from 13 (an infinite deck), suits from 4 for the picture's sake,
+    all from the environment's own generator. The verdict, given at the end, is whether the summed
+    reward is above 0.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 - gymnasium's type
+        "render_modes": ["rgb_array"],
+        "render_fps": 2,
+    }
+    seeded = True
+
+    def __init__(self, types: tuple[type[Action], ...]) -> None:
+        self.action_space = ActionSpace(types)
+        self.observation_space = ScreenSpace()
+        self._reward_sum = 0.0
+        self._running = False
+
+    def reset(  # type: ignore[override]
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, StepInfo]:
+        """Deal.
+
+        Args:
+            seed: Fixes the cards, those that are drawn later included.
+            options: See the class; other keys are left to the runtime.
+
+        Raises:
+            UsageError: a hand in `options` is none.
+        """
+        gymnasium.Env.reset(self, seed=seed)
+        effect = self._deal(options or {})
+        self._reward_sum, self._running = 0.0, True
+        return self._observe(), self._info(effect, 0.0)
+
+    def step(  # type: ignore[override]
+        self, action: Action
+    ) -> tuple[Observation, float, bool, bool, StepInfo]:
+        """Play one call.
+
+        Raises:
+            UnknownAction: the game has no such call; nothing changed.
+            UsageError: the episode has ended, or none was started.
+        """
+        if not self._running:
+            raise UsageError("no episode is running: call reset() before step()")
+        if action not in self.action_space:
+            permitted = ", ".join(self.action_space.names)
+            raise UnknownAction(f"{action.name!r} is not an action here; there are: {permitted}")
+        if handler := self.action_space.handlers.get(type(action)):
+            info = self._info(handler(action, self) or str(action), 0.0)
+            return self._observe(), 0.0, False, False, info
+        effect, reward, terminated, truncated = self._play(action)
+        self._reward_sum += reward
+        self._running = not (terminated or truncated)
+        info = self._info(effect, reward)
+        if not self._running:
+            info["verdict"] = self._reward_sum > 0
+        return self._observe(), reward, terminated, truncated, info
+
+    @abstractmethod
+    def _deal(self, options: dict[str, Any]) -> str:
+        """Start an episode; say what was dealt, as far as it is shown."""
+
+    @abstractmethod
+    def _play(self, action: Action) -> tuple[str, float, bool, bool]:
+        """Play a permitted call.
+
+        Returns:
+            What happened, the reward, terminated, truncated.
+        """
+
+    def _draw_card(self, rank: int | None = None) -> Card:
+        """Draw a card from the infinite deck, or one of a given rank."""
+        drawn = int(self.np_random.integers(1, MOST_RANK + 1))
+        suit = int(self.np_random.integers(4))
+        return Card(drawn if rank is None else rank, suit)
+
+    def _observe(self) -> Observation:
+        pixels: Pixels = self.render()
+        height, width = pixels.shape[:2]
+        name = self.spec_uri.partition(":")[2]
+        return Observation(pixels, ScreenGeometry(name, width, height, width, height))
+
+    def _info(self, effect: str, reward: float) -> StepInfo:
+        return {
+            "effect": effect,
+            "verdict": None,
+            "timings_s": {},
+            "details": {"reward": reward, "reward_sum": self._reward_sum},
+        }
+
+
+def hand_option(options: dict[str, Any], key: str, counts: range) -> list[int] | None:
+    """Read the ranks of a hand from the reset options; None where it is not given.
+
+    Args:
+        options: The reset options.
+        key: Name of the hand.
+        counts: How many cards it may have.
+
+    Raises:
+        UsageError: it is no list of that many ranks from 1 to 13.
+    """
+    given = options.get(key)
+    if given is None:
+        return None
+    ranks = list(given) if isinstance(given, list | tuple) else []
+    fits = all(isinstance(rank, int | np.integer) and 1 <= rank <= MOST_RANK for rank in ranks)
+    if len(ranks) not in counts or not fits:
+        wanted = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        raise UsageError(
+            f"option {key!r} must be {wanted} ranks, each 1 (ace) to {MOST_RANK} (king), "
+            f"got {given!r}"
+        )
+    return [int(rank) for rank in ranks]

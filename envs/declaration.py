@@ -1,0 +1,205 @@
+"""Declarations: how any Gymnasium environment joins as a suite, with no class to write.
+
+The classes here are what a declaration file holds; `declaration_files` reads it, and
+`declared.DeclaredEnvironment` plays it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from eyehand.envs.gym_cameras import Camera
+from eyehand.envs.gym_rules import Rule
+from eyehand.envs.names import unknown_name
+from eyehand.errors import UsageError
+
+NAME_PATTERN = r"[a-z0-9][a-z0-9._-]*"
+"""Names of suites and tasks: lower case, as in a spec."""
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Actions(_Declared):
+    """The calls: names, units, bounds. Every part may be left out.
+
+    Attributes:
+        names: For a Discrete space the names of its calls, otherwise of the one call's arguments:
+            a list in the space's order, or a mapping from the number to the name.
+        only: Names of the calls on offer, for a Discrete space; all by default.
+        units: Unit of each argument.
+        descriptions: What each call or argument does.
+        values: For arguments that choose among alternatives: the alternatives' names.
+        bounds: For a Box of one dimension: [low, high] of a number as the agent writes it. They
+            are mapped linearly to the environment's own bounds.
+        fixed: For such a Box: numbers that the agent does not write, with the value that they
+            always have, in the environment's own numbers.
+        call: Name of the one call of a space that is not Discrete.
+        description: What that call does.
+    """
+
+    names: list[str] | dict[str, str] = Field(default_factory=list)
+    only: list[str] | None = Field(default=None, min_length=1)
+    units: list[str] | dict[str, str] = Field(default_factory=list)
+    descriptions: list[str] | dict[str, str] = Field(default_factory=list)
+    values: dict[str, list[str]] = Field(default_factory=dict)
+    bounds: dict[int, tuple[float, float]] = Field(default_factory=dict)
+    fixed: dict[int, float] = Field(default_factory=dict)
+    call: str | None = None
+    description: str | None = None
+
+    @field_validator("names", "units", "descriptions", "values", mode="before")
+    @classmethod
+    def _textual_keys(cls, given: Any) -> Any:
+        """Take the numbers that YAML reads as keys for the paths that they are."""
+        return {str(k): v for k, v in given.items()} if isinstance(given, Mapping) else given
+
+    @field_validator("bounds")
+    @classmethod
+    def _ascending(cls, given: dict[int, tuple[float, float]]) -> dict[int, tuple[float, float]]:
+        for low, high in given.values():
+            if low >= high:
+                raise ValueError(f"expected [low, high] with low below high, got [{low}, {high}]")
+        return given
+
+    def labels(self) -> dict[str, Any]:
+        """Return the parts that `actions.gym.Labels` takes; empty parts are left out."""
+        parts = self.model_dump(exclude={"only", "bounds", "fixed"})
+        return {key: part for key, part in parts.items() if part}
+
+
+class Screen(_Declared):
+    """What the agent sees.
+
+    Attributes:
+        frames: How many of the last frames stand in one picture as tiles, the oldest first.
+        columns: Tiles in a row; by default all in one row up to 3, else in a square.
+        cameras: Views of a MuJoCo scene, side by side; none for the environment's own picture.
+    """
+
+    frames: int = Field(default=1, ge=1, le=16)
+    columns: int | None = Field(default=None, ge=1, le=16)
+    cameras: list[Camera] = Field(default_factory=list, max_length=4)
+
+    @property
+    def tile_columns(self) -> int:
+        """Tiles in a row."""
+        if self.columns is not None:
+            return min(self.columns, self.frames)
+        return self.frames if self.frames <= 3 else -(-self.frames // 2)
+
+
+class Limits(_Declared):
+    """Outer limits of an episode.
+
+    Attributes:
+        steps: Most steps; the episode is truncated after them. None leaves it to Gymnasium.
+    """
+
+    steps: int | None = Field(default=None, ge=1)
+
+
+class Task(_Declared):
+    """One environment of a suite. What is left out is taken from the suite's `defaults`.
+
+    Attributes:
+        name: Its name in specs: `SUITE:NAME`.
+        environment: An id as `gymnasium.make` takes it; "package:ID" imports the package first.
+        options: Keyword arguments for `gymnasium.make`.
+        instruction: The task in words; by default the observation's "mission".
+        actions: See `Actions`.
+        screen: See `Screen`.
+        limits: See `Limits`.
+        success: When an episode succeeded, see `gym_rules`.
+        ends_when: Ends the episode as soon as this rule holds, in the same words.
+        ceiling: The best success rate that there can be, where it is known.
+        ceiling_source: Where that number is from.
+        expert: Name of the expert that solves it, where eyehand has one.
+    """
+
+    name: str = Field(pattern=f"^{NAME_PATTERN}$")
+    environment: str = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+    instruction: str | None = Field(default=None, min_length=1)
+    actions: Actions = Actions()
+    screen: Screen = Screen()
+    limits: Limits = Limits()
+    success: str | None = None
+    ends_when: str | None = None
+    ceiling: float | None = Field(default=None, ge=0, le=1)
+    ceiling_source: str = ""
+    expert: str | None = None
+
+    @field_validator("success", "ends_when")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        """Parse the rule, so that a slip is found before an episode is played."""
+        try:
+            return text if text is None else str(Rule(text))
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+
+class Suite(_Declared):
+    """A suite: what a declaration file holds.
+
+    Attributes:
+        suite: Its name.
+        description: What it is, in a sentence.
+        packages: Modules to import first; they register their environments with Gymnasium.
+        install: What to type where one of them is missing.
+        mujoco: Whether MuJoCo renders the pictures, so that a way to do so without a display is
+            looked for.
+        defaults: Parts of a task that all of them share, `name` and `environment` aside.
+        tasks: The tasks, at least one.
+    """
+
+    suite: str = Field(pattern=f"^{NAME_PATTERN}$")
+    description: str = ""
+    packages: list[str] = Field(default_factory=list)
+    install: str = ""
+    mujoco: bool = False
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    tasks: list[Task] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, given: Any) -> Any:
+        """Merge the defaults into every task, mappings key by key."""
+        if not isinstance(given, dict) or not isinstance(given.get("tasks"), list):
+            return given
+        defaults = given.get("defaults") or {}
+        if not isinstance(defaults, dict):
+            return given
+        tasks = [_merged(defaults, t) if isinstance(t, dict) else t for t in given["tasks"]]
+        return {**given, "tasks": tasks}
+
+    @model_validator(mode="after")
+    def _different_names(self) -> "Suite":
+        names = [task.name for task in self.tasks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the task names {twice} come twice")
+        return self
+
+    def task(self, name: str) -> Task:
+        """Return a task by name.
+
+        Raises:
+            UsageError: there is none; the message names the closest.
+        """
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise unknown_name(f"task of the suite {self.suite}", name, [t.name for t in self.tasks])
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one mapping over another, mappings inside them too; lists are replaced."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(below, value) if both else value  # type: ignore[arg-type]
+    return merged

@@ -1,0 +1,117 @@
+"""Reads declaration files: YAML or JSON, or Python that makes a `Suite` itself."""
+
+import json
+import runpy
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from eyehand.envs.declaration import Suite
+from eyehand.errors import UsageError
+
+SUFFIXES = (".yaml", ".yml", ".json", ".py")
+PYTHON_NAME = "SUITE"
+"""The name that a Python file gives to its `Suite`."""
+
+BUILT_IN_FOLDER = Path(__file__).resolve().parent / "declared"
+
+
+def is_declaration_path(text: str) -> bool:
+    """Return whether a text is the path of a declaration file, by its suffix."""
+    return text.lower().endswith(SUFFIXES)
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a declaration file; one that has not changed since is not read again.
+
+    Raises:
+        UsageError: it is missing or broken; one line names the file, the field and what was
+            expected.
+    """
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    return _read(path.resolve(), changed_ns, path)
+
+
+def built_in_suite(name: str) -> Suite:
+    """Read one of the suites that come with the package: "minigrid", "robot" or "atari"."""
+    return read_suite(BUILT_IN_FOLDER / f"{name}.yaml")
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, changed_ns: int, shown: Path) -> Suite:
+    if path.suffix.lower() == ".py":
+        return _python_suite(path, shown)
+    content = _content(path, shown)
+    if not isinstance(content, dict):
+        raise UsageError(f"{shown}: expected a mapping with 'suite' and 'tasks', got {content!r}")
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(f"{shown}: {_first_fault(error, content)}") from None
+
+
+def _content(path: Path, shown: Path) -> Any:
+    """Parse the file, without any type of its own: yaml.safe_load makes plain values only."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise UsageError(f"{shown}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{shown}: expected UTF-8: {error}") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{shown}: line {error.lineno}: not JSON: {error.msg}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark is not None else ""
+        problem = getattr(error, "problem", None) or error
+        raise UsageError(f"{shown}: {where}not YAML: {problem}") from None
+
+
+def _python_suite(path: Path, shown: Path) -> Suite:
+    """Run the user's own file and take its `SUITE`. Their code may raise anything."""
+    try:
+        suite = runpy.run_path(str(path)).get(PYTHON_NAME)
+    except ValidationError as error:
+        raise UsageError(f"{shown}: {_first_fault(error, {})}") from None
+    except Exception as error:
+        raise UsageError(f"{shown}: failed with {type(error).__name__}: {error}") from error
+    if not isinstance(suite, Suite):
+        raise UsageError(f"{shown}: expected {PYTHON_NAME} = Suite(...), found {suite!r}")
+    return suite
+
+
+def _first_fault(error: ValidationError, content: dict[str, Any]) -> str:
+    """Say in one line which field is wrong, what was expected and what came."""
+    fault = error.errors(include_url=False)[0]
+    where = _where(fault["loc"], content)
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: there is no such field"
+    if fault["type"] == "missing":
+        return f"{where}: is missing"
+    shown = repr(fault["input"])
+    came = f", got {shown}" if len(shown) <= 80 and fault["type"] != "value_error" else ""
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {message[:1].lower()}{message[1:]}{came}{more}"
+
+
+def _where(place: Sequence[int | str], content: dict[str, Any]) -> str:
+    """Write a place as a person looks for it: tasks[2] gets the task's name."""
+    if not place:
+        return "the suite"
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    shown = text.lstrip(".")
+    if len(place) > 1 and place[0] == "tasks" and isinstance(place[1], int):
+        tasks = content.get("tasks")
+        task = tasks[place[1]] if isinstance(tasks, list) and place[1] < len(tasks) else None
+        if isinstance(task, dict) and isinstance(task.get("name"), str):
+            shown += f" (task {task['name']!r})"
+    return shown

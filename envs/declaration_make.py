@@ -1,0 +1,132 @@
+"""Makes the environments that declarations describe."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from eyehand.envs.declaration import Suite, Task
+from eyehand.envs.declaration_files import built_in_suite, read_suite
+from eyehand.envs.gym import GymEnvironment
+from eyehand.envs.gym_cameras import CameraViews
+from eyehand.envs.gym_display import prepare_display
+from eyehand.envs.gym_make import GymEnv, make_gym
+from eyehand.envs.gym_rules import Rule
+from eyehand.envs.gym_wrappers import EndsWhen, FrameTiles, ScaledNumbers
+from eyehand.envs.names import unknown_name
+from eyehand.errors import MissingExtra, UsageError
+
+
+class DeclaredEnvironment(GymEnvironment):
+    """An environment as its declaration describes it.
+
+    Attributes:
+        suite: The suite's declaration.
+        task: The task's declaration.
+        scaled: How the agent's numbers become the environment's own; None where they are those.
+
+    Args:
+        suite: The suite, for what its tasks share.
+        task: The task.
+        **options: Keyword arguments for `gymnasium.make` that replace the declared ones.
+
+    Raises:
+        UsageError: Gymnasium cannot make the environment, or the declaration does not fit it.
+        MissingExtra: a package is not installed, or MuJoCo cannot render.
+    """
+
+    def __init__(self, suite: Suite, task: Task, **options: Any) -> None:
+        self.suite = suite
+        self.task = task
+        self.scaled: ScaledNumbers | None = None
+        super().__init__(
+            self._made(options),
+            labels=task.actions.labels(),
+            instruction=task.instruction,
+            success=task.success,
+        )
+        self.spec_uri = f"{suite.suite}:{task.name}"
+        self._keep_only(task.actions.only)
+
+    def _made(self, options: Mapping[str, Any]) -> GymEnv:
+        """Make the Gymnasium environment with all its wrappers."""
+        task = self.task
+        _prepare(self.suite)
+        written: dict[str, Any] = {**task.options, **options}
+        if task.limits.steps is not None:
+            written.setdefault("max_episode_steps", task.limits.steps)
+        made = make_gym(task.environment, written)
+        try:
+            return self._wrapped(made)
+        except UsageError as error:
+            made.close()
+            raise UsageError(f"{self.suite.suite}:{task.name}: {error}") from None
+
+    def _wrapped(self, made: GymEnv) -> GymEnv:
+        task = self.task
+        if task.actions.bounds or task.actions.fixed:
+            made = self.scaled = ScaledNumbers(made, task.actions.bounds, task.actions.fixed)
+        if task.ends_when is not None:
+            made = EndsWhen(made, Rule(task.ends_when))
+        if task.screen.cameras:
+            made = CameraViews(made, task.screen.cameras)
+        if task.screen.frames > 1:
+            made = FrameTiles(made, task.screen.frames, task.screen.tile_columns)
+        return made
+
+    def _keep_only(self, names: list[str] | None) -> None:
+        if names is None:
+            return
+        known = self.action_space.names
+        if missing := [name for name in names if name not in known]:
+            self.close()
+            raise unknown_name("call of this environment", missing[0], known)
+        self.action_space = self.action_space.restricted(names)
+
+
+def make_built_in(suite: str, task: str, **options: Any) -> DeclaredEnvironment:
+    """Make a task of a suite that comes with the package.
+
+    Raises:
+        UsageError: the suite has no such task.
+        MissingExtra: its packages are not installed.
+    """
+    declared = built_in_suite(suite)
+    return DeclaredEnvironment(declared, declared.task(task), **options)
+
+
+def make_from_file(name: str, **options: Any) -> DeclaredEnvironment:
+    """Make a task of a declaration file.
+
+    Args:
+        name: "PATH#TASK"; the task may be left out where the file declares one only.
+        **options: Keyword arguments for `gymnasium.make` that replace the declared ones.
+
+    Raises:
+        UsageError: the file cannot be read, is broken, or has no such task.
+    """
+    path, _, wanted = name.rpartition("#") if "#" in name else (name, "", "")
+    suite = read_suite(Path(path))
+    if not wanted and len(suite.tasks) > 1:
+        raise UsageError(f"{path} has {len(suite.tasks)} tasks: write {path}#TASK")
+    task = suite.task(wanted) if wanted else suite.tasks[0]
+    environment = DeclaredEnvironment(suite, task, **options)
+    environment.spec_uri = f"suite:{path}#{task.name}"
+    return environment
+
+
+def _prepare(suite: Suite) -> None:
+    """Import the suite's packages; before MuJoCo is imported, choose how it renders."""
+    if suite.mujoco:
+        _import("mujoco", suite)
+        prepare_display()
+    for package in suite.packages:
+        _import(package, suite)
+
+
+def _import(package: str, suite: Suite) -> None:
+    try:
+        import_module(package)
+    except ImportError as error:
+        how = suite.install or f"install the package that provides {package!r}"
+        raise MissingExtra(f"the suite {suite.suite!r} needs {package}: {how} ({error})") from error

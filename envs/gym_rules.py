@@ -1,0 +1,117 @@
+"""Rules: when an episode has succeeded or ends, as a short text that is parsed, never evaluated.
+
+RULE       CONDITION, or several joined by "and"
+CONDITION  terminated, truncated, info.KEY, each perhaps after "not";
+           or a number compared: reward_sum, last_reward, steps or info.KEY with
+           > >= < <= == != and a number
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eyehand.errors import UsageError
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_QUANTITY = r"(?P<quantity>reward_sum|last_reward|steps|info\.\w+)"
+_NUMBER = r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+_COMPARED = re.compile(rf"{_QUANTITY}\s*(?P<sign>>=|<=|==|!=|>|<)\s*{_NUMBER}")
+_FLAG = re.compile(r"(?P<negated>not\s+)?(?P<flag>terminated|truncated|info\.\w+)")
+
+EXPECTED = (
+    'expected "terminated", "truncated", "info.KEY", or a comparison such as "reward_sum > 0" '
+    '(reward_sum, last_reward, steps, info.KEY), joined by "and"'
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an episode stands after a step; what a rule is asked about.
+
+    Attributes:
+        reward_sum: Sum of the rewards so far.
+        last_reward: The reward of the last step.
+        steps: Number of steps so far.
+        terminated: Whether the environment reached an end state.
+        truncated: Whether an outer limit ended the episode.
+        info: What the environment said at the last step.
+    """
+
+    reward_sum: float = 0.0
+    last_reward: float = 0.0
+    steps: int = 0
+    terminated: bool = False
+    truncated: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Rule:
+    """A rule, parsed.
+
+    Args:
+        text: See the module.
+
+    Raises:
+        UsageError: it cannot be read; the message says what is expected.
+
+    Example:
+        >>> rule = Rule("terminated and reward_sum > 0")
+        >>> rule.holds(Standing(reward_sum=0.9, terminated=True))
+        True
+        >>> rule.holds(Standing(reward_sum=0.9))
+        False
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = " ".join(text.split())
+        parts = re.split(r"\s+and\s+", self.text)
+        self._conditions = [_condition(part, self.text) for part in parts]
+
+    def holds(self, standing: Standing) -> bool:
+        """Return whether every condition holds.
+
+        Raises:
+            UsageError: the rule names a key that the environment's info does not have, or whose
+                value is no number.
+        """
+        return all(condition(standing) for condition in self._conditions)
+
+    def __str__(self) -> str:
+        """Return the text, its spaces made even."""
+        return self.text
+
+
+def _condition(part: str, rule: str) -> Callable[[Standing], bool]:
+    if found := _COMPARED.fullmatch(part):
+        compare, number = _COMPARISONS[found["sign"]], float(found["number"])
+        quantity = found["quantity"]
+        return lambda standing: compare(_number(standing, quantity), number)
+    if found := _FLAG.fullmatch(part):
+        wanted, flag = not found["negated"], found["flag"]
+        return lambda standing: bool(_number(standing, flag)) is wanted
+    raise UsageError(f"cannot read {part!r} in the rule {rule!r}: {EXPECTED}")
+
+
+def _number(standing: Standing, quantity: str) -> float:
+    """Return a quantity of the standing, yes and no as 1 and 0."""
+    head, dot, key = quantity.partition(".")
+    if not dot:
+        return float(getattr(standing, quantity))
+    if key not in standing.info:
+        known = ", ".join(map(str, standing.info)) or "nothing"
+        raise UsageError(f"the rule asks for {quantity}, but {head} holds {known}")
+    value = standing.info[key]
+    if not isinstance(value, bool | int | float | np.bool_ | np.number):
+        raise UsageError(f"the rule asks for {quantity}, which is {value!r}, not a number")
+    return float(value)
