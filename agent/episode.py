@@ -88,6 +88,7 @@ def run_episode(
     seed: int | None = None,
     max_steps: int = DEFAULT_MAX_STEPS,
     time_limit_s: float | None = None,
+    max_tokens: int | None = None,
     trajectory: TrajectoryWriter | Path | None = None,
     uploads: Mapping[str, Path] | None = None,
     watch: Watch | None = None,
@@ -104,6 +105,8 @@ def run_episode(
         seed: Fixes the environment's episode, where it is seeded, and the policy's randomness.
         max_steps: Most decisions, at least 1; an answer without a valid action counts too.
         time_limit_s: Most seconds; looked at before each decision.
+        max_tokens: Most tokens that the policy reads anew and writes, as its decisions' "prompt"
+            and "generated" count them; looked at before each decision.
         trajectory: A writer, or the folder to make; None records in memory only.
         uploads: Files that may be uploaded, by the name that the model sees.
         watch: Called with every record as it is made.
@@ -114,9 +117,11 @@ def run_episode(
     """
     if max_steps < 1 or (time_limit_s is not None and time_limit_s <= 0):
         raise UsageError("an episode needs max_steps of at least 1 and a time limit above 0 s")
+    if max_tokens is not None and max_tokens < 1:
+        raise UsageError(f"an episode needs a limit of at least 1 token, got {max_tokens}")
     writer = TrajectoryWriter(trajectory) if isinstance(trajectory, Path) else trajectory
     recorder = EpisodeRecorder(writer, watch)
-    run = _Run(policy, environment, recorder, task, seed, max_steps, time_limit_s)
+    run = _Run(policy, environment, recorder, task, seed, max_steps, time_limit_s, max_tokens)
     try:
         ending = run.play(dict(uploads or {}))
     except KeyboardInterrupt:
@@ -144,6 +149,7 @@ class _Run:
         seed: int | None,
         max_steps: int,
         time_limit_s: float | None,
+        max_tokens: int | None,
     ) -> None:
         self.policy = policy
         self.environment = environment
@@ -152,14 +158,16 @@ class _Run:
         self.seed = seed
         self.max_steps = max_steps
         self.time_limit_s = time_limit_s
+        self.max_tokens = max_tokens
+        self._tokens = 0
 
     def play(self, uploads: dict[str, Path]) -> Ending:
         """Reset, then step until something ends the episode."""
         observation = self._reset(uploads)
         conversation = self._begin()
         for _ in range(self.max_steps):
-            if self.time_limit_s is not None and self.recorder.seconds >= self.time_limit_s:
-                return Ending(Outcome.TIME_LIMIT, f"{self.time_limit_s:g} s have passed")
+            if limit := self._limit_reached():
+                return limit
             with self.recorder.step(observation) as step:
                 observation = self.perform(step, self.decide(step, conversation))
             self.recorder.saw(observation)
@@ -177,6 +185,8 @@ class _Run:
         began_s = time.perf_counter()
         step.decision = conversation.decide(step.observation)
         step.decide_s = time.perf_counter() - began_s
+        counted = step.decision.tokens
+        self._tokens += counted.get("prompt", 0) + counted.get("generated", 0)
         return step.decision
 
     def perform(self, step: Step, decision: Decision) -> Observation:
@@ -209,6 +219,14 @@ class _Run:
             outcome = recorder.end(ending)
             recorder.trajectory = folder
         return self._episode(outcome, recorder.episode)
+
+    def _limit_reached(self) -> Ending | None:
+        """Return the ending by a limit of seconds or tokens, where one is reached."""
+        if self.time_limit_s is not None and self.recorder.seconds >= self.time_limit_s:
+            return Ending(Outcome.TIME_LIMIT, f"{self.time_limit_s:g} s have passed")
+        if self.max_tokens is not None and self._tokens >= self.max_tokens:
+            return Ending(Outcome.TOKEN_LIMIT, f"{self._tokens} tokens were read and written")
+        return None
 
     def _reset(self, uploads: dict[str, Path]) -> Observation:
         writer = self.recorder.trajectory

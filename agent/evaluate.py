@@ -1,25 +1,33 @@
 """Many episodes, honestly counted.
 
-The seed of an episode is fixed by its index, `first_seed + i`, the same for every task. Only
-faults of the environment are retried, with the same seed in a fresh environment, and they are
-counted apart: a wrong answer never gets a second try, a crash never counts as a wrong answer.
+An episode is fixed by its number in the plan: its task and its seed, `first_seed + i`, the same
+for every task. So the rows are the same whoever runs it: this process, several workers, or a
+cluster. Only faults of the environment are retried, with the same seed in a fresh environment, and
+they are counted apart: a wrong answer never gets a second try, a crash never counts as a wrong
+answer.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Protocol
 
-from eyehand.agent.blind_policy import BlindPolicy
-from eyehand.agent.episode import Episode, run_episode
-from eyehand.agent.outcome import Outcome
+import eyehand
+from eyehand.agent.episodes_csv import write_csv
+from eyehand.agent.ledger import Ledger
 from eyehand.agent.policy import Policy
 from eyehand.agent.results import Evaluation, Plan, TaskResult
 from eyehand.agent.retention import Shelf
+from eyehand.agent.rows import EpisodeRow
+from eyehand.agent.workers.asking import parted
+from eyehand.agent.workers.decider import LocalDecider
+from eyehand.agent.workers.messages import Finished, Job, Setup
+from eyehand.agent.workers.process import ProcessFleet
+from eyehand.agent.workers.scheduler import Fleet, Scheduler
+from eyehand.agent.workers.station import Station
 from eyehand.envs.env import Environment
-from eyehand.errors import EnvironmentFault
-
-FAULT_RETRIES = 2
-"""How often an episode is tried again after a fault of the environment."""
+from eyehand.errors import UsageError
 
 MakeEnvironment = Callable[[str], Environment]
 MakePolicy = Callable[[str], Policy]
@@ -28,21 +36,38 @@ MakePolicy = Callable[[str], Policy]
 class Watcher(Protocol):
     """Follows an evaluation: live progress."""
 
-    def task_begins(self, spec: str, episodes: int) -> None:
-        """A task's first episode is about to start."""
+    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+        """The first episode is about to start; `rows` are those of an earlier, interrupted run."""
 
-    def episode_ended(self, spec: str, episode: Episode, result: TaskResult) -> None:
-        """An episode was counted, or lost to a fault."""
+    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+        """An episode was counted, or lost to a fault; `result` is its task's count so far."""
 
 
 class Unwatched:
     """Follows nothing."""
 
-    def task_begins(self, spec: str, episodes: int) -> None:
+    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
         """Do nothing."""
 
-    def episode_ended(self, spec: str, episode: Episode, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an evaluation runs on. None of it changes the rows.
+
+    Attributes:
+        workers: Environments at a time. 1 runs in this process, unless there is a cluster.
+        ray_address: A Ray cluster's address, "auto" or "HOST:PORT"; None stays on this machine.
+    """
+
+    workers: int = 1
+    ray_address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"expected at least 1 worker, got {self.workers}")
 
 
 def run_evaluation(
@@ -50,124 +75,121 @@ def run_evaluation(
     make_environment: MakeEnvironment,
     make_policy: MakePolicy,
     watcher: Watcher | None = None,
+    *,
+    means: Means | None = None,
+    resume: bool = False,
 ) -> Evaluation:
-    """Run a plan in this process, task by task.
+    """Run a plan.
 
     Args:
         plan: What to run.
-        make_environment: Makes an environment from a spec; called again after a fault.
+        make_environment: Makes an environment from a spec; called again after a fault. With
+            several workers it is sent to them.
         make_policy: Returns the policy for a spec; it may return the same one each time.
         watcher: Follows along.
+        means: What to run on; this process alone by default.
+        resume: Go on with the interrupted evaluation in `plan.out`: what ended is not run again.
 
     Returns:
-        The rows; those so far, with `finished` False, where a person stopped it.
+        The counts; those so far, with `finished` False, where a person stopped it.
 
     Raises:
-        UsageError: a spec or a policy cannot be made.
-        EnvironmentFault: the disk is full, so that nothing more can be kept.
+        UsageError: a spec or a policy cannot be made, or the folder does not fit.
+        EnvironmentFault: the disk is full, so that nothing more can be kept; or workers cannot
+            be started.
     """
-    evaluation = Evaluation(plan)
-    shelf = Shelf(plan.out, plan.keep)
-    try:
-        # All policies first: one that does not exist is better refused before hours of work.
-        policies = [make_policy(spec) for spec in plan.specs]
-        for spec, policy in zip(plan.specs, policies, strict=True):
-            runner = _TaskRunner(plan, spec, make_environment, policy, shelf)
-            evaluation.policy = runner.policy.describe()
-            evaluation.tasks.append(runner.result)
-            runner.run(watcher or Unwatched())
-            shelf.save(evaluation.to_json())
-    except KeyboardInterrupt:
-        evaluation.finished = False
-    shelf.save(evaluation.to_json())
+    watcher, means, evaluation = watcher or Unwatched(), means or Means(), Evaluation(plan)
+    # All policies first: one that does not exist is better refused before hours of work.
+    policies = {spec: make_policy(spec) for spec in plan.specs}
+    described = {spec: policy.describe() for spec, policy in policies.items()}
+    evaluation.policy = described[plan.specs[-1]]
+    if means.ray_address is not None:
+        # Before the folder is begun: a wrong address leaves nothing behind.
+        import_module("eyehand.agent.ray_workers").knock(means.ray_address)
+    shelf = Shelf(plan.out)
+    document = {"eyehand": eyehand.__version__, **plan.to_json(), "policies": described}
+    with Ledger(plan.out, document, resume) as ledger:
+        jobs = [job for job in plan.jobs() if job.index not in ledger.rows]
+        for job in jobs if resume else ():
+            shelf.clear(job.spec, job.seed)
+        watcher.begins(plan, ledger.in_order())
+        try:
+            with closing(_run(plan, jobs, make_environment, policies, means, shelf, ledger)) as run:
+                _count(run, evaluation, ledger, shelf, watcher)
+        except KeyboardInterrupt:
+            evaluation.finished = False
+        ledger.sort()
+        evaluation.count(ledger.in_order())
+        shelf.save(evaluation.to_json())
+        if plan.out is not None:
+            write_csv(plan.out, ledger.in_order())
     return evaluation
 
 
-class _TaskRunner:
-    """Runs one task's episodes in one environment, made anew after each fault."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        spec: str,
-        make_environment: MakeEnvironment,
-        policy: Policy,
-        shelf: Shelf,
-    ) -> None:
-        self.plan = plan
-        self.spec = spec
-        self.policy = policy
-        self.result = TaskResult(spec)
-        self._make_environment = make_environment
-        self._shelf = shelf
-        self._environment: Environment | None = None
-
-    def run(self, watcher: Watcher) -> None:
-        watcher.task_begins(self.spec, self.plan.episodes)
-        try:
-            for seed in self.plan.seeds():
-                episode = self._with_retries(seed)
-                watcher.episode_ended(self.spec, episode, self.result)
-        finally:
-            self._close()
-
-    def _with_retries(self, seed: int) -> Episode:
-        """Run a seed until it meets no fault, at most three times, and count it."""
-        for attempt in range(FAULT_RETRIES + 1):
-            episode = self._attempt(seed, attempt)
-            if episode.outcome is Outcome.STOPPED:
-                raise KeyboardInterrupt
-            if episode.outcome is not Outcome.ENVIRONMENT_FAULT:
-                self.result.add(episode)
-                self._shelf.settle(episode)
-                return episode
-            self.result.environment_faults += 1
-            self._close()
-        self.result.unscored += 1
-        return episode
-
-    def _attempt(self, seed: int, attempt: int) -> Episode:
-        folder = self._shelf.folder(self.spec, seed, attempt)
-        try:
-            environment = self._environment or self._make_environment(self.spec)
-            self._environment = environment
-            if isinstance(self.policy, BlindPolicy):
-                # The neighbour's seed: unlike seed + 1 it stays within an even-bounded range.
-                self.policy.show(environment.reset(seed=seed ^ 1)[0])
-        except EnvironmentFault as fault:
-            return lost_episode(self.spec, seed, fault)
-        episode = run_episode(
-            self.policy,
-            environment,
-            seed=seed,
-            max_steps=self.plan.max_steps,
-            time_limit_s=self.plan.time_limit_s,
-            trajectory=folder,
-        )
-        self._shelf.check(episode)
-        return episode
-
-    def _close(self) -> None:
-        environment, self._environment = self._environment, None
-        if environment is not None:
-            # A browser that has crashed may also fail to close; the next one is a fresh process.
-            with suppress(EnvironmentFault):
-                environment.close()
+def _count(
+    episodes: Iterator[Finished],
+    evaluation: Evaluation,
+    ledger: Ledger,
+    shelf: Shelf,
+    watcher: Watcher,
+) -> None:
+    """Write every episode's row as it ends, and tell who watches."""
+    results = {spec: TaskResult(spec) for spec in evaluation.plan.specs}
+    for row in ledger.in_order():
+        results[row.spec].add(row)
+    for finished in episodes:
+        shelf.deliver(finished.row, finished.files)
+        ledger.append(finished.row)
+        results[finished.row.spec].add(finished.row)
+        watcher.episode_ended(finished.row, results[finished.row.spec])
 
 
-def lost_episode(spec: str, seed: int, fault: EnvironmentFault) -> Episode:
-    """Return the episode that a fault kept from beginning."""
-    return Episode(
-        outcome=Outcome.ENVIRONMENT_FAULT,
-        message=f"{type(fault).__name__}: {fault}",
-        task="",
-        unused_task=None,
-        spec=spec,
-        seed=seed,
-        verdict=None,
-        reward=0.0,
-        seconds=0.0,
-        steps=[],
-        details={},
-        folder=None,
+def _run(
+    plan: Plan,
+    jobs: list[Job],
+    make_environment: MakeEnvironment,
+    policies: dict[str, Policy],
+    means: Means,
+    shelf: Shelf,
+    ledger: Ledger,
+) -> Generator[Finished, None, None]:
+    """Yield the episodes as they end, wherever they run."""
+    setup = Setup(
+        make_environment,
+        policies,
+        {spec: plan.steps_of(spec) for spec in plan.specs},
+        plan.time_limit_s,
+        plan.max_tokens,
+        plan.out.absolute() if plan.out else None,
+        plan.keep,
     )
+    if means.workers == 1 and means.ray_address is None:
+        yield from _run_here(setup, jobs)
+        return
+    pairs = {spec: parted(policy) for spec, policy in policies.items()}
+    setup = replace(setup, policies={spec: shipped for spec, (shipped, _) in pairs.items()})
+    decider = LocalDecider(
+        {spec: served for spec, (_, served) in pairs.items() if served is not None}, plan.batch
+    )
+    fleet = _fleet(setup, means, ledger)
+    scheduler = Scheduler(
+        fleet, decider, jobs, means.workers, lambda job: shelf.clear(job.spec, job.seed)
+    )
+    yield from scheduler.run()
+
+
+def _fleet(setup: Setup, means: Means, ledger: Ledger) -> Fleet:
+    if means.ray_address is None:
+        return ProcessFleet(setup, ledger.descriptor)
+    from eyehand.agent.ray_workers import RayFleet
+
+    return RayFleet(replace(setup, deliver=True), means.ray_address)
+
+
+def _run_here(setup: Setup, jobs: list[Job]) -> Iterator[Finished]:
+    station = Station(setup)
+    try:
+        for job in jobs:
+            yield station.run(job)
+    finally:
+        station.close()

@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     """The limit of steps, ours or the environment's own, came first."""
     TIME_LIMIT = "time_limit"
     """The limit of seconds came first."""
+    TOKEN_LIMIT = "token_limit"
+    """The limit of tokens, read and written, came first."""
     REFUSED = "refused"
     """The guard did not permit an action."""
     STOPPED = "stopped"

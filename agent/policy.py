@@ -1,7 +1,7 @@
 """Policy and Conversation: who decides, and what a decision is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,14 +49,21 @@ class Conversation(ABC):
         """
 
 
+Request = tuple[Conversation, Observation]
+"""A conversation of this policy, and what it has to decide on."""
+
+
 class Policy(ABC):
-    """Starts conversations. One policy serves many episodes, one after the other.
+    """Starts conversations. One policy serves many episodes, one after the other or interleaved.
 
     Attributes:
         name: Short name for records and tables ("model", "random", "expert").
+        portable: Whether workers get a copy each and decide for themselves. One that is not
+            (a model) decides in one place for all of them. Privileged policies always go along.
     """
 
     name: str = "policy"
+    portable: bool = False
 
     @abstractmethod
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
@@ -67,6 +74,19 @@ class Policy(ABC):
             action_space: The actions that this episode permits.
             seed: Fixes the policy's own randomness, where it has any.
         """
+
+    def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
+        """Decide for several conversations, each at its own observation.
+
+        One after the other by default; a policy that can share work between them overrides this.
+
+        Args:
+            requests: Conversations that this policy started, each at most once.
+
+        Returns:
+            A decision a request, in their order.
+        """
+        return [conversation.decide(observation) for conversation, observation in requests]
 
     def describe(self) -> dict[str, Any]:
         """Return what the record should keep about the policy (model folder, sampling, codec)."""

@@ -1,5 +1,7 @@
 """Live progress in the terminal, on standard error; standard output stays for results."""
 
+import time
+from collections.abc import Callable
 from typing import Self
 
 from rich.console import Console
@@ -14,10 +16,11 @@ from rich.progress import (
 from rich.status import Status
 from rich.text import Text
 
-from eyehand.agent.episode import Episode
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.records import AnyRecord, EpisodeRecord, StepRecord
-from eyehand.agent.results import TaskResult
+from eyehand.agent.results import Plan, TaskResult
+from eyehand.agent.rows import EpisodeRow
+from eyehand.agent.statistics import Rate
 
 LONGEST_SHOWN = 400
 
@@ -106,18 +109,25 @@ class EpisodeProgress:
 
 
 class EvaluationProgress:
-    """A bar a task, with its running success rate."""
+    """One bar: episodes, the success rate so far with its interval, episodes a minute, time left.
 
-    def __init__(self) -> None:
+    A task that is complete leaves a line; so a log that is no terminal tells how far it got.
+    """
+
+    def __init__(self, out: Console | None = None) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[pace]}"),
             TimeElapsedColumn(),
-            console=console(),
+            console=out or console(),
         )
-        self._bars: dict[str, TaskID] = {}
+        self._bar: TaskID | None = None
+        self._pace = Pace(0)
+        self._plan: Plan | None = None
+        self._sum = Rate(0, 0)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -126,13 +136,76 @@ class EvaluationProgress:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def task_begins(self, spec: str, episodes: int) -> None:
-        """Add a bar."""
-        self._bars[spec] = self._progress.add_task(printable(spec), total=episodes, rate="")
+    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+        """Show the bar, with what an interrupted run has left."""
+        total = len(plan.specs) * plan.episodes
+        self._plan, self._pace = plan, Pace(total - len(rows))
+        for row in rows:
+            self._add(row)
+        self._bar = self._progress.add_task(
+            printable(plan.suite, 40), total=total, completed=len(rows), rate=self._rate(), pace=""
+        )
 
-    def episode_ended(self, spec: str, episode: Episode, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
         """Move the bar on; say what kept an episode from being counted."""
-        self._progress.update(self._bars[spec], advance=1, rate=str(result.rate))
-        if episode.outcome is Outcome.ENVIRONMENT_FAULT:
-            note = f"{spec}, seed {episode.seed}, is not counted: {episode.message}"
-            self._progress.console.print(Text(printable(note), style="yellow"))
+        if self._bar is None or self._plan is None:
+            return
+        self._add(row)
+        self._pace.add()
+        self._progress.update(self._bar, advance=1, rate=self._rate(), pace=str(self._pace))
+        say = self._progress.console.print
+        if not row.scored:
+            note = f"{row.spec}, seed {row.seed}, is not counted: {row.message}"
+            say(Text(printable(note), style="yellow"))
+        if result.rate.trials + result.unscored == self._plan.episodes:
+            say(Text(f"{printable(row.spec)}  {result.rate}  of {result.rate.trials}"))
+
+    def _add(self, row: EpisodeRow) -> None:
+        if row.scored:
+            self._sum = Rate(self._sum.successes + row.succeeded, self._sum.trials + 1)
+
+    def _rate(self) -> str:
+        return str(self._sum) if self._sum.trials else ""
+
+
+class Pace:
+    """How quickly episodes end, and how long the rest will take.
+
+    Args:
+        total: Episodes that are to come.
+        clock: Seconds that only grow.
+
+    Example:
+        >>> pace = Pace(10, clock=iter([0.0, 30.0]).__next__)
+        >>> pace.add()
+        >>> str(pace)
+        '2.0 a minute, 4 min 30 s left'
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._left = total
+        self._ended = 0
+        self._clock = clock
+        self._began_s = clock()
+
+    def add(self) -> None:
+        """Count an episode that ended."""
+        self._ended += 1
+        self._left -= 1
+
+    def __str__(self) -> str:
+        """Return such as "41.2 a minute, 3 min 20 s left"; empty before the first episode."""
+        seconds = self._clock() - self._began_s
+        if not self._ended or seconds <= 0:
+            return ""
+        left = duration(self._left * seconds / self._ended)
+        return f"{60 * self._ended / seconds:.1f} a minute, {left} left"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: "45 s", "3 min 20 s", "2 h 5 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_rest = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_rest} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

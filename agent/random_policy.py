@@ -22,6 +22,7 @@ class RandomPolicy(Policy):
     """
 
     name = "random"
+    portable = True
 
     def __init__(self, without: tuple[str, ...] = ("answer", "finish")) -> None:
         self.without = without

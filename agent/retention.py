@@ -1,16 +1,18 @@
 """Where an evaluation's trajectories lie, and which of them stay."""
 
+import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 from typing import Any, Literal
 
-from eyehand.agent.episode import Episode
-from eyehand.agent.outcome import Outcome
+from eyehand.agent.rows import EpisodeRow
 from eyehand.errors import RecordingFailed, UsageError
 
 EVALUATION_FILE = "evaluation.json"
+LONGEST_SLUG = 80
 
 Keep = Literal["all", "failures", "none"]
 
@@ -19,53 +21,49 @@ class Shelf:
     """The folder of an evaluation: `evaluation.json` and `TASK/SEED/` for each kept episode.
 
     Args:
-        out: The folder; None keeps nothing on disk.
-        keep: "all", "failures" (whatever did not succeed) or "none".
+        out: The folder, made when it is missing; None keeps nothing on disk.
 
     Raises:
-        UsageError: the folder holds an evaluation already, or cannot be made.
+        UsageError: the folder cannot be made.
     """
 
-    def __init__(self, out: Path | None, keep: Keep) -> None:
+    def __init__(self, out: Path | None) -> None:
         self.out = out
-        self.keep = keep
         if out is None:
             return
-        if (out / EVALUATION_FILE).exists():
-            raise UsageError(f"{out} already holds an evaluation; choose another folder")
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot make the folder {out}: {error.strerror}") from None
 
-    def folder(self, spec: str, seed: int, attempt: int) -> Path | None:
-        """Return where an episode is to be written; None where it is not.
+    def clear(self, spec: str, seed: int) -> None:
+        """Remove what an episode that did not end has left behind, its failed tries included."""
+        if self.out is None:
+            return
+        first = episode_folder(self.out, spec, seed, 0)
+        for folder in (first, *first.parent.glob(f"{seed}-retry*")):
+            if folder.exists():
+                shutil.rmtree(folder)
 
-        Args:
-            spec: The task.
-            seed: The episode's seed.
-            attempt: 0 for the first try, 1 for the first retry.
-        """
-        if self.out is None or self.keep == "none":
-            return None
-        suffix = f"-retry{attempt}" if attempt else ""
-        return self.out / slug(spec) / f"{seed}{suffix}"
-
-    def check(self, episode: Episode) -> None:
-        """Refuse to go on when the disk is full: a retry would only fail again.
+    def deliver(self, row: EpisodeRow, files: dict[str, bytes]) -> None:
+        """Write a trajectory that was run on another machine, whole or not at all.
 
         Raises:
-            RecordingFailed: the episode ended so.
+            RecordingFailed: the disk does not take it.
         """
-        if episode.outcome is Outcome.ENVIRONMENT_FAULT:
-            kind, _, message = episode.message.partition(": ")
-            if kind == RecordingFailed.__name__:
-                raise RecordingFailed(message)
-
-    def settle(self, episode: Episode) -> None:
-        """Remove a counted episode's folder where it is not kept."""
-        if self.keep == "failures" and episode.folder and episode.outcome is Outcome.SUCCEEDED:
-            shutil.rmtree(episode.folder)
+        if self.out is None or row.folder is None or not files:
+            return
+        folder = self.out / row.folder
+        partial = folder.with_name(folder.name + ".partial")
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            for name, data in files.items():
+                path = partial / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            os.replace(partial, folder)
+        except OSError as error:
+            raise RecordingFailed(f"cannot write {folder}: {error.strerror}") from error
 
     def save(self, evaluation: dict[str, Any]) -> None:
         """Write the counts so far.
@@ -73,17 +71,44 @@ class Shelf:
         Raises:
             RecordingFailed: the disk does not take them.
         """
-        if self.out is None:
-            return
-        path = self.out / EVALUATION_FILE
-        partial = path.with_suffix(".partial")
-        try:
-            partial.write_text(json.dumps(evaluation, indent=2) + "\n", encoding="utf-8")
-            partial.replace(path)
-        except OSError as error:
-            raise RecordingFailed(f"cannot write {path}: {error.strerror}") from error
+        if self.out is not None:
+            write_whole(self.out / EVALUATION_FILE, json.dumps(evaluation, indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or as it was before.
+
+    Raises:
+        RecordingFailed: the disk does not take it.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise RecordingFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def episode_folder(out: Path, spec: str, seed: int, attempt: int) -> Path:
+    """Return where an episode is written.
+
+    Args:
+        out: The evaluation's folder.
+        spec: The task.
+        seed: The episode's seed.
+        attempt: 0 for the first try, 1 for the first retry.
+    """
+    suffix = f"-retry{attempt}" if attempt else ""
+    return out / slug(spec) / f"{seed}{suffix}"
 
 
 def slug(spec: str) -> str:
-    """Return a spec as a file name: "miniwob:click-tab" becomes "miniwob-click-tab"."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", spec).strip("-.")[:80] or "episode"
+    """Return a spec as a file name: "miniwob:click-tab" becomes "miniwob-click-tab".
+
+    A long one is cut, and told apart by a digest of the whole.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", spec).strip("-.") or "episode"
+    if len(name) <= LONGEST_SLUG:
+        return name
+    digest = hashlib.sha256(spec.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name[: LONGEST_SLUG - 9]}-{digest}"

@@ -1,12 +1,19 @@
-"""Generated examples are the same in every run: a failure is found again where it was seen.
+"""What holds for all tests: the same generated examples in every run, and a Ctrl-C that is heard.
 
-`EYEHAND_EXAMPLES=random pytest` draws new ones, to look for what the fixed ones miss.
+A failure of a property test is found again where it was seen. `EYEHAND_EXAMPLES=random pytest`
+draws new examples, to look for what the fixed ones miss.
 """
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, database=None)
 settings.register_profile("random", print_blob=True)
 settings.load_profile(os.environ.get("EYEHAND_EXAMPLES", "fixed"))
+
+# A background job of a shell inherits that SIGINT is ignored, and so would every process that a
+# test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,7 +8,7 @@ from eyehand.agent.commands import arguments as shared
 from eyehand.errors import UsageError
 
 if TYPE_CHECKING:
-    from eyehand.agent.results import Evaluation
+    from eyehand.agent.results import Evaluation, Plan
 
 NAME = "eval"
 SUMMARY = "run many episodes and count the successes, with intervals"
@@ -17,20 +17,34 @@ examples:
   eyehand eval embedded --episodes 100            what the embedded model was trained for
   eyehand eval miniwob:click-tab --policy random --episodes 100
   eyehand eval miniwob:click-tab,number-line --blind --episodes 100 --json
-  eyehand eval miniwob --model ./my-model --episodes 5 --out results --keep failures
+  eyehand eval miniwob --policy random --workers 4 --out results
+  eyehand eval --resume results                   go on after an interruption
+  eyehand eval miniwob --ray head-node:6379 --workers 32
 
 SUITE is embedded, miniwob (all 125 tasks), number-line, cards, a spec such as miniwob:click-tab,
-or several of these with commas between. Episode i has the seed FIRST_SEED + i. Faults of the
-environment are retried twice with the same seed and counted apart.
+or several of these with commas between. Episode i of a task has the seed FIRST_SEED + i, whoever
+runs it: the result is the same for any number of workers. Faults of the environment are retried
+twice with the same seed and counted apart.
 
-exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, or the disk
-is full; 130 stopped with Ctrl-C, with the counts so far.
+DIR holds plan.json, episodes.jsonl (a line an episode, written as it ends), episodes.csv,
+evaluation.json, report.html and the trajectories. After an interruption of any kind, --resume DIR
+goes on with the same plan, and runs nothing twice that had ended.
+
+exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, the disk is
+full, or the cluster cannot be reached; 130 stopped with Ctrl-C, with the counts so far.
 """
+
+PLANNED = (
+    "episodes", "first_seed", "max_steps", "time_limit", "max_tokens_episode", "keep", "batch",
+    "policy", "blind", "model", "codec", "keyword_mark", "language", "temperature",
+    "max_new_tokens",
+)  # fmt: skip
+"""Arguments that the plan fixes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("suite", metavar="SUITE", help="what to evaluate")
+    parser.add_argument("suite", metavar="SUITE", nargs="?", help="what to evaluate")
     parser.add_argument(
         "--episodes", type=shared.positive_int, default=10, metavar="N", help="a task (default: 10)"
     )
@@ -42,73 +56,180 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: 1000000, the first of the evaluation seeds",
     )
     parser.add_argument(
-        "--max-steps", type=shared.positive_int, default=30, metavar="N", help="default: 30"
-    )
-    parser.add_argument(
-        "--time-limit", type=shared.positive_float, metavar="S", help="most seconds an episode"
-    )
-    parser.add_argument(
         "--blind",
         action="store_true",
         help="control: the model reads the task but sees another seed's first screen",
     )
-    parser.add_argument(
+    _add_limits(parser)
+    _add_folder(parser)
+    _add_means(parser)
+    shared.add_policy_arguments(parser)
+    shared.add_json_argument(parser)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("limits of an episode")
+    group.add_argument(
+        "--max-steps",
+        type=shared.positive_int,
+        metavar="N",
+        help="default: each task's own limit, 30 where it has none",
+    )
+    group.add_argument(
+        "--time-limit", type=shared.positive_float, metavar="S", help="most seconds an episode"
+    )
+    group.add_argument(
+        "--max-tokens-episode",
+        type=shared.positive_int,
+        metavar="N",
+        help="most tokens an episode that the model reads anew and writes",
+    )
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is kept")
+    group.add_argument(
         "--out",
         type=shared.out_folder,
         metavar="DIR",
         help="folder (default: runs/TIME-eval-SUITE)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--keep",
         choices=("all", "failures", "none"),
         default="all",
         help="which trajectories stay in the folder (default: all)",
     )
-    shared.add_policy_arguments(parser)
-    shared.add_json_argument(parser)
+    group.add_argument(
+        "--resume",
+        type=shared.out_folder,
+        metavar="DIR",
+        help="go on with the evaluation in DIR; without SUITE it is asked as it was",
+    )
+
+
+def _add_means(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what it runs on")
+    group.add_argument(
+        "--workers",
+        type=shared.positive_int,
+        default=1,
+        metavar="N",
+        help="environments at a time, each in a process of its own (default: 1, in this one)",
+    )
+    group.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="run the workers on a Ray cluster: HOST:PORT, or auto (needs eyehand[ray])",
+    )
+    group.add_argument(
+        "--batch",
+        type=shared.positive_int,
+        default=1,
+        metavar="N",
+        help="most episodes handed to the policy in one call (default: 1); part of the plan, "
+        "because a policy that computes them together may round otherwise",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, write the index page, print the table."""
-    from eyehand.agent.agent import default_folder
-    from eyehand.agent.evaluate import run_evaluation
+    from eyehand.agent.evaluate import Means, run_evaluation
+    from eyehand.agent.policies import check_random
     from eyehand.agent.progress import EvaluationProgress
     from eyehand.agent.report import write_report
-    from eyehand.agent.results import Plan
-    from eyehand.agent.suites import suite_specs
     from eyehand.envs.registry import make
 
-    out = arguments.out or default_folder(f"eval-{arguments.suite}")
-    plan = Plan(
+    plan = _plan(arguments)
+    check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
+    for spec in plan.specs:
+        make(spec).close()  # a name that does not exist is refused before anything runs
+    notice = shared.outside_card_notice(
+        plan.options.get("model"), str(plan.options.get("policy")), plan.specs
+    )
+    if notice:
+        shared.say(notice)
+    with EvaluationProgress() as progress:
+        evaluation = run_evaluation(
+            plan,
+            make,
+            _policy_maker(plan.options),
+            progress,
+            means=Means(arguments.workers, arguments.ray),
+            resume=arguments.resume is not None,
+        )
+    out = plan.out or Path()
+    report = write_report(out)
+    _print(evaluation, out, report, arguments.json)
+    return _status(evaluation)
+
+
+def _plan(arguments: argparse.Namespace) -> "Plan":
+    """Return the plan that was asked for, or the one that an interrupted evaluation had."""
+    from eyehand.agent.agent import default_folder
+    from eyehand.agent.results import Plan
+    from eyehand.agent.suites import suite_specs
+
+    if arguments.resume is not None and arguments.out is not None:
+        raise UsageError("--resume DIR goes on in DIR: leave --out away")
+    if arguments.suite is None:
+        if arguments.resume is None:
+            raise UsageError("nothing to evaluate: name a SUITE, or go on with --resume DIR")
+        return _written_plan(arguments)
+    return Plan(
         suite=arguments.suite,
         specs=suite_specs(arguments.suite),
         episodes=arguments.episodes,
         first_seed=arguments.first_seed,
         max_steps=arguments.max_steps,
         time_limit_s=arguments.time_limit,
-        out=out,
+        max_tokens=arguments.max_tokens_episode,
+        out=arguments.resume or arguments.out or default_folder(f"eval-{arguments.suite}"),
         keep=arguments.keep,
+        batch=arguments.batch,
+        options=_options(arguments),
     )
-    for spec in plan.specs:
-        make(spec).close()  # a name that does not exist is refused before anything runs
-    notice = shared.outside_card_notice(arguments.model, arguments.policy, plan.specs)
-    if notice:
-        shared.say(notice)
-    with EvaluationProgress() as progress:
-        evaluation = run_evaluation(plan, make, _policy_maker(arguments), progress)
-    report = write_report(out)
-    _print(evaluation, out, report, arguments.json)
-    return _status(evaluation)
 
 
-def _policy_maker(arguments: argparse.Namespace) -> Any:
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what makes the policy, by the arguments' names."""
+    asked = {"policy": arguments.policy, "blind": arguments.blind}
+    return {**asked, **shared.model_options(arguments)}
+
+
+def _written_plan(arguments: argparse.Namespace) -> "Plan":
+    """Return the plan of the folder; an option that was given must agree with it."""
+    from eyehand.agent.ledger import read_plan
+    from eyehand.agent.results import Plan
+
+    plan = Plan.from_json(read_plan(arguments.resume), arguments.resume)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    defaults = parser.parse_args([])
+    for name in PLANNED:
+        given, written = getattr(arguments, name), _written(plan, name)
+        if given not in (getattr(defaults, name), written):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{arguments.resume} was begun with {flag} {written}, not {given}")
+    return plan
+
+
+def _written(plan: "Plan", name: str) -> Any:
+    """Return what a plan says of an argument."""
+    named = {"time_limit": "time_limit_s", "max_tokens_episode": "max_tokens"}.get(name, name)
+    return getattr(plan, named) if hasattr(plan, named) else plan.options.get(name)
+
+
+def _policy_maker(options: dict[str, Any]) -> Any:
     from eyehand.agent.blind_policy import BlindPolicy
     from eyehand.agent.policies import policy_maker
 
-    make_policy = policy_maker(arguments.policy, **shared.model_options(arguments))
-    if not arguments.blind:
+    given = dict(options)
+    name, blind = given.pop("policy", "model"), given.pop("blind", False)
+    make_policy = policy_maker(name, **given)
+    if not blind:
         return make_policy
-    if arguments.policy != "model":
+    if name != "model":
         raise UsageError("--blind is a control for the model; the other policies see no screen")
     return lambda spec: BlindPolicy(make_policy(spec))
 

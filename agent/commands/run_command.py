@@ -21,7 +21,7 @@ exit status:
   1    the task did not succeed
   2    wrong usage: environment, task, checkpoint, option, or a missing extra
   3    an environment fault: an unreachable start page, a crashed browser, a full disk
-  130  stopped with Ctrl-C; the trajectory so far is kept
+  130  stopped with Ctrl-C or the desktop's stop key; the trajectory so far is kept
 """
 
 
@@ -37,11 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--env",
         required=True,
         metavar="SPEC",
-        help="where: an https:// address, miniwob:NAME, gym:ID or cards:NAME",
+        help="where: an https:// address, android:SERIAL, desktop:, miniwob:NAME, phone:TASK, "
+        "cards:NAME, gym:ID, ... (`eyehand suites` lists tasks)",
     )
     parser.add_argument("--seed", type=shared.seed, metavar="N", help="fixes a seeded environment")
     parser.add_argument(
-        "--max-steps", type=shared.positive_int, default=30, metavar="N", help="default: 30"
+        "--max-steps",
+        type=shared.positive_int,
+        metavar="N",
+        help="default: the task's own limit, 30 where it has none",
     )
     parser.add_argument(
         "--time-limit", type=shared.positive_float, metavar="S", help="most seconds (default: none)"
@@ -71,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="device pixels in a CSS pixel (default: 1)",
     )
+    desktop = parser.add_argument_group("desktop")
+    desktop.add_argument(
+        "--stop-key",
+        metavar="KEYS",
+        help="what a person presses to end the episode (default: ctrl+alt+q)",
+    )
     shared.add_policy_arguments(parser)
     shared.add_json_argument(parser)
 
@@ -79,12 +89,14 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run the episode, write its report, say how it ended."""
     from eyehand.agent.agent import default_folder
     from eyehand.agent.episode import run_episode
-    from eyehand.agent.policies import policy_maker
+    from eyehand.agent.policies import check_random, policy_maker
     from eyehand.agent.progress import EpisodeProgress
+    from eyehand.agent.suite_catalogue import step_limit
     from eyehand.agent.trajectory import TrajectoryWriter
     from eyehand.envs.registry import make
 
     uploads = named_files(arguments.file)
+    check_random(arguments.policy, [arguments.env], arguments.allow_random)
     with make(arguments.env, **_environment_options(arguments)) as environment:
         spec = environment.spec_uri or arguments.env
         notice = shared.outside_card_notice(arguments.model, arguments.policy, [spec])
@@ -100,7 +112,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 environment,
                 task=arguments.task,
                 seed=arguments.seed,
-                max_steps=arguments.max_steps,
+                max_steps=arguments.max_steps or step_limit(spec),
                 time_limit_s=arguments.time_limit,
                 trajectory=trajectory,
                 uploads=uploads,
@@ -131,6 +143,7 @@ def _environment_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "headed": arguments.headed or None,
         "viewport": arguments.viewport,
         "pixel_ratio": arguments.pixel_ratio,
+        "stop_key": arguments.stop_key,
     }
     return {name: value for name, value in options.items() if value is not None}
 

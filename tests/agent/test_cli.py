@@ -180,14 +180,16 @@ def test_a_mistake_is_json_too_where_that_was_asked_for(here: Here, tmp_path: Pa
 
 
 def test_a_page_needs_a_task(here: Here, tmp_path: Path, pages: str) -> None:
-    result = here("run", "--env", pages, "--policy", "random")
+    result = here("run", "--env", pages, "--policy", "random", "--allow-random")
     assert result.returncode == 2
     assert "sets no task by itself: give one" in result.stderr
 
 
 def test_an_unreachable_start_page_is_3_and_is_recorded(here: Here, tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}/"
-    result = here("run", "Look", "--env", address, "--policy", "random", "--out", "here")
+    result = here(
+        "run", "Look", "--env", address, "--policy", "random", "--allow-random", "--out", "here"
+    )
     assert result.returncode == 3, result.stderr
     assert "environment fault after 0 steps" in result.stderr
     kept = read_trajectory(tmp_path / "here")
@@ -235,8 +237,8 @@ def interrupted(*words: str, at: Path, after: str) -> tuple[int, str]:
 
 def test_ctrl_c_is_130_and_leaves_a_readable_trajectory(tmp_path: Path, pages: str) -> None:
     status, said = interrupted(
-        "run", "Look", "--env", pages, "--policy", "random", "--out", "here", "--seed", "1",
-        "--max-steps", "100000", at=tmp_path, after="  2  ",
+        "run", "Look", "--env", pages, "--policy", "random", "--allow-random", "--out", "here",
+        "--seed", "1", "--max-steps", "100000", at=tmp_path, after="  2  ",
     )  # fmt: skip
     assert status == 130, said
     assert "stopped after" in said
@@ -267,7 +269,7 @@ def test_eval_prints_what_it_counted(here: Here, tmp_path: Path) -> None:
 
 def test_eval_of_nothing_but_faults_is_3(here: Here, tmp_path: Path) -> None:
     spec = f"web:http://127.0.0.1:{free_port()}/"
-    result = here("eval", spec, "--policy", "random", "--episodes", "1", "--json")
+    result = here("eval", spec, "--policy", "random", "--allow-random", "--episodes", "1", "--json")
     assert result.returncode == 3, result.stderr
     row = json.loads(result.stdout)["tasks"][0]
     assert (row["episodes"], row["environment_faults"], row["unscored"]) == (0, 3, 1)

@@ -1,0 +1,194 @@
+"""The ledger of an evaluation: what is to be run, and which episodes have ended.
+
+`plan.json` is written before the first episode, and `episodes.jsonl` gets a line whenever an
+episode has ended; the line is the truth about what need not be run again. Only one process at a
+time writes a ledger.
+"""
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from eyehand.agent.retention import EVALUATION_FILE, write_whole
+from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
+from eyehand.errors import RecordingFailed, UsageError
+
+PLAN_FILE = "plan.json"
+LOCK_TIMEOUT_S = 20.0
+"""Workers of a killed evaluation end within moments; longer means that another one is running."""
+
+LOCK_POLL_S = 0.05
+
+
+class Ledger:
+    """Keeps the rows, in memory and in the folder.
+
+    Args:
+        out: The evaluation's folder; None keeps the rows in memory only.
+        plan: What is run, JSON-ready.
+        resume: Go on with the ledger that is there; otherwise there must be none.
+
+    Raises:
+        UsageError: there is a ledger and `resume` is False; there is none, it belongs to another
+            plan or it is unreadable and `resume` is True; another process is writing it.
+        RecordingFailed: the disk does not take the first files.
+    """
+
+    def __init__(self, out: Path | None, plan: dict[str, Any], resume: bool = False) -> None:
+        self.rows: dict[int, EpisodeRow] = {}
+        self.descriptor: int | None = None
+        self._out = out
+        if out is None:
+            return
+        if not resume and any((out / name).exists() for name in (EVALUATION_FILE, PLAN_FILE)):
+            raise UsageError(
+                f"{out} already holds an evaluation; choose another folder, or go on with it: "
+                "--resume"
+            )
+        if resume:
+            require_same_plan(out, plan)
+        else:
+            write_whole(out / PLAN_FILE, json.dumps(plan, indent=2) + "\n")
+        self.descriptor = _open(out / EPISODES_FILE)
+        try:
+            _lock(self.descriptor, out)
+            self._read(out / EPISODES_FILE)
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, row: EpisodeRow) -> None:
+        """Count an episode that has ended.
+
+        Raises:
+            RecordingFailed: the disk does not take its line.
+        """
+        self.rows[row.index] = row
+        if self.descriptor is None:
+            return
+        view = memoryview(_line(row))
+        try:
+            while view:
+                view = view[os.write(self.descriptor, view) :]
+        except OSError as error:
+            raise RecordingFailed(
+                f"cannot write {EPISODES_FILE} in {self._out}: {error.strerror}; "
+                "free some space and go on with --resume"
+            ) from error
+
+    def in_order(self) -> list[EpisodeRow]:
+        """Return the rows by their number."""
+        return [self.rows[index] for index in sorted(self.rows)]
+
+    def sort(self) -> None:
+        """Write the lines in the order of the plan: the file is then the same for any workers."""
+        if self._out is not None and list(self.rows) != sorted(self.rows):
+            text = b"".join(_line(row) for row in self.in_order()).decode("ascii")
+            write_whole(self._out / EPISODES_FILE, text)
+
+    def close(self) -> None:
+        """Close the file, which lets another process go on with it."""
+        descriptor, self.descriptor = self.descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self, path: Path) -> None:
+        """Read the rows; a torn last line, of an episode that then runs again, is cut off."""
+        rows, whole = read_rows(path)
+        self.rows = {row.index: row for row in rows}
+        if self.descriptor is not None:
+            os.ftruncate(self.descriptor, whole)
+
+
+def read_plan(out: Path) -> dict[str, Any]:
+    """Read the plan of an evaluation's folder.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    path = out / PLAN_FILE
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UsageError(f"{out} holds nothing to go on with: there is no {PLAN_FILE}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from None
+    if not isinstance(plan, dict):
+        raise UsageError(f"{path} holds a {type(plan).__name__}, expected a mapping")
+    return plan
+
+
+def require_same_plan(out: Path, plan: dict[str, Any]) -> None:
+    """Refuse to mix two plans in one folder; the version that wrote the plan may differ.
+
+    Raises:
+        UsageError: the folder's plan is missing, or differs; the message names every difference.
+    """
+    written, expected = read_plan(out), json.loads(json.dumps(plan))
+    names = dict.fromkeys([*written, *expected])
+    different = [
+        f"{name} was {written.get(name)!r} and is now {expected.get(name)!r}"
+        for name in names
+        if name != "eyehand" and written.get(name) != expected.get(name)
+    ]
+    if different:
+        shown = "; ".join(text[:200] for text in different)
+        raise UsageError(f"{out} was begun with another plan: {shown}")
+
+
+def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
+    """Read a file of rows, one JSON line each.
+
+    Returns:
+        The rows, and the number of bytes that hold whole lines: a last line without its end was
+        being written when its process was killed.
+
+    Raises:
+        UsageError: the file is missing, or a whole line is no row.
+    """
+    try:
+        *lines, _torn = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(EpisodeRow.from_json(json.loads(line)))
+        except (ValueError, UsageError) as error:
+            raise UsageError(f"{path}, line {number}: {error}") from None
+    return rows, sum(len(line) + 1 for line in lines)
+
+
+def _line(row: EpisodeRow) -> bytes:
+    return (json.dumps(row.to_json()) + "\n").encode("ascii")
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        raise RecordingFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def _lock(descriptor: int, out: Path) -> None:
+    """Wait until the folder is ours: workers share the lock of the process that started them."""
+    deadline_s = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline_s:
+                raise UsageError(f"another process is writing the evaluation in {out}") from None
+            time.sleep(LOCK_POLL_S)
+        except OSError:  # a file system without locks (some of a network's) goes without
+            return

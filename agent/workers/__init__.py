@@ -1,0 +1,1 @@
+"""Many environments at once: worker processes, and who hands them their episodes."""

@@ -1,0 +1,73 @@
+"""What a worker does, whatever carries its messages."""
+
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from eyehand.agent.workers.asking import connect
+from eyehand.agent.workers.messages import (
+    Answer,
+    Ask,
+    Failed,
+    Finished,
+    Job,
+    Ready,
+    Setup,
+    packed,
+    unpacked,
+)
+from eyehand.agent.workers.station import Station
+
+GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+"""What `Link` raises when the other side is gone."""
+
+
+class Link(Protocol):
+    """Carries packed messages; both functions raise one of `GONE` when there is nobody."""
+
+    def send_bytes(self, blob: bytes) -> None:
+        """Send a message."""
+
+    def recv_bytes(self) -> bytes:
+        """Wait for a message."""
+
+
+def serve(link: Link) -> None:
+    """Take the Setup and then job after job, until the other side is gone."""
+    setup: Setup = unpacked(link.recv_bytes())
+    with tempfile.TemporaryDirectory(prefix="eyehand-", ignore_cleanup_errors=True) as folder:
+        if setup.deliver and setup.out is not None:
+            setup = replace(setup, out=Path(folder))
+        for policy in setup.policies.values():
+            connect(policy, _asking(link))
+        station = Station(setup)
+        link.send_bytes(packed(Ready()))
+        try:
+            while True:
+                link.send_bytes(packed(_run(station, unpacked(link.recv_bytes()))))
+        except GONE:
+            return
+        finally:
+            station.close()
+
+
+def _asking(link: Link) -> Callable[[Ask], Answer]:
+    def ask(question: Ask) -> Answer:
+        link.send_bytes(packed(question))
+        answer: Answer = unpacked(link.recv_bytes())
+        return answer
+
+    return ask
+
+
+def _run(station: Station, job: Job) -> Finished | Failed:
+    try:
+        return station.run(job)
+    except GONE:
+        raise
+    except Exception as error:  # whatever it is, the evaluator raises it
+        error.add_note("".join(traceback.format_exception(error)))
+        return Failed(error)

@@ -1,0 +1,131 @@
+"""A station: one environment at a time, and the episodes that are run in it, one by one."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from eyehand.agent.blind_policy import BlindPolicy
+from eyehand.agent.episode import Episode, run_episode
+from eyehand.agent.outcome import Outcome
+from eyehand.agent.policy import Policy
+from eyehand.agent.retention import episode_folder
+from eyehand.agent.rows import EpisodeRow
+from eyehand.agent.workers.messages import Finished, Job, Setup
+from eyehand.envs.env import Environment
+from eyehand.errors import EnvironmentFault, RecordingFailed
+
+FAULT_RETRIES = 2
+"""How often an episode is tried again after a fault of the environment."""
+
+
+class Station:
+    """Runs jobs. Its environment stays open while the spec stays the same.
+
+    Args:
+        setup: What holds for all jobs.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._environment: Environment | None = None
+        self._spec: str | None = None
+
+    def run(self, job: Job) -> Finished:
+        """Run an episode until it meets no fault of the environment, at most three times.
+
+        Each try has the same seed and, after a fault, a fresh environment.
+
+        Raises:
+            KeyboardInterrupt: a person stopped it.
+            RecordingFailed: the disk is full: another try would only fail again.
+            UsageError: the environment or the policy cannot be used.
+            CheckpointError: the policy's model cannot be used.
+        """
+        if job.spec != self._spec:
+            self.close()
+        self._spec = job.spec
+        faults = list(job.faults)
+        for attempt in range(FAULT_RETRIES + 1):
+            episode = self._attempt(job, attempt)
+            if episode.outcome is Outcome.STOPPED:
+                raise KeyboardInterrupt
+            if episode.outcome is not Outcome.ENVIRONMENT_FAULT:
+                break
+            faults.append(episode.message)
+            self.close()
+        return self._finished(job, episode, faults)
+
+    def close(self) -> None:
+        """Close the environment; the next job makes another."""
+        environment, self._environment = self._environment, None
+        if environment is not None:
+            # A browser that has crashed may also fail to close; the next one is a fresh process.
+            with suppress(EnvironmentFault):
+                environment.close()
+
+    def _attempt(self, job: Job, attempt: int) -> Episode:
+        setup, policy = self._setup, self._setup.policies[job.spec]
+        try:
+            environment = self._open(job, policy)
+        except EnvironmentFault as fault:
+            return lost_episode(job.spec, job.seed, f"{type(fault).__name__}: {fault}")
+        keeps = setup.out is not None and setup.keep != "none"
+        episode = run_episode(
+            policy,
+            environment,
+            seed=job.seed,
+            max_steps=setup.max_steps[job.spec],
+            time_limit_s=setup.time_limit_s,
+            max_tokens=setup.max_tokens,
+            trajectory=episode_folder(setup.out, job.spec, job.seed, attempt)
+            if setup.out and keeps
+            else None,
+        )
+        kind, _, message = episode.message.partition(": ")
+        if episode.outcome is Outcome.ENVIRONMENT_FAULT and kind == RecordingFailed.__name__:
+            raise RecordingFailed(message)
+        return episode
+
+    def _open(self, job: Job, policy: Policy) -> Environment:
+        if self._environment is None:
+            self._environment = self._setup.make_environment(job.spec)
+        if isinstance(policy, BlindPolicy):
+            # The neighbour's seed: unlike seed + 1 it stays within an even-bounded range.
+            policy.show(self._environment.reset(seed=job.seed ^ 1)[0])
+        return self._environment
+
+    def _finished(self, job: Job, episode: Episode, faults: list[str]) -> Finished:
+        """Settle what stays on disk, before anybody counts the episode."""
+        row = EpisodeRow.of(job.index, job.spec, episode, faults, self._setup.out)
+        files: dict[str, bytes] = {}
+        if episode.folder is not None:
+            if self._setup.keep == "failures" and row.succeeded:
+                shutil.rmtree(episode.folder)
+                row = row.without_folder()
+            elif self._setup.deliver:
+                files = _files(episode.folder)
+                shutil.rmtree(episode.folder)
+        return Finished(row, files)
+
+
+def lost_episode(spec: str, seed: int, message: str) -> Episode:
+    """Return the episode that a fault kept from beginning, or took away."""
+    return Episode(
+        outcome=Outcome.ENVIRONMENT_FAULT,
+        message=message,
+        task="",
+        unused_task=None,
+        spec=spec,
+        seed=seed,
+        verdict=None,
+        reward=0.0,
+        seconds=0.0,
+        steps=[],
+        details={},
+        folder=None,
+    )
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

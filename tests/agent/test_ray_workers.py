@@ -1,0 +1,156 @@
+"""The same evaluation on a Ray cluster of two nodes, which run on this machine."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyehand.actions import ActionSpace
+from eyehand.agent.cli import main
+from eyehand.agent.evaluate import Means, run_evaluation
+from eyehand.agent.identical import differences
+from eyehand.agent.policies import policy_maker
+from eyehand.agent.policy import Conversation, Decision, Policy
+from eyehand.agent.results import Plan
+from eyehand.envs.cards.number_line import Plus
+from eyehand.envs.env import Observation
+from eyehand.envs.registry import make
+
+LINE = "cards:number-line"
+
+# Ray announces changes of its own defaults, and leaves sockets of its helpers to the collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Start two nodes with one CPU each; returns the address."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+    nodes: Any = Cluster(initialize_head=True, head_node_args=small)
+    try:
+        nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
+        nodes.wait_for_nodes()
+        yield str(nodes.address)
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
+
+
+class Killing(Policy, Conversation):
+    """Goes up; at its third decision it kills an actor's process."""
+
+    name = "killing"
+
+    def __init__(self, kills: bool) -> None:
+        self.left = 3 if kills else -1
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        return self
+
+    def decide(self, observation: Observation) -> Decision:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(actor_pids()[0], signal.SIGKILL)
+        return Decision(action=Plus())
+
+
+def actor_pids() -> list[int]:
+    """Return the actors of this test's own cluster: this process started its nodes."""
+    parents, actors = {}, []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if (path / "cmdline").read_bytes().startswith(b"ray::StationActor"):
+                actors.append(int(path.name))
+        except OSError:  # it has ended in the meantime
+            continue
+    return sorted(pid for pid in actors if parents.get(parents[pid]) == os.getpid())
+
+
+def evaluate(out: Path, policy: Any, address: str | None, episodes: int = 6) -> Any:
+    plan = Plan("s", [LINE], episodes, max_steps=4, out=out)
+    return run_evaluation(plan, make, policy, means=Means(2 if address else 1, address))
+
+
+@pytest.mark.parametrize("policy", ["expert", "random"])
+def test_a_cluster_gives_the_same_files(tmp_path: Path, cluster: str, policy: str) -> None:
+    evaluate(tmp_path / "here", policy_maker(policy), None)
+    evaluate(tmp_path / "there", policy_maker(policy), cluster)
+    assert differences(tmp_path / "here", tmp_path / "there") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_killed_actors_episode_is_run_again(tmp_path: Path, cluster: str) -> None:
+    evaluate(tmp_path / "calm", lambda spec: Killing(False), None)
+    result = evaluate(tmp_path / "killed", lambda spec: Killing(True), cluster).tasks[0]
+    assert (result.rate.trials, result.unscored, result.environment_faults) == (6, 0, 1)
+    assert differences(tmp_path / "calm", tmp_path / "killed") == []
+
+
+def test_the_command_takes_an_address_and_goes_on_from_there(
+    tmp_path: Path, cluster: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["eval", LINE, "--policy", "random", "--episodes", "4", "--max-steps", "3"]
+    assert main([*words, "--out", str(tmp_path / "here")]) == 0
+    assert main([*words, "--out", str(tmp_path / "there"), "--ray", cluster]) == 0
+    path = tmp_path / "there" / "episodes.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    assert main(["eval", "--resume", str(tmp_path / "there"), "--ray", cluster]) == 0
+    assert differences(tmp_path / "here", tmp_path / "there") == []
+    assert capsys.readouterr().out.count("cards:number-line") == 3
+
+
+def refusing_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "message"),
+    [
+        ("127.0.0.1:PORT", 3, "no Ray cluster answers at 127.0.0.1:"),
+        ("nowhere", 2, "expected the address of a Ray cluster"),
+    ],
+)
+def test_an_address_without_a_cluster_is_one_clear_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+    status: int,
+    message: str,
+) -> None:
+    pytest.importorskip("ray")
+    address = address.replace("PORT", str(refusing_port()))
+    words = ["eval", LINE, "--policy", "random", "--ray", address, "--out", str(tmp_path / "e")]
+    began_s = time.monotonic()
+    assert main(words) == status
+    assert time.monotonic() - began_s < 30
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("eyehand:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert not (tmp_path / "e" / "plan.json").exists()
+
+
+def test_a_missing_ray_names_the_extra(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    words = ["eval", LINE, "--policy", "random", "--ray", "auto", "--out", str(tmp_path / "e")]
+    assert main(words) == 2
+    assert "pip install 'eyehand[ray]'" in capsys.readouterr().err

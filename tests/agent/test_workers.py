@@ -1,0 +1,288 @@
+"""Worker processes: the same episodes for any number of them, and nothing lost but time."""
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from eyehand.actions import ActionSpace
+from eyehand.agent.blind_policy import BlindPolicy
+from eyehand.agent.evaluate import Means, run_evaluation
+from eyehand.agent.experts.number_line import NumberLineExpert
+from eyehand.agent.identical import differences
+from eyehand.agent.policies import policy_maker
+from eyehand.agent.policy import Conversation, Decision, Policy, Request
+from eyehand.agent.random_policy import RandomPolicy
+from eyehand.agent.results import Evaluation, Plan
+from eyehand.agent.rows import EpisodeRow
+from eyehand.agent.scripted_policy import ScriptedPolicy
+from eyehand.agent.workers.asking import Asking, parted
+from eyehand.agent.workers.decider import LocalDecider, Question
+from eyehand.agent.workers.messages import (
+    Answer,
+    Ask,
+    Begin,
+    Finished,
+    Job,
+    Ready,
+    Reply,
+    packed,
+    unpacked,
+)
+from eyehand.agent.workers.scheduler import Scheduler, Worker
+from eyehand.envs.cards.number_line import Plus
+from eyehand.envs.env import Observation
+from eyehand.envs.registry import make
+from eyehand.errors import UsageError, WorkerLost
+
+LINE = "cards:number-line"
+CART = "gym:CartPole-v1"
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+
+def worker_pids(parent: int | None = None) -> list[int]:
+    """Return the worker processes that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            started_by = int(stat.read_text().rpartition(")")[2].split()[1])
+            command = (stat.parent / "cmdline").read_bytes()
+        except OSError:  # it has ended in the meantime
+            continue
+        if started_by == (parent or os.getpid()) and b"eyehand.agent.workers.child" in command:
+            found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+class Up(Policy, Conversation):
+    """Always goes up; kills a worker at the decisions whose numbers are in `kills`."""
+
+    name = "up"
+
+    def __init__(self, kills: Sequence[int] = ()) -> None:
+        self.kills = kills
+        self.decisions = 0
+        self.killed = 0
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        return self
+
+    def decide(self, observation: Observation) -> Decision:
+        self.decisions += 1
+        if self.decisions in self.kills:
+            os.kill(worker_pids()[0], signal.SIGKILL)
+            self.killed += 1
+        return Decision(action=Plus(), tokens={"prompt": 7, "generated": 3})
+
+
+def evaluate(
+    out: Path, specs: list[str], policy: str, workers: int, episodes: int = 6
+) -> Evaluation:
+    plan = Plan("s", specs, episodes, max_steps=4, out=out)
+    return run_evaluation(plan, make, policy_maker(policy), means=Means(workers))
+
+
+@pytest.mark.parametrize("policy", ["expert", "random"])
+def test_one_two_and_four_workers_give_the_same_files(tmp_path: Path, policy: str) -> None:
+    for workers in (1, 2, 4):
+        evaluation = evaluate(tmp_path / str(workers), [LINE], policy, workers)
+        assert evaluation.tasks[0].rate.trials == 6
+    assert differences(tmp_path / "1", tmp_path / "2") == []
+    assert differences(tmp_path / "1", tmp_path / "4") == []
+    lines = [(tmp_path / n / "episodes.jsonl").read_text().count("\n") for n in "124"]
+    assert lines == [6, 6, 6]
+    assert worker_pids() == []
+
+
+@pytest.mark.parametrize(("policy", "workers"), [("expert", 2), ("random", 4)])
+def test_browser_tasks_are_the_same_in_workers(tmp_path: Path, policy: str, workers: int) -> None:
+    specs = ["miniwob:click-button", "miniwob:click-tab"]
+    evaluate(tmp_path / "one", specs, policy, 1, episodes=2)
+    evaluate(tmp_path / "many", specs, policy, workers, episodes=2)
+    assert differences(tmp_path / "one", tmp_path / "many") == []
+
+
+def test_the_embedded_model_decides_for_workers_as_it_does_here(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        plan = Plan("s", [LINE], 2, max_steps=2, out=tmp_path / str(workers))
+        run_evaluation(plan, make, policy_maker("model"), means=Means(workers))
+    assert differences(tmp_path / "1", tmp_path / "2") == []
+
+
+def test_another_seed_is_told_apart(tmp_path: Path) -> None:
+    evaluate(tmp_path / "a", [LINE], "random", 1, episodes=1)
+    plan = Plan("s", [LINE], 1, 1_000_001, max_steps=4, out=tmp_path / "b")
+    run_evaluation(plan, make, policy_maker("random"))
+    found = "\n".join(differences(tmp_path / "a", tmp_path / "b"))
+    assert "plan: first_seed" in found
+    assert "screens/000.png differs" in found
+
+
+def test_action_types_made_at_run_time_go_there_and_back(tmp_path: Path) -> None:
+    script = ["✿FUNCTION✿: push_left\n✿ARGS✿: {}", "no call", "✿FUNCTION✿: push_right\n✿ARGS✿: {}"]
+    for workers in (1, 2):
+        plan = Plan("s", [CART], 3, max_steps=3, out=tmp_path / str(workers))
+        evaluation = run_evaluation(
+            plan, make, lambda spec: ScriptedPolicy(script), means=Means(workers)
+        )
+        row = evaluation.tasks[0].to_json()
+        assert row["answer_errors"] == {"unparsable": 3, "unknown": 0, "illegal": 0}
+    assert differences(tmp_path / "1", tmp_path / "2") == []
+
+
+def test_the_blind_control_works_in_workers(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        plan = Plan("s", [LINE], 3, max_steps=3, out=tmp_path / str(workers))
+        run_evaluation(plan, make, lambda spec: BlindPolicy(Up()), means=Means(workers))
+    assert differences(tmp_path / "1", tmp_path / "2") == []
+
+
+def test_a_killed_workers_episode_is_run_again(tmp_path: Path) -> None:
+    plan = Plan("s", [LINE], 8, max_steps=4, out=tmp_path / "calm")
+    run_evaluation(plan, make, lambda spec: Up(), means=Means(2))
+    policy = Up(kills=(3, 9))
+    plan = Plan("s", [LINE], 8, max_steps=4, out=tmp_path / "killed")
+    result = run_evaluation(plan, make, lambda spec: policy, means=Means(2)).tasks[0]
+    assert policy.killed == 2
+    assert (result.rate.trials, result.unscored) == (8, 0)
+    # A worker between two episodes loses none.
+    assert 0 < result.environment_faults <= 2
+    assert differences(tmp_path / "calm", tmp_path / "killed") == []
+    assert worker_pids() == []
+
+
+class Doomed:
+    """A fleet whose workers end at the named episodes, or before they are ready."""
+
+    def __init__(self, fatal: Sequence[int], false_starts: int = 0) -> None:
+        self.fatal, self.false_starts = fatal, false_starts
+        self.hired = 0
+
+    def hire(self) -> "DoomedWorker":
+        self.hired += 1
+        return DoomedWorker(self, None if self.hired <= self.false_starts else Ready())
+
+    def wait(self, workers: Sequence[Worker]) -> list[tuple[Worker, Reply | None]]:
+        return [(w, w.reply) for w in workers if isinstance(w, DoomedWorker)]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class DoomedWorker:
+    def __init__(self, fleet: Doomed, reply: Reply | None) -> None:
+        self.fleet, self.reply = fleet, reply
+
+    def send(self, message: Job | Answer) -> None:
+        assert isinstance(message, Job)
+        row = EpisodeRow(message.index, message.spec, message.seed, "", "failed")
+        self.reply = None if message.index in self.fleet.fatal else Finished(row)
+
+    def dismiss(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def kill(self) -> None:
+        pass
+
+    def why_lost(self) -> str:
+        return "doomed"
+
+
+def scheduled(fleet: Doomed, cleared: list[int]) -> list[EpisodeRow]:
+    jobs = Plan("s", [LINE], 4, 0).jobs()
+    scheduler = Scheduler(fleet, LocalDecider({}), jobs, 2, lambda job: cleared.append(job.index))
+    return sorted((f.row for f in scheduler.run()), key=lambda row: row.index)
+
+
+def test_an_episode_that_ends_three_workers_is_lost_and_the_others_count() -> None:
+    cleared: list[int] = []
+    rows = scheduled(Doomed(fatal=[1]), cleared)
+    assert [row.outcome for row in rows] == ["failed", "environment_fault", "failed", "failed"]
+    assert rows[1].faults == ["WorkerLost: doomed"] * 3
+    assert (rows[1].attempts, rows[0].attempts) == (3, 1)
+    assert cleared == [1, 1, 1]
+
+
+def test_workers_that_end_before_they_begin_are_replaced_within_a_bound() -> None:
+    assert len(scheduled(Doomed([], false_starts=4), [])) == 4
+    with pytest.raises(WorkerLost, match="before they can begin: doomed"):
+        scheduled(Doomed([], false_starts=99), [])
+
+
+def test_what_a_policy_refuses_ends_the_evaluation_as_it_would_here() -> None:
+    class Refusing(Up):
+        def start(
+            self, task: str, action_space: ActionSpace, seed: int | None = None
+        ) -> Conversation:
+            raise UsageError("not this task")
+
+    for workers in (1, 2):
+        with pytest.raises(UsageError, match="not this task"):
+            run_evaluation(
+                Plan("s", [LINE], 2), make, lambda spec: Refusing(), means=Means(workers)
+            )
+    assert worker_pids() == []
+
+
+def test_a_spec_that_cannot_be_made_ends_the_evaluation() -> None:
+    with pytest.raises(UsageError, match="no card game is called"):
+        run_evaluation(
+            Plan("s", ["cards:none"], 2), make, lambda spec: Up(), means=Means(workers=2)
+        )
+
+
+def test_the_limit_of_tokens_ends_an_episode() -> None:
+    plan = Plan("s", [LINE], 2, 0, max_steps=9, max_tokens=20)
+    result = run_evaluation(plan, make, lambda spec: Up(), means=Means(workers=2)).tasks[0]
+    assert set(result.outcomes) <= {"token_limit", "succeeded", "failed"}
+    assert result.outcomes["token_limit"] >= 1
+    assert result.steps <= 4
+
+
+def test_a_policy_is_asked_for_many_episodes_at_once_up_to_the_batch() -> None:
+    sizes: list[int] = []
+
+    class Counting(Up):
+        def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
+            sizes.append(len(requests))
+            return super().decide_many(requests)
+
+    with make(LINE) as environment:
+        observation, _ = environment.reset(seed=1)
+        begin = Begin("go", environment.action_space, 1)
+    questions: list[Question] = [(seat, LINE, Ask(observation, begin)) for seat in (4, 7, 9)]
+    decider = LocalDecider({LINE: Counting()}, batch=2)
+    assert [seat for seat, _ in decider.answer(questions)] == [4, 7, 9]
+    assert sizes == [2, 1]
+
+
+def test_privileged_and_random_policies_go_along_and_others_stay() -> None:
+    assert parted(RandomPolicy())[1] is None
+    assert parted(NumberLineExpert())[1] is None
+    policy = Up()
+    shipped, served = parted(policy)
+    assert isinstance(shipped, Asking)
+    assert served is policy
+    assert shipped.describe() == policy.describe()
+
+
+def test_a_type_that_comes_back_is_the_type_that_was_sent() -> None:
+    with make(CART) as environment:
+        environment.reset(seed=1)
+        action = environment.action_space.sample()
+        back = unpacked(packed(Decision(action=action))).action
+        assert type(back) is type(action)
+        assert environment.action_space.contains(back)
+
+
+def test_fewer_than_one_worker_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least 1 worker"):
+        Means(workers=0)
+    with pytest.raises(UsageError, match="batch of at least 1"):
+        Plan("s", [LINE], batch=0)
