@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def run_checks() -> Iterator[Check]:
         check_disk,
         check_memory,
         check_adb,
+        check_desktop,
+        check_mujoco,
     )
     for check in checks:
         yield check()
@@ -173,6 +176,32 @@ def check_adb() -> Check:
         return Check("adb", False, "not installed", fix, needed=False)
     version = (_output(path, "version") or "").splitlines()
     return Check("adb", True, version[0] if version else path, needed=False)
+
+
+def check_desktop() -> Check:
+    """Look at the screen as `desktop:` would, which only the desktop needs."""
+    try:
+        from eyehand.envs.desktop.environment import DesktopEnvironment
+
+        with DesktopEnvironment() as environment:
+            shown = environment.reset()[0].geometry.screen
+    except EyehandError as error:
+        fix = "for desktop: pip install 'eyehand[desktop]', and an X11 session or Xvfb"
+        return Check("desktop", False, str(error), fix, needed=False)
+    return Check("desktop", True, f"shows {shown} (left,top,width,height)", needed=False)
+
+
+def check_mujoco() -> Check:
+    """Look for a way to render MuJoCo without a display, which only robots need."""
+    from eyehand.envs.gym_display import HOW_TO_GET, PLATFORMS, platform_fault
+
+    if find_spec("mujoco") is None:
+        fix = 'for robot: pip install "eyehand[robot]"'
+        return Check("MuJoCo rendering", False, "mujoco is not installed", fix, needed=False)
+    faults = {platform: platform_fault(platform) for platform in PLATFORMS}
+    found = ", ".join(f"{name}: {fault or 'works'}" for name, fault in faults.items())
+    fine = "" in faults.values()
+    return Check("MuJoCo rendering", fine, found, f"for robot: {HOW_TO_GET}", needed=False)
 
 
 def _output(*command: str) -> str | None:

@@ -1,6 +1,6 @@
 """Policies by name, as the command line offers them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from eyehand.errors import UsageError
@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from eyehand.agent.policy import Policy
 
 POLICY_NAMES = ("model", "random", "expert")
+REAL_SCHEMES = ("web", "http", "https", "android", "desktop")
+"""Schemes behind which stands something real: other people's sites, a phone, the desktop."""
 
 
 def policy_maker(name: str, **model_options: Any) -> Callable[[str], "Policy"]:
@@ -28,6 +30,27 @@ def policy_maker(name: str, **model_options: Any) -> Callable[[str], "Policy"]:
     if name == "model":
         return _OneModel(model_options)
     raise UsageError(f"no policy is called {name!r}; there are {', '.join(POLICY_NAMES)}")
+
+
+def check_random(policy: str, specs: Iterable[str], allowed: bool) -> None:
+    """Refuse to act at random where that would reach something real.
+
+    Args:
+        policy: Name of the policy.
+        specs: The environments that it will meet.
+        allowed: Whether the user said `--allow-random`.
+
+    Raises:
+        UsageError: the random policy would meet such an environment, and nobody allowed it.
+    """
+    if policy != "random" or allowed:
+        return
+    for spec in specs:
+        if spec.partition(":")[0].lower() in REAL_SCHEMES:
+            raise UsageError(
+                f"{spec} is real: random clicks and keys may buy, send or delete there. Add "
+                "--allow-random where nothing can be lost"
+            )
 
 
 def _random(spec: str) -> "Policy":

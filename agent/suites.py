@@ -1,4 +1,4 @@
-"""Suites: a name for a list of environment specs."""
+"""Suites by name, as lists of environment specs; `suite_catalogue` says what each task is."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from eyehand.envs.declaration_files import built_in_suite, is_declaration_path, read_suite
 from eyehand.errors import BadConfig, UsageError
 
 EMBEDDED_CHECKPOINT = Path(__file__).resolve().parent.parent / "model" / "checkpoints" / "embedded"
@@ -16,11 +17,12 @@ def suite_specs(name: str) -> list[str]:
     """Return the specs of a suite, of one spec, or of a list with commas of either.
 
     Args:
-        name: "miniwob", "number-line", "cards", "embedded", a spec such as "miniwob:click-tab",
-            or several of them with commas between.
+        name: "miniwob", "cards", "minigrid", "robot", "atari", "phone", "number-line",
+            "embedded", the path of a declaration file, a spec such as "miniwob:click-tab", or
+            several of them with commas between.
 
     Raises:
-        UsageError: a part names neither a suite nor a spec.
+        UsageError: a part names neither a suite nor a spec, or a file that cannot be used.
     """
     parts = [part.strip() for part in name.split(",") if part.strip()]
     if not parts:
@@ -32,13 +34,15 @@ def suite_specs(name: str) -> list[str]:
 def _one(part: str) -> list[str]:
     if part in SUITES:
         return SUITES[part]()
+    if is_declaration_path(part) and (":" not in part or Path(part).is_file()):
+        return [f"suite:{part}#{task.name}" for task in read_suite(Path(part)).tasks]
     if ":" in part:
         return [part]
     close = get_close_matches(part, SUITES, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise UsageError(
         f"no suite is called {part!r}{hint}; there are {', '.join(SUITES)}, and any spec such as "
-        "miniwob:click-tab"
+        "miniwob:click-tab, or a declaration file such as my-suite.yaml"
     )
 
 
@@ -78,6 +82,16 @@ def _cards() -> list[str]:
     return [f"cards:{game}" for game in CARD_GAMES]
 
 
+def _phone() -> list[str]:
+    from eyehand.envs.phone.tasks import PHONE_TASKS
+
+    return [f"phone:{task}" for task in PHONE_TASKS]
+
+
+def _declared(name: str) -> Callable[[], list[str]]:
+    return lambda: [f"{name}:{task.name}" for task in built_in_suite(name).tasks]
+
+
 def _embedded() -> list[str]:
     specs = trained_for()
     if not specs:
@@ -90,5 +104,9 @@ SUITES: dict[str, Callable[[], list[str]]] = {
     "miniwob": _miniwob,
     "number-line": lambda: ["cards:number-line"],
     "cards": _cards,
+    "minigrid": _declared("minigrid"),
+    "robot": _declared("robot"),
+    "atari": _declared("atari"),
+    "phone": _phone,
 }
 """Suite name to what lists its specs."""

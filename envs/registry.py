@@ -28,11 +28,13 @@ class Scheme:
         name: What stands before the colon, in lower case.
         factory: Makes an environment of the family.
         example: A complete spec, for help texts.
+        needs_name: Whether a name has to follow the colon; "desktop:" stands alone.
     """
 
     name: str
     factory: Factory
     example: str
+    needs_name: bool = True
 
 
 def _lazy(module: str, attribute: str) -> Factory:
@@ -62,18 +64,45 @@ def _make_miniwob(name: str, **options: Any) -> Environment:
     return _call(environment, name, options)
 
 
+def _make_phone(name: str, **options: Any) -> Environment:
+    """Make a task of the simulated phone; its name is checked before adb is looked for."""
+    known = import_module("eyehand.envs.phone.tasks").PHONE_TASKS
+    if name not in known:
+        raise unknown_name("phone task", name, known)
+    environment = import_module("eyehand.envs.phone.environment").PhoneEnvironment
+    return _call(environment, name, options)
+
+
 def _make_gym(name: str, **options: Any) -> Environment:
     """Make a Gymnasium environment; "?key=value&..." after its id gives further options."""
-    environment_id, mark, query = name.partition("?")
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(mark))
-    except ValueError as error:
-        raise UsageError(f"{name!r}: after '?' expected KEY=VALUE&KEY=VALUE; {error}") from None
-    written = {key: _value(text) for key, text in pairs}
+    environment_id, written = _with_options(name)
     gym = import_module("eyehand.envs.gym")
     environment = _call(gym.GymEnvironment, environment_id, {**written, **options})
     environment.spec_uri = f"gym:{name}"
     return environment
+
+
+def _with_options(name: str) -> tuple[str, dict[str, Any]]:
+    """Take "?key=value&..." off a name."""
+    bare, mark, query = name.partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(mark))
+    except ValueError as error:
+        raise UsageError(f"{name!r}: after '?' expected KEY=VALUE&KEY=VALUE; {error}") from None
+    return bare, {key: _value(text) for key, text in pairs}
+
+
+def _declared(suite: str) -> Factory:
+    """Return the factory of a suite that is declared in a file which comes with the package."""
+
+    def factory(name: str, **options: Any) -> Environment:
+        task, written = _with_options(name)
+        module = import_module("eyehand.envs.declaration_make")
+        environment: Environment = module.make_built_in(suite, task, **{**written, **options})
+        environment.spec_uri = f"{suite}:{name}"
+        return environment
+
+    return factory
 
 
 def _value(text: str) -> Any:
@@ -91,6 +120,22 @@ _SCHEMES: dict[str, Scheme] = {
         Scheme("miniwob", _make_miniwob, "miniwob:click-button"),
         Scheme("gym", _make_gym, "gym:CartPole-v1"),
         Scheme("cards", _lazy("eyehand.envs.cards", "make_card_game"), "cards:number-line"),
+        Scheme("phone", _make_phone, "phone:set-alarm"),
+        Scheme("minigrid", _declared("minigrid"), "minigrid:door-key-5x5"),
+        Scheme("robot", _declared("robot"), "robot:fetch-reach"),
+        Scheme("atari", _declared("atari"), "atari:pong"),
+        Scheme(
+            "suite",
+            _lazy("eyehand.envs.declaration_make", "make_from_file"),
+            "suite:my-suite.yaml#my-task",
+        ),
+        Scheme(
+            "android",
+            _lazy("eyehand.envs.android", "AndroidEnvironment"),
+            "android:SERIAL",
+            needs_name=False,
+        ),
+        Scheme("desktop", _lazy("eyehand.envs.desktop", "DesktopEnvironment"), "desktop:", False),
     )
 }
 _WEB_SCHEMES = ("http", "https")
@@ -118,7 +163,7 @@ def make(spec: str, **options: Any) -> Environment:
     if scheme_name.lower() in _WEB_SCHEMES:
         scheme_name, name = "web", spec
     scheme = _SCHEMES.get(scheme_name.lower())
-    if not colon or not name or scheme is None:
+    if not colon or scheme is None or (scheme.needs_name and not name):
         raise _bad_spec(spec, scheme_name)
     environment = _call(scheme.factory, name, options)
     environment.spec_uri = environment.spec_uri or spec

@@ -86,6 +86,11 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
     )
+    group.add_argument(
+        "--allow-random",
+        action="store_true",
+        help="let --policy random act on web:, android: and desktop:, which are real",
+    )
 
 
 def model_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Privileged policies that solve tasks by reading their state: they make demonstrations."""
 
+from importlib import import_module
+
 from eyehand.agent.policy import Policy
 from eyehand.errors import UsageError
 
-NUMBER_LINE = "cards:number-line"
+DECLARED_EXPERTS = ("minigrid", "robot", "atari")
+"""The experts that a declaration may name."""
 
 
 def expert_for(spec: str) -> Policy:
@@ -15,13 +18,38 @@ def expert_for(spec: str) -> Policy:
     Raises:
         UsageError: nobody wrote an expert for it.
     """
-    from eyehand.agent.experts.miniwob import EXPERT_TASKS, MiniWobExpert
-    from eyehand.agent.experts.number_line import NumberLineExpert
-
     scheme, _, task = spec.partition(":")
-    if spec == NUMBER_LINE:
-        return NumberLineExpert()
-    if scheme == "miniwob" and task in EXPERT_TASKS:
-        return MiniWobExpert()
-    known = ", ".join([NUMBER_LINE, *(f"miniwob:{name}" for name in EXPERT_TASKS)])
-    raise UsageError(f"{spec} has no expert; there are experts for: {known}")
+    expert: Policy | None = None
+    if scheme == "miniwob":
+        from eyehand.agent.experts.miniwob import EXPERT_TASKS, MiniWobExpert
+
+        expert = MiniWobExpert() if task in EXPERT_TASKS else None
+    elif scheme == "cards":
+        from eyehand.agent.experts.cards import card_expert
+
+        expert = card_expert(task)
+    elif scheme == "phone":
+        from eyehand.agent.experts.phone import PhoneExpert
+        from eyehand.envs.phone.tasks import PHONE_TASKS
+
+        expert = PhoneExpert() if task in PHONE_TASKS else None
+    else:
+        expert = _declared_expert(spec)
+    if expert is None:
+        raise UsageError(f"{spec} has no expert; `eyehand suites NAME` lists the tasks that do")
+    return expert
+
+
+def _declared_expert(spec: str) -> Policy | None:
+    """Return the expert that a task's declaration names."""
+    from eyehand.agent.experts.state import StateExpert
+    from eyehand.agent.suite_catalogue import suite_task
+    from eyehand.envs.declaration_make import DeclaredEnvironment
+
+    task = suite_task(spec)
+    if task is None or task.expert is None:
+        return None
+    if task.expert not in DECLARED_EXPERTS:
+        raise UsageError(f"{spec}: no expert is called {task.expert!r}; {DECLARED_EXPERTS} exist")
+    module = import_module(f"eyehand.agent.experts.{task.expert}")
+    return StateExpert(DeclaredEnvironment, module.begin)
