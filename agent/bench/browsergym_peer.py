@@ -1,20 +1,21 @@
-"""BrowserGym's side of `eyehand bench step`, for a Python interpreter that has BrowserGym.
+"""BrowserGym's side of `eyehand bench`, for a Python interpreter that has BrowserGym.
 
 Run as a script: one JSON request a line on standard input, one JSON answer a line on standard
 output, the first of which tells the versions. It imports nothing of eyehand, so the interpreter
 needs no more than `browsergym-miniwob`; and it is kept to what that interpreter's Python takes.
 
-A request holds `task`, `seed`, `steps`, `click` (CSS pixels), `script` (run in the page after the
-reset), `options` (of BrowserGym's environment); the answer `reset_s`, `step_s`, `parts_s`,
-`screen` and `observation`, or `error`.
+A request holds `task`, `seed` (of the page's generator), `clicks` (a point each, in CSS pixels),
+`solves` (whether the last click ends the episode with a success; no click may end it otherwise),
+`script` (run in the page after the reset), `options` (of BrowserGym's environment); the answer
+`reset_s`, `step_s`, `parts_s`, `screen` and `observation`, or `error`.
 """
 
-import hashlib
 import json
 import os
 import platform
 import sys
 import time
+import zlib
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -72,6 +73,33 @@ def use_chromium(path: str) -> None:
     browser_type.launch = launch_ours
 
 
+def seed_pages() -> None:
+    """Seed each page with the environment's own seed, where BrowserGym draws another from it."""
+    task_type = import_module("browsergym.miniwob.base").AbstractMiniwobTask
+    setup, begin = task_type.setup, task_type.__init__
+
+    def begin_ours(self: Any, seed: int, **options: Any) -> None:
+        begin(self, seed, **options)
+        self.page_seed = seed
+
+    def setup_ours(self: Any, page: Any) -> Any:
+        self.random = PageSeed(self.page_seed)
+        return setup(self, page)
+
+    task_type.__init__, task_type.setup = begin_ours, setup_ours
+
+
+class PageSeed:
+    """Stands for a task's generator, of which BrowserGym asks the page's seed alone."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def randint(self, low: int, high: int) -> int:
+        """Return the seed, whatever the range."""
+        return self.seed
+
+
 def play(request: dict[str, Any], stopwatch: Stopwatch) -> dict[str, Any]:
     """Run one episode of clicks and return its timings."""
     gymnasium = import_module("gymnasium")
@@ -90,14 +118,13 @@ def play(request: dict[str, Any], stopwatch: Stopwatch) -> dict[str, Any]:
         page.evaluate(request["script"], request["seed"])
         # BrowserGym's points count in its screenshot's pixels, which it enlarges.
         scale = getattr(page, "_bgym_scale_factor", 1.0)
-        x, y = (scale * value for value in request["click"])
         stopwatch.take()
-        steps = [click(environment, x, y, stopwatch) for _ in range(request["steps"])]
-        screens = {step.pop("screen") for step in steps}
+        steps = [click(environment, scale * x, scale * y, stopwatch) for x, y in request["clicks"]]
     finally:
         environment.close()
-    if len(screens) < len(steps):
+    if len({step.pop("screen") for step in steps}) < len(steps):
         raise RuntimeError("the screen did not change at every step")
+    check_rewards([step.pop("reward") for step in steps], request["solves"])
     height, width = observation["screenshot"].shape[:2]
     return {
         "reset_s": reset_s,
@@ -108,21 +135,33 @@ def play(request: dict[str, Any], stopwatch: Stopwatch) -> dict[str, Any]:
     }
 
 
+def check_rewards(rewards: list[Any], solves: bool) -> None:
+    """Refuse an episode that went otherwise than asked; None is the reward of no end."""
+    if any(reward is not None for reward in rewards[:-1]):
+        raise RuntimeError("a click before the last one ended the episode")
+    last = rewards[-1]
+    if solves and not last:
+        raise RuntimeError(f"the last click was to solve the task; its reward is {last}")
+    if last is not None and not solves:
+        raise RuntimeError("the click ended the episode")
+
+
 def click(environment: Any, x: float, y: float, stopwatch: Stopwatch) -> dict[str, Any]:
-    """Take one step and return its parts in seconds, their total, and the screen's digest."""
+    """Take one step; return its parts in seconds, their total, reward, and the screen's digest."""
     began_s = time.perf_counter()
-    observation, _, terminated, truncated, info = environment.step(f"mouse_click({x}, {y})")
+    observation, reward, terminated, truncated, info = environment.step(f"mouse_click({x}, {y})")
     total_s = time.perf_counter() - began_s
-    if observation["last_action_error"] or terminated or truncated:
-        raise RuntimeError(observation["last_action_error"] or "the click ended the episode")
+    if observation["last_action_error"]:
+        raise RuntimeError(observation["last_action_error"])
     parts = {
         "act": info["action_exec_stop"] - info["action_exec_start"],
         "settle": info["wait_for_page_loading_stop"] - info["wait_for_page_loading_start"],
         **stopwatch.take(),
     }
     parts["other"] = total_s - sum(parts.values())
-    digest = hashlib.sha256(observation["screenshot"].tobytes()).hexdigest()
-    return {**parts, "total": total_s, "screen": digest}
+    digest = zlib.crc32(observation["screenshot"].tobytes())
+    ended = terminated or truncated
+    return {**parts, "total": total_s, "screen": digest, "reward": reward if ended else None}
 
 
 def serve() -> int:
@@ -139,6 +178,7 @@ def serve() -> int:
     try:
         import_module("browsergym.miniwob")
         stopwatch.watch(import_module("browsergym.core.env"), EXTRACTORS)
+        seed_pages()
         versions = {name: version(name) for name in PACKAGES}
     except ImportError as error:
         answer({"missing": str(error)})

@@ -37,6 +37,9 @@ PEER_VIEWPORT = (332, 214)
 PEER_SCALE = 1.5
 """BrowserGym's viewport for MiniWoB++ and the enlargement of its screenshots (version 0.14)."""
 
+PEER_EXTRACTS = "screenshot, DOM snapshot, accessibility tree, properties of every element"
+"""What an observation of BrowserGym's holds, beside text that costs nothing."""
+
 RECOLOUR = """seed => {
   if (window.recolourings) return;  // a page that starts its next episode without a load
   window.recolourings = 1;
@@ -171,7 +174,7 @@ class PeerSide(Side):
     """
 
     ours = False
-    extracts = "screenshot, DOM snapshot, accessibility tree, properties of every element"
+    extracts = PEER_EXTRACTS
 
     def __init__(self, name: str, peer: Peer, task: str, options: dict[str, float]) -> None:
         self.name = name
@@ -184,8 +187,8 @@ class PeerSide(Side):
         request = {
             "task": self._task,
             "seed": seed,
-            "steps": steps,
-            "click": CLICK_AT,
+            "clicks": [CLICK_AT] * steps,
+            "solves": False,
             "script": RECOLOUR,
             "options": self._options,
         }

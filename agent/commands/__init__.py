@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
 
-COMMANDS = ("demo", "run", "eval", "view", "train", "bench", "doctor")
+COMMANDS = ("demo", "run", "eval", "suites", "view", "compare", "score", "train", "bench", "doctor")
 """Names of the commands in the order of the help; each one's module is `NAME_command`."""
 
 

@@ -1,18 +1,23 @@
 """`eyehand view`: the report of an episode or an evaluation."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from eyehand.agent.commands import arguments as shared
 
 NAME = "view"
-SUMMARY = "write the HTML report of an episode or an evaluation"
+SUMMARY = "write the HTML report of an episode or an evaluation, or its table as text"
 EXAMPLES = """\
 examples:
   eyehand view runs/20260101-120000-miniwob-click-tab --open
   eyehand view results --out index.html     an evaluation: its table, with a page an episode
+  eyehand view model --beside random --beside expert
+  eyehand view model --beside random --markdown > table.md
+  eyehand view model --csv > tasks.csv
 
-An episode that was stopped or killed is shown as far as it went.
+An episode that was stopped or killed is shown as far as it went, and so is an evaluation. Pages
+of episodes are written for the failures first; a page that is there already is left as it is.
 """
 
 
@@ -24,22 +29,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the page to write (default: DIR/report.html)"
     )
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="an evaluation of another policy, to stand beside this one; may be given again",
+    )
+    parser.add_argument(
+        "--pages",
+        type=shared.seed,
+        metavar="N",
+        help="most pages of an evaluation's episodes to write (default: 200)",
+    )
     parser.add_argument("--open", action="store_true", help="open it in the browser")
+    text = parser.add_mutually_exclusive_group()
+    text.add_argument(
+        "--markdown", action="store_true", help="print an evaluation's table as Markdown"
+    )
+    text.add_argument(
+        "--csv", action="store_true", help="print an evaluation's tasks as CSV, every number"
+    )
     shared.add_json_argument(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Write the page and name it on standard output."""
-    import webbrowser
-
+    """Write the page and name it on standard output, or print the table."""
     from eyehand.agent.outcome import EXIT_SUCCESS
-    from eyehand.agent.report import write_report
 
-    page = write_report(arguments.folder, arguments.out)
+    if arguments.markdown or arguments.csv:
+        sys.stdout.write(_table(arguments))
+        return EXIT_SUCCESS
+    page = _page(arguments)
     if arguments.json:
         shared.print_json({"report": str(page)})
     else:
         print(page)
+    return EXIT_SUCCESS
+
+
+def _table(arguments: argparse.Namespace) -> str:
+    from eyehand.agent.report.evaluation_tables import csv_text, markdown
+    from eyehand.agent.runs import read_runs
+    from eyehand.errors import UsageError
+
+    if arguments.open or arguments.out or arguments.json:
+        raise UsageError(
+            "--open, --out and --json are for the page; send a table to a file: > FILE"
+        )
+    runs = read_runs([arguments.folder, *arguments.beside])
+    return markdown(runs) if arguments.markdown else csv_text(runs)
+
+
+def _page(arguments: argparse.Namespace) -> Path:
+    import webbrowser
+
+    from eyehand.agent.report import write_report
+
+    page = write_report(arguments.folder, arguments.out, arguments.beside, arguments.pages)
     if arguments.open and not webbrowser.open(page.resolve().as_uri()):
         shared.say(f"no browser could be opened; open {page} yourself")
-    return EXIT_SUCCESS
+    return page

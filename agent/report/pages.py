@@ -1,29 +1,27 @@
 """Renders the pages. Everything that a page or a model wrote is escaped; no script comes in."""
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.records import StepRecord
 from eyehand.agent.report.screens import Shown, show
-from eyehand.agent.retention import EVALUATION_FILE, slug
-from eyehand.agent.trajectory import LINES_FILE, Trajectory, read_trajectory
-from eyehand.errors import RecordingFailed, UsageError
+from eyehand.agent.trajectory import Trajectory, read_trajectory
+from eyehand.errors import RecordingFailed
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-_TONES = {
+TONES = {
     Outcome.SUCCEEDED: "good",
     Outcome.CLAIMED: "plain",
     Outcome.ENVIRONMENT_FAULT: "fault",
     Outcome.STOPPED: "fault",
 }
+"""How an outcome is coloured; those that are not named are "bad"."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def write_episode_page(folder: Path, out: Path) -> Path:
         UsageError: the folder holds no readable episode.
         RecordingFailed: the page cannot be written.
     """
-    return _write(out, episode_page(read_trajectory(folder)))
+    return write_page(out, episode_page(read_trajectory(folder)))
 
 
 def episode_page(trajectory: Trajectory) -> str:
@@ -59,13 +57,13 @@ def episode_page(trajectory: Trajectory) -> str:
     ]
     last = show(trajectory, outcome.screen, None) if outcome and outcome.screen else None
     return (
-        _templates()
+        templates()
         .get_template("episode.html.j2")
         .render(
             episode=trajectory.episode,
             steps=steps,
             outcome=outcome,
-            tone=_TONES.get(outcome.outcome, "bad") if outcome else "fault",
+            tone=TONES.get(outcome.outcome, "bad") if outcome else "fault",
             label=outcome.outcome.label if outcome else "no outcome was recorded",
             last=last,
             partial_line=trajectory.partial_line,
@@ -73,46 +71,8 @@ def episode_page(trajectory: Trajectory) -> str:
     )
 
 
-def write_evaluation_page(folder: Path, out: Path) -> Path:
-    """Write an evaluation's index, and a page beside every episode that it keeps.
-
-    Raises:
-        UsageError: the folder holds no readable evaluation.
-        RecordingFailed: a page cannot be written.
-    """
-    path = folder / EVALUATION_FILE
-    try:
-        evaluation = json.loads(path.read_text(encoding="utf-8"))
-        tasks = [{**row, "kept": _kept(folder, row["task"], out)} for row in evaluation["tasks"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not an evaluation of eyehand: {error}") from None
-    page = _templates().get_template("evaluation.html.j2")
-    return _write(out, page.render(evaluation=evaluation, tasks=tasks))
-
-
-def _kept(folder: Path, task: str, out: Path) -> list[dict[str, Any]]:
-    """Write the pages of a task's kept episodes and return what links to them."""
-    links = []
-    for lines in sorted((folder / slug(task)).glob(f"*/{LINES_FILE}")):
-        page = lines.parent / "report.html"
-        try:
-            trajectory = read_trajectory(lines.parent)
-        except UsageError:
-            continue
-        _write(page, episode_page(trajectory))
-        outcome = trajectory.outcome.outcome if trajectory.outcome else None
-        links.append(
-            {
-                "name": lines.parent.name,
-                "href": os.path.relpath(page, out.parent),
-                "label": outcome.label if outcome else "no outcome",
-                "tone": _TONES.get(outcome, "bad") if outcome else "fault",
-            }
-        )
-    return links
-
-
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return what renders the templates: everything is escaped, nothing may be missing."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -131,8 +91,12 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 
-def _write(out: Path, page: str) -> Path:
-    """Write a page whole: a disk that is full leaves none rather than half of one."""
+def write_page(out: Path, page: str) -> Path:
+    """Write a page whole: a disk that is full leaves none rather than half of one.
+
+    Raises:
+        RecordingFailed: the disk does not take it.
+    """
     partial = out.with_name(out.name + ".partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

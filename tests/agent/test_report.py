@@ -9,9 +9,7 @@ import pytest
 
 from eyehand.actions import Action, Point
 from eyehand.actions.web import Click, Drag, Reload
-from eyehand.agent.evaluate import run_evaluation
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.random_policy import RandomPolicy
 from eyehand.agent.records import (
     ActionRecord,
     EpisodeRecord,
@@ -20,9 +18,7 @@ from eyehand.agent.records import (
     StepRecord,
 )
 from eyehand.agent.report import write_report
-from eyehand.agent.results import Plan
 from eyehand.agent.trajectory import TrajectoryWriter
-from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import UsageError
 
@@ -149,19 +145,6 @@ def test_an_episode_without_an_end_is_shown_as_far_as_it_went(tmp_path: Path) ->
     assert "a partial last line was ignored" in text
 
 
-def test_an_evaluations_page_links_to_a_page_an_episode(tmp_path: Path) -> None:
-    plan = Plan("number-line", ["cards:number-line"], 3, 0, out=tmp_path / "e")
-    run_evaluation(plan, lambda spec: NumberLineEnvironment(), lambda spec: RandomPolicy())
-    page = write_report(tmp_path / "e", tmp_path / "index.html")
-    text = page.read_text(encoding="utf-8")
-    links = re.findall(r'href="([^"]+)"', text)
-    assert links == [f"e/cards-number-line/{seed}/report.html" for seed in range(3)]
-    assert all((tmp_path / link).is_file() for link in links)
-
-
-def test_a_folder_with_neither_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_folder_without_an_episode_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no episode"):
-        write_report(tmp_path)
-    (tmp_path / "evaluation.json").write_text("[]")
-    with pytest.raises(UsageError, match="is not an evaluation"):
         write_report(tmp_path)

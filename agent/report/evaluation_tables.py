@@ -1,0 +1,191 @@
+"""An evaluation, alone or beside others, as a Markdown table to paste and as CSV to compute on."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from eyehand.agent.comparison import Comparison, Difference
+from eyehand.agent.runs import EvaluationRun
+from eyehand.agent.statistics import Estimate, Rate
+from eyehand.agent.summary import Summary, shown_name
+
+CSV_COLUMNS = (
+    "policy",
+    "task",
+    "simulated",
+    "episodes",
+    "successes",
+    "success_rate",
+    "success_low",
+    "success_high",
+    "mean_reward",
+    "reward_low",
+    "reward_high",
+    "mean_steps",
+    "median_steps",
+    "mean_seconds",
+    "decisions",
+    "answer_errors",
+    "environment_faults",
+    "lost",
+)
+"""The first columns; answer errors, tokens and seconds a step follow, one column a kind."""
+
+
+def markdown(runs: Sequence[EvaluationRun]) -> str:
+    """Return a table: a row a task, a column a run, and the suite's rate below.
+
+    Args:
+        runs: The first one is what the table is about; the others stand beside it.
+    """
+    first, beside = runs[0], runs[1:]
+    names = column_names(runs)
+    rates = [{task.name: task.rate for task in run.tasks} for run in beside]
+    head = ["task", "episodes", *names, "bad answers", "faults"]
+    if beside:
+        head.insert(len(names) + 2, f"above {' and '.join(names[1:])}")
+    rows = [_cells(task, [found.get(task.name) for found in rates]) for task in first.tasks]
+    if len(first.tasks) > 1:
+        rows.append(_suite_cells(first, beside))
+    note = "Success rates with 95% intervals; only the environment's own verdict counts."
+    if not all(run.complete for run in runs):
+        stopped = [n for n, run in zip(names, runs, strict=True) if not run.complete]
+        note += f" Stopped before its end: {', '.join(stopped)}."
+    return f"{_table(head, rows)}\n\n{note}\n"
+
+
+def comparison_markdown(comparison: Comparison, first: str, second: str) -> str:
+    """Return a comparison as a Markdown table.
+
+    Args:
+        comparison: What was found.
+        first: Name of the first run.
+        second: Name of the second.
+    """
+    head = ["task", "pairs", first, second, "difference", "McNemar p", "Holm p", "reward p"]
+    rows = [comparison_cells(task) for task in (*comparison.tasks, comparison.overall)]
+    return _table(head, rows) + "\n"
+
+
+def comparison_cells(difference: Difference) -> list[str]:
+    """Return a difference as the cells of a table."""
+    return [
+        shown_name(difference.name),
+        str(difference.first.trials),
+        str(difference.first),
+        str(difference.second),
+        points(difference.success),
+        p_value(difference.p_value),
+        p_value(difference.p_adjusted),
+        p_value(difference.reward_p_value),
+    ]
+
+
+def csv_text(runs: Sequence[EvaluationRun]) -> str:
+    """Return a row a task and run, every number in full."""
+    rows = [
+        {"policy": name, **_flat(summary)}
+        for name, run in zip(column_names(runs), runs, strict=True)
+        for summary in run.tasks
+    ]
+    extra = sorted({column for row in rows for column in row} - set(CSV_COLUMNS))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*CSV_COLUMNS, *extra], restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def column_names(runs: Sequence[EvaluationRun]) -> list[str]:
+    """Return a name a run: its policy's, with its folder's where two have the same."""
+    names = [run.policy_name for run in runs]
+    return [
+        f"{name} {run.folder.resolve().name}" if names.count(name) > 1 else name
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def percent(estimate: Estimate) -> str:
+    """Return such as "87% [79, 92]"."""
+    if estimate.value is None:
+        return "no episode"
+    shown = f"{100 * estimate.value:.0f}%"
+    if estimate.low is None or estimate.high is None:
+        return shown
+    return f"{shown} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def points(estimate: Estimate) -> str:
+    """Return a difference of rates in percentage points: "+12 [-3, 27]"."""
+    if estimate.value is None:
+        return "-"
+    shown = f"{100 * estimate.value:+.0f}"
+    if estimate.low is None or estimate.high is None:
+        return shown
+    return f"{shown} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def number(estimate: Estimate) -> str:
+    """Return such as "0.42 [0.31, 0.55]"."""
+    if estimate.value is None:
+        return "-"
+    if estimate.low is None or estimate.high is None:
+        return _short(estimate.value)
+    return f"{_short(estimate.value)} [{_short(estimate.low)}, {_short(estimate.high)}]"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value with as many digits as it deserves."""
+    if p is None:
+        return "-"
+    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+
+
+def _short(value: float) -> str:
+    """Return two decimals, or none where there are enough digits before the point."""
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _cells(task: Summary, beside: list[Rate | None]) -> list[str]:
+    cells = [shown_name(task.name), str(task.rate.trials), str(task.rate)]
+    cells += [str(rate) if rate else "not run" for rate in beside]
+    if beside:
+        above = all(rate is not None and task.rate.beats(rate) for rate in beside)
+        cells.append("yes" if above else "no")
+    return [*cells, str(sum(task.answer_errors.values())), _faults(task)]
+
+
+def _suite_cells(first: EvaluationRun, beside: Sequence[EvaluationRun]) -> list[str]:
+    suite = first.summary
+    rates = [percent(run.summary.success) for run in (first, *beside)]
+    cells = [f"**{suite.name}** (mean over tasks)", str(suite.rate.trials), *rates]
+    if beside:
+        cells.append("")
+    return [*cells, str(sum(suite.answer_errors.values())), _faults(suite)]
+
+
+def _faults(summary: Summary) -> str:
+    lost = f" ({summary.lost} lost)" if summary.lost else ""
+    return f"{summary.faults}{lost}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in cells)} |" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _flat(summary: Summary) -> dict[str, object]:
+    data = summary.to_json()
+    row: dict[str, object] = {"task": data["name"], "success_rate": summary.success.value}
+    row |= {name: data[name] for name in CSV_COLUMNS if name in data and name not in row}
+    row["answer_errors"] = sum(summary.answer_errors.values())
+    row |= {"success_low": summary.success.low, "success_high": summary.success.high}
+    row |= {"mean_reward": summary.reward.value}
+    row |= {"reward_low": summary.reward.low, "reward_high": summary.reward.high}
+    row |= {f"answer_errors.{kind}": n for kind, n in summary.answer_errors.items()}
+    row |= {f"tokens.{kind}": n for kind, n in summary.tokens.items()}
+    return row | {f"seconds_per_step.{part}": s for part, s in summary.latency_s.items()}

@@ -1,0 +1,137 @@
+"""Reads an evaluation's folder, finished or not, for tables, comparisons and reports."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eyehand.agent.ledger import PLAN_FILE, read_rows
+from eyehand.agent.retention import EVALUATION_FILE
+from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
+from eyehand.agent.summary import Summary, by_spec, settled, summarize_suite, summarize_tasks
+from eyehand.errors import UsageError
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """An evaluation as read from its folder.
+
+    Attributes:
+        folder: Where it lies.
+        about: What the plan and the summary say: suite, policy, specs, seeds, limits.
+        rows: One an episode, by index.
+    """
+
+    folder: Path
+    about: dict[str, Any]
+    rows: list[EpisodeRow]
+
+    @property
+    def suite(self) -> str:
+        """The suite as the user named it."""
+        return str(self.about.get("suite") or "evaluation")
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """What the policy says of itself."""
+        for name in ("policy_details", "policy"):
+            if isinstance(self.about.get(name), dict):
+                return dict(self.about[name])
+        policies = self.about.get("policies")
+        if isinstance(policies, dict) and policies:
+            return dict(next(iter(policies.values())))
+        return {"name": str(self.about.get("policy") or "policy")}
+
+    @property
+    def policy_name(self) -> str:
+        """The policy's name, and its model where it has one: "model (embedded)"."""
+        name, model = str(self.policy.get("name", "policy")), self.policy.get("model")
+        return f"{name} ({Path(str(model)).name})" if model else name
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of the plan, the same for every task; those of the rows without a plan."""
+        first, count = self.about.get("first_seed"), self.about.get("episodes")
+        if isinstance(first, int) and isinstance(count, int):
+            return list(range(first, first + count))
+        return sorted({row.seed for row in self.rows})
+
+    @property
+    def planned(self) -> int:
+        """How many episodes were to be run."""
+        specs = self.about.get("specs")
+        tasks = len(specs) if isinstance(specs, list) else len(by_spec(self.rows))
+        return max(tasks * len(self.seeds), len(self.rows))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every episode of the plan is there."""
+        return len(self.rows) == self.planned
+
+    @cached_property
+    def counted(self) -> list[EpisodeRow]:
+        """The rows that tables are made of: without those behind a gap (see `settled`)."""
+        return self.rows if self.complete else settled(self.rows, self.seeds)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What the whole suite came to."""
+        return summarize_suite(self.suite, self.counted)
+
+    @cached_property
+    def tasks(self) -> list[Summary]:
+        """A summary a task."""
+        return summarize_tasks(self.counted)
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Return whether a folder holds an evaluation's rows."""
+    return (folder / EPISODES_FILE).is_file()
+
+
+def read_run(folder: Path) -> EvaluationRun:
+    """Read an evaluation's folder; a partial last line, left by a killed process, is ignored.
+
+    Raises:
+        UsageError: there is no evaluation, or a line of it cannot be read.
+    """
+    about: dict[str, Any] = {}
+    for name in (PLAN_FILE, EVALUATION_FILE):
+        about |= _document(folder / name)
+    return EvaluationRun(folder, about, _rows(folder / EPISODES_FILE))
+
+
+def read_runs(folders: Sequence[Path]) -> list[EvaluationRun]:
+    """Read several evaluations, in order.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    return [read_run(folder) for folder in folders]
+
+
+def _rows(path: Path) -> list[EpisodeRow]:
+    if not path.is_file():
+        raise UsageError(
+            f"{path.parent} holds no evaluation: there is no {EPISODES_FILE}; "
+            "name a folder that eyehand eval wrote"
+        )
+    rows, _ = read_rows(path)
+    # An episode that was written twice counts once: the later line is the one that a resumed
+    # evaluation goes on from.
+    return sorted({row.index: row for row in rows}.values(), key=lambda row: row.index)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a file that is not there says nothing."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} is not an evaluation of eyehand: expected an object")
+    return document
