@@ -1,12 +1,11 @@
 """AndroidEnvironment: a phone or tablet over adb as a `gymnasium.Env`."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.android import ANDROID_ACTIONS, Answer, Finish
-from eyehand.envs.android.episode import AndroidEpisode, View
+from eyehand.envs.android.episode import AndroidEpisode, DeviceView
 from eyehand.envs.android.link import CALL_TIMEOUT_S, RECONNECT_S, Link
 from eyehand.envs.android.server import AdbServer
 from eyehand.envs.env import (
@@ -17,6 +16,7 @@ from eyehand.envs.env import (
     ScreenSpace,
     StepInfo,
 )
+from eyehand.envs.steps import ended_on_word
 from eyehand.errors import DeviceDisconnected, StartUnreachable, UsageError
 
 
@@ -145,7 +145,8 @@ class AndroidEnvironment(Environment):
         if self.action_space.type_named(action.name) is not type(action):
             raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
         if isinstance(action, Answer | Finish):
-            return self._end(action, episode)
+            self._ended = True
+            return ended_on_word(action, episode.last)
         handler = self.action_space.handlers.get(type(action))
         if handler is None:
             view = episode.step(action)
@@ -177,18 +178,7 @@ class AndroidEnvironment(Environment):
             raise UsageError("the episode has ended: call reset")
         return self._episode
 
-    def _end(
-        self, action: Answer | Finish, episode: AndroidEpisode
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """End the episode on the model's word; whether it is right, nobody here can say."""
-        if episode.last is None:
-            raise UsageError("there is no screen yet: call reset first")
-        self._ended = True
-        observation = replace(episode.last, pixels=episode.last.pixels.copy(), feedback="")
-        info = StepInfo(effect=str(action), verdict=None, timings_s={}, details=action.arguments())
-        return observation, 0.0, True, False, info
-
-    def _info(self, view: View) -> StepInfo:
+    def _info(self, view: DeviceView) -> StepInfo:
         details = {"capture": view.outcome.value}
         if view.failed:
             details["error"] = "ActionHadNoEffect"

@@ -1,7 +1,7 @@
 """One episode on a device: act once, settle, look, and say what became of the action."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from eyehand.actions import Action, android
 from eyehand.envs.android.apps import Apps
@@ -12,6 +12,7 @@ from eyehand.envs.android.observe import Eye, Look
 from eyehand.envs.android.perform import Scene, perform
 from eyehand.envs.android.text import Keyboard
 from eyehand.envs.env import Observation, ScreenGeometry
+from eyehand.envs.steps import View
 from eyehand.errors import (
     ActionHadNoEffect,
     DeviceDisconnected,
@@ -33,13 +34,9 @@ BLIND_TEXT = "nothing of this screen can be seen, so no point of it can be touch
 
 
 @dataclass
-class View:
-    """What an observation was made of, and what a record wants to know about it."""
+class DeviceView(View):
+    """A view that also says what became of the capture."""
 
-    observation: Observation
-    effect: str = ""
-    failed: bool = False
-    timings_s: dict[str, float] = field(default_factory=dict)
     outcome: CaptureOutcome = CaptureOutcome.CAPTURED
 
 
@@ -67,7 +64,7 @@ class AndroidEpisode:
         """About how many bytes a capture has; 0 before the first."""
         return self._eye.camera.capacity
 
-    def open(self, from_home: bool) -> View:
+    def open(self, from_home: bool) -> DeviceView:
         """Wake the phone, show its home screen where that is wanted, and look.
 
         Raises:
@@ -80,7 +77,7 @@ class AndroidEpisode:
             self.link.ask("input", "keyevent", key)
         return self._view(began_s, None, None, f"opened {self.link.serial}")
 
-    def step(self, action: Action) -> View:
+    def step(self, action: Action) -> DeviceView:
         """Perform an action of the vocabulary and look at what became of it.
 
         Where the device drops before anything was performed, and returns with the same screen,
@@ -131,7 +128,7 @@ class AndroidEpisode:
             return None
         return Scene(self.link, state, geometry, self._keyboard, self._apps)
 
-    def conclude(self, scene: Scene, effect: str, action: Action, began_s: float) -> View:
+    def conclude(self, scene: Scene, effect: str, action: Action, began_s: float) -> DeviceView:
         """Look at what became of an action.
 
         Args:
@@ -146,7 +143,7 @@ class AndroidEpisode:
             scene.feedback = f"The app was started and is not in front: {elsewhere} is."
         return self._view(began_s, scene, action, effect)
 
-    def look_again(self) -> View:
+    def look_again(self) -> DeviceView:
         """Look instead of acting: the screen is no longer the one that the model saw."""
         view = self._view(time.perf_counter(), None, None, "not performed: the screen had changed")
         now = view.observation
@@ -165,7 +162,7 @@ class AndroidEpisode:
 
     def _view(
         self, began_s: float, scene: Scene | None, action: Action | None, effect: str
-    ) -> View:
+    ) -> DeviceView:
         acted_s = time.perf_counter()
         before = self._seen
         look = self._eye.look(before.frame if before else None, acted_s)
@@ -175,7 +172,7 @@ class AndroidEpisode:
         self._reconnects = self.link.reconnects
         timings_s = {"act": acted_s - began_s, **look.timings_s}
         failed = scene.failed if scene else False
-        return View(observation, effect, failed, timings_s, look.outcome)
+        return DeviceView(observation, effect, failed, timings_s, look.outcome)
 
     def _told(
         self, scene: Scene | None, action: Action | None, before: Look | None, look: Look
@@ -204,7 +201,7 @@ class AndroidEpisode:
         self.link.connect()
         self.link.reconnects += 1
 
-    def _once_more(self, action: Action) -> View:
+    def _once_more(self, action: Action) -> DeviceView:
         """Perform an action of which nothing was performed, unless the screen has changed."""
         scene = self.prepare(action)
         if scene is None:
@@ -220,7 +217,7 @@ class AndroidEpisode:
 
     def _interrupted(
         self, scene: Scene, began_s: float, action: Action, error: EnvironmentFault
-    ) -> View:
+    ) -> DeviceView:
         """Look after a break in the middle of an action, which is not performed again."""
         self._reconnect()
         self._keyboard.restore()

@@ -12,7 +12,8 @@ from eyehand.envs.android.link import Link, ShellResult
 from eyehand.envs.android.text import Keyboard
 from eyehand.envs.android.windows import keyboard_top
 from eyehand.envs.env import ScreenGeometry
-from eyehand.errors import ActionHadNoEffect, OutOfRange, UsageError
+from eyehand.envs.steps import performer_of
+from eyehand.errors import ActionHadNoEffect, OutOfRange
 
 SWIPE_MS = 300
 SCROLL_MS = 500
@@ -92,13 +93,7 @@ def perform(action: Action, scene: Scene) -> None:
         EnvironmentFault: the device failed; `scene.acted` and the exception tell when.
         UsageError: nobody performs this type of action.
     """
-    performer = _PERFORMERS.get(type(action))
-    if performer is None:
-        raise UsageError(
-            f"{action.name} has no handler: register one with "
-            "ActionSpace.extended(action_type, handler)"
-        )
-    performer(action, scene)
+    performer_of(_PERFORMERS, action)(action, scene)
 
 
 def strokes(start: int, extent: int, distance: int, limit: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""CardGame: what the games with playing cards share, and one card."""
+"""CardGame: what the games share: dealing, refusing, counting rewards, the verdict."""
 
 from abc import abstractmethod
 from typing import Any
@@ -13,7 +13,7 @@ from eyehand.errors import UnknownAction, UsageError
 
 
 class CardGame(Environment):
-    """Base of the games with playing cards: dealing, refusing, counting rewards, the verdict.
+    """Base of the games: dealing, refusing, counting rewards, the verdict.
 
     A game deals in `_deal`, plays a call in `_play` and draws itself in `render`. Ranks are drawn
     independently and uniformly from 13 (an infinite deck), suits from 4 for the picture's sake,

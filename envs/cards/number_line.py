@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 
-from eyehand.actions import Action, ActionSpace
+from eyehand.actions import Action
 from eyehand.envs.cards.draw import number_line
-from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
-from eyehand.errors import UnknownAction, UsageError
+from eyehand.envs.cards.game import CardGame
+from eyehand.envs.env import Pixels
+from eyehand.errors import UsageError
 
 MAXIMUM = 5
 STEP_LIMIT = 10
@@ -22,7 +22,7 @@ class Plus(Action):
     """Raise the current number by 1."""
 
 
-class NumberLineEnvironment(Environment):
+class NumberLineEnvironment(CardGame):
     """Bring the current number to the target; both lie in 0..5 and start different.
 
     The rules are those of gym_cards (arXiv:2405.10292, appendix on NumberLine), whose actions are
@@ -36,21 +36,13 @@ class NumberLineEnvironment(Environment):
         target: The target, 0 to 5 and not `start`; drawn where it is not given.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012 - gymnasium's type
-        "render_modes": ["rgb_array"],
-        "render_fps": 2,
-    }
     spec_uri = "cards:number-line"
-    seeded = True
 
     def __init__(self) -> None:
-        self.action_space = ActionSpace([Minus, Plus])
-        self.observation_space = ScreenSpace()
+        super().__init__((Minus, Plus))
         self._current = 0
         self._target = 0
         self._steps = 0
-        self._reward_sum = 0.0
-        self._running = False
 
     @property
     def instruction(self) -> str:
@@ -67,57 +59,24 @@ class NumberLineEnvironment(Environment):
         """The target, for experts and tests; the agent has to read it."""
         return self._target
 
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Start an episode.
-
-        Args:
-            seed: Fixes the drawn numbers.
-            options: See the class; other keys are left to the runtime.
-
-        Raises:
-            UsageError: a number in `options` lies outside 0..5, or both are equal.
-        """
-        gymnasium.Env.reset(self, seed=seed)
-        given = options or {}
-        start, target = _number(given, "start"), _number(given, "target")
+    def _deal(self, options: dict[str, Any]) -> str:
+        start, target = _number(options, "start"), _number(options, "target")
         if start is not None and start == target:
             raise UsageError(f"start and target must differ, both are {start}")
         self._target = self._draw(start) if target is None else target
         self._current = self._draw(self._target) if start is None else start
-        self._steps, self._reward_sum, self._running = 0, 0.0, True
-        return self._observe(), self._info(f"started at {self._current}", 0.0)
+        self._steps = 0
+        return f"started at {self._current}"
 
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Move the current number by one.
-
-        Raises:
-            UnknownAction: `action` is neither `Minus` nor `Plus`; nothing changed.
-            UsageError: the episode has ended, or none was started.
-        """
-        if not self._running:
-            raise UsageError("no episode is running: call reset() before step()")
-        if action not in self.action_space:
-            raise UnknownAction(f"{action.name!r} is not an action here; use minus or plus")
-        if handler := self.action_space.handlers.get(type(action)):
-            info = self._info(handler(action, self) or str(action), 0.0)
-            return self._observe(), 0.0, False, False, info
+    def _play(self, action: Action) -> tuple[str, float, bool, bool]:
         before = self._current
         move = 1 if isinstance(action, Plus) else -1
         self._current = min(max(before + move, 0), MAXIMUM)
         self._steps += 1
-        reward = self._reward(before)
-        self._reward_sum += reward
         terminated = self._current == self._target
         truncated = not terminated and self._steps >= STEP_LIMIT
-        self._running = not (terminated or truncated)
-        info = self._info(f"moved from {before} to {self._current}", reward)
-        if not self._running:
-            info["verdict"] = self._reward_sum > 0
-        return self._observe(), reward, terminated, truncated, info
+        effect = f"moved from {before} to {self._current}"
+        return effect, self._reward(before), terminated, truncated
 
     def render(self) -> Pixels:
         """Return the picture, RGB uint8 (300, 300, 3)."""
@@ -134,19 +93,6 @@ class NumberLineEnvironment(Environment):
             return 1.0
         closer = abs(self._current - self._target) < abs(before - self._target)
         return 0.0 if closer else -1.0
-
-    def _observe(self) -> Observation:
-        pixels = self.render()
-        height, width = pixels.shape[:2]
-        return Observation(pixels, ScreenGeometry("number-line", width, height, width, height))
-
-    def _info(self, effect: str, reward: float) -> StepInfo:
-        return {
-            "effect": effect,
-            "verdict": None,
-            "timings_s": {},
-            "details": {"reward": reward, "reward_sum": self._reward_sum},
-        }
 
 
 def _number(options: dict[str, Any], key: str) -> int | None:

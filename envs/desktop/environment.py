@@ -3,7 +3,7 @@
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from eyehand.actions import Action, ActionSpace
@@ -17,6 +17,7 @@ from eyehand.envs.desktop.settle import SettleLimits, changed_share, settle
 from eyehand.envs.desktop.stop_key import DEFAULT_STOP_KEY, StopKey, read_stop_key
 from eyehand.envs.desktop.xlib import connect, x_error, x_faults
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenSpace, StepInfo
+from eyehand.envs.steps import ended_on_word
 from eyehand.errors import InvalidArgument, UsageError
 
 
@@ -118,7 +119,8 @@ class DesktopEnvironment(Environment):
             if action not in self.action_space:
                 raise InvalidArgument(f"{action} is not permitted here")
             if isinstance(action, Answer | Finish):
-                return self._end(action)
+                self._ended = True
+                return ended_on_word(action, self._last)
             with x_faults(f"performing {action.name}"):
                 return self._act(action, desk)
         finally:
@@ -228,14 +230,6 @@ class DesktopEnvironment(Environment):
             keyboard=Keyboard(desk.connection, stop_key.announce, stop_key.check, wait_quiet),
             pause=stop_key.pause,
         )
-
-    def _end(self, action: Answer | Finish) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """End the episode on the model's word; whether it is right, nobody here can say."""
-        shown = self._shown()
-        self._ended = True
-        observation = replace(shown, pixels=shown.pixels.copy(), feedback="")
-        info = StepInfo(effect=str(action), verdict=None, timings_s={}, details=action.arguments())
-        return observation, 0.0, True, False, info
 
     def _running(self) -> _Desk:
         if self._desk is None:

@@ -8,7 +8,7 @@ from eyehand.actions import Action, Point, web
 from eyehand.envs.desktop.keyboard import Keyboard
 from eyehand.envs.desktop.pointer import RIGHT, Pointer
 from eyehand.envs.env import ScreenGeometry
-from eyehand.errors import UsageError
+from eyehand.envs.steps import performer_of
 
 PIXELS_PER_NOTCH = 120
 """How far a notch of the wheel scrolls in Chromium 156 on X11 (measured); GTK and Qt go 50 to 100.
@@ -55,13 +55,7 @@ def perform(action: Action, hands: Hands) -> None:
         ModelFeedback: the action was refused; nothing was touched.
         UsageError: nobody performs this type of action.
     """
-    performer = _PERFORMERS.get(type(action))
-    if performer is None:
-        raise UsageError(
-            f"{action.name} has no handler: register one with "
-            "ActionSpace.extended(action_type, handler)"
-        )
-    performer(action, hands)
+    performer_of(_PERFORMERS, action)(action, hands)
 
 
 def _click(action: web.Click, hands: Hands) -> None:

@@ -1,7 +1,6 @@
 """WebEnvironment: the open web as a `gymnasium.Env`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +15,9 @@ from eyehand.envs.env import (
     ScreenSpace,
     StepInfo,
 )
+from eyehand.envs.steps import View, ended_on_word
 from eyehand.envs.web.browser import Browser
-from eyehand.envs.web.episode import Settings, View, WebEpisode
+from eyehand.envs.web.episode import Settings, WebEpisode
 from eyehand.envs.web.settle import Limits
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
@@ -128,7 +128,8 @@ class WebEnvironment(Environment):
         if self.action_space.type_named(action.name) is not type(action):
             raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
         if isinstance(action, Answer | Finish):
-            return self._end(action, episode)
+            self._ended = True
+            return ended_on_word(action, episode.last)
         handler = self.action_space.handlers.get(type(action))
         if handler is None:
             view: View = self._call(episode.step, action)
@@ -201,17 +202,6 @@ class WebEnvironment(Environment):
         effect = handler(action, self)
         view: View = self._call(episode.conclude, prepared, effect or str(action), action)
         return view
-
-    def _end(
-        self, action: Answer | Finish, episode: WebEpisode
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """End the episode on the model's word; whether it is right, nobody here can say."""
-        if episode.last is None:
-            raise UsageError("there is no screen yet: call reset first")
-        self._ended = True
-        observation = replace(episode.last, pixels=episode.last.pixels.copy(), feedback="")
-        info = StepInfo(effect=str(action), verdict=None, timings_s={}, details=action.arguments())
-        return observation, 0.0, True, False, info
 
     def _info(self, view: View) -> StepInfo:
         details = {"error": "ActionHadNoEffect"} if view.failed else {}

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, web
 from eyehand.envs.env import EpisodeOptions, Observation, Pixels, ScreenGeometry
+from eyehand.envs.steps import View
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
 from eyehand.envs.web.faults import is_closed
@@ -45,16 +46,6 @@ class Settings:
     pixel_ratio: float
     limits: Limits
     permitted: tuple[str, ...]
-
-
-@dataclass
-class View:
-    """What an observation was made of, and what a record wants to know about it."""
-
-    observation: Observation
-    effect: str = ""
-    failed: bool = False
-    timings_s: dict[str, float] = field(default_factory=dict)
 
 
 class WebEpisode:

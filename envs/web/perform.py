@@ -7,11 +7,12 @@ from typing import Any
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, Point, web
+from eyehand.envs.steps import performer_of
 from eyehand.envs.web import fields, history
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.tab import describe_dialog
-from eyehand.errors import ActionHadNoEffect, OutOfRange, UsageError
+from eyehand.errors import ActionHadNoEffect, OutOfRange
 
 DRAG_STEPS = 12
 MAX_OPTIONS_TOLD = 30
@@ -32,13 +33,7 @@ async def perform(action: Action, scene: Scene) -> None:
         ModelFeedback: the action was refused; nothing changed.
         UsageError: nobody performs this type of action.
     """
-    performer = _PERFORMERS.get(type(action))
-    if performer is None:
-        raise UsageError(
-            f"{action.name} has no handler: register one with "
-            "ActionSpace.extended(action_type, handler)"
-        )
-    await performer(action, scene)
+    await performer_of(_PERFORMERS, action)(action, scene)
 
 
 async def _click(action: web.Click, scene: Scene) -> None:

@@ -168,7 +168,8 @@ class Desk:
         return value
 
 
-@pytest.fixture(scope="session")
+# Not for the whole run: while Playwright's synchronous interface is open, asyncio.run refuses.
+@pytest.fixture(scope="module")
 def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     left, top, width, height = WINDOW
     with x_server() as (display, _), sync_playwright() as playwright:
