@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.records import StepRecord
 from eyehand.agent.report.screens import Shown, show
+from eyehand.agent.summary import shown_name
 from eyehand.agent.trajectory import Trajectory, read_trajectory
 from eyehand.errors import RecordingFailed
 
@@ -83,6 +84,7 @@ def templates() -> Environment:
     environment.filters["ms"] = _milliseconds
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     environment.filters["percent"] = lambda value: "-" if value is None else f"{100 * value:.0f}%"
+    environment.filters["shown"] = shown_name
     return environment
 
 

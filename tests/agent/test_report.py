@@ -45,7 +45,12 @@ class Tags(HTMLParser):
         self.words += data
 
 
-def write_episode(folder: Path, action: Action | None, size: tuple[int, int] = (210, 160)) -> None:
+def write_episode(
+    folder: Path,
+    action: Action | None,
+    size: tuple[int, int] = (210, 160),
+    spec: str = "web:https://example.org",
+) -> None:
     height, width = size
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 12, size=(height, width, 3), dtype=np.uint8) * 20
@@ -56,7 +61,7 @@ def write_episode(folder: Path, action: Action | None, size: tuple[int, int] = (
                 eyehand="0.1.0",
                 started_at="2026-01-01T00:00:00+00:00",
                 task=HOSTILE,
-                spec="web:https://example.org",
+                spec=spec,
                 seed=None,
                 policy={"name": "model", "model": HOSTILE},
                 max_steps=3,
@@ -121,6 +126,13 @@ def test_everything_that_was_recorded_is_there(tmp_path: Path) -> None:
     text = write_report(tmp_path / "e").read_text(encoding="utf-8")
     for shown in ("claimed", "click(point=(0.250, 0.500))", "Unparsable", "1.25 s", "30 ms", "17"):
         assert shown in text
+
+
+def test_an_episode_on_the_simulated_phone_says_so(tmp_path: Path) -> None:
+    write_episode(tmp_path / "phone", None, spec="phone:set-alarm")
+    write_episode(tmp_path / "page", None)
+    assert "simulated" in Tags(write_report(tmp_path / "phone").read_text("utf-8")).words
+    assert "simulated" not in Tags(write_report(tmp_path / "page").read_text("utf-8")).words
 
 
 def test_large_screens_are_embedded_small(tmp_path: Path) -> None:
