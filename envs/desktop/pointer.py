@@ -33,11 +33,16 @@ class Pointer:
         self._connection.sync()
 
     def click(self, x: int, y: int, button: int = LEFT, count: int = 1) -> None:
-        """Click a pixel, `count` times in quick succession."""
+        """Click a pixel, `count` times in quick succession.
+
+        The server gets all presses and releases in one go: waiting for each would let a busy
+        machine turn a double click into two clicks.
+        """
         self.move(x, y)
         for _ in range(count):
-            with self._held(button):
-                pass
+            xtest.fake_input(self._connection, X.ButtonPress, button)
+            xtest.fake_input(self._connection, X.ButtonRelease, button)
+        self._connection.sync()
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Press at one pixel, move in steps, release at the other."""
