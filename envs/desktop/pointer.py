@@ -10,6 +10,9 @@ LEFT, RIGHT = 1, 3
 _WHEEL = {"up": 4, "down": 5, "left": 6, "right": 7}
 """X11's buttons of the wheel; a press is one notch."""
 
+CLICK_GAP_MS = 15
+"""Programs take presses with the same time stamp for one."""
+
 DRAG_STEPS = 16
 DRAG_STEP_S = 0.012
 """A hand needs about 0.2 s; programs that poll the pointer see the way, not only its end."""
@@ -35,13 +38,13 @@ class Pointer:
     def click(self, x: int, y: int, button: int = LEFT, count: int = 1) -> None:
         """Click a pixel, `count` times in quick succession.
 
-        The server gets all presses and releases in one go: waiting for each would let a busy
-        machine turn a double click into two clicks.
+        The server gets all presses and releases in one go and waits between them itself: were
+        each one sent by itself, a busy machine could turn a double click into two clicks.
         """
         self.move(x, y)
         for _ in range(count):
-            xtest.fake_input(self._connection, X.ButtonPress, button)
-            xtest.fake_input(self._connection, X.ButtonRelease, button)
+            xtest.fake_input(self._connection, X.ButtonPress, button, time=CLICK_GAP_MS)
+            xtest.fake_input(self._connection, X.ButtonRelease, button, time=CLICK_GAP_MS)
         self._connection.sync()
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
