@@ -101,6 +101,8 @@ def run_evaluation(
     watcher, means, evaluation = watcher or Unwatched(), means or Means(), Evaluation(plan)
     # All policies first: one that does not exist is better refused before hours of work.
     policies = {spec: make_policy(spec) for spec in plan.specs}
+    for policy in policies.values():
+        policy.expect(plan.batch)
     described = {spec: policy.describe() for spec, policy in policies.items()}
     evaluation.policy = described[plan.specs[-1]]
     if means.ray_address is not None:

@@ -75,6 +75,16 @@ class Policy(ABC):
             seed: Fixes the policy's own randomness, where it has any.
         """
 
+    def expect(self, batch: int) -> None:  # noqa: B027 - most policies need not know
+        """Hear how many conversations are decided in one call at most, before the first one.
+
+        A policy whose arithmetic depends on how much it computes at once rounds every decision as
+        in a full call, so that none depends on who else was ready.
+
+        Args:
+            batch: 1 or more.
+        """
+
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide for several conversations, each at its own observation.
 

@@ -1,52 +1,31 @@
 """VlmPolicy: a Qwen2-VL network looks at the screens and writes the calls.
 
-One `Session` a conversation. The history is append-only at the level of tokens, and every screen
-stays in it (the `full` policy): nothing that was read or written once is tokenised or computed
-again.
+It answers one conversation by itself, or several together: then each of the network's passes
+computes the next token of all of them.
 """
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from eyehand.actions import ActionSpace, Coordinates
+from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
-from eyehand.agent.layout import Layout, Piece, Plain, Screen, observation_words
-from eyehand.agent.policy import Conversation, Decision, Policy, TokenCallback
+from eyehand.agent.layout import Layout
+from eyehand.agent.policy import Conversation, Decision, Policy, Request, TokenCallback
 from eyehand.agent.suites import EMBEDDED_CHECKPOINT
-from eyehand.envs.env import Observation, Pixels
+from eyehand.agent.vlm_conversation import Limits, VlmConversation
+from eyehand.envs.env import Pixels
 from eyehand.errors import UsageError
 from eyehand.model.hub import LoadedModel, load
 from eyehand.model.image import FACTOR, smart_resize
 from eyehand.model.sampling import Sampling
+from eyehand.model.together import generate_together
 
 DEFAULT_MAX_NEW_TOKENS = 512
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-# Seeds of two episodes' answers stay apart for as many steps.
-_SEED_STRIDE = 10_000
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How a conversation's context is bounded.
-
-    Attributes:
-        max_new_tokens: Most tokens an answer.
-        max_positions: Positions that the network has.
-    """
-
-    max_new_tokens: int
-    max_positions: int
-
-    @property
-    def fullest(self) -> int:
-        """Most positions that a history may take before an answer: it leaves room for one."""
-        return self.max_positions - min(self.max_new_tokens, self.max_positions // 4)
 
 
 class VlmPolicy(Policy):
@@ -66,7 +45,13 @@ class VlmPolicy(Policy):
         top_p: Share of the probability that is drawn from, above 0 to 1.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
         dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
-        on_text: Receives each piece of text as it is generated.
+        on_text: Receives each piece of text as it is generated, where one conversation is asked
+            alone; several at once would mix their words.
+
+    Attributes:
+        batch: How many conversations are decided together at most; `expect` sets it. Above 1
+            every decision is computed in passes that are as wide as a full batch, so that it does
+            not depend on how many others happened to be ready.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
@@ -94,6 +79,7 @@ class VlmPolicy(Policy):
         self.layout = Layout(make_codec(codec, keyword_mark), language, keyword_mark)
         self.sampling = Sampling(temperature=temperature, top_p=top_p)
         self.on_text = on_text
+        self.batch = 1
         self.label = "embedded" if model is None else str(model)
         self.checkpoint: LoadedModel = load(
             EMBEDDED_CHECKPOINT if model is None else model, device=device, dtype=_dtype(dtype)
@@ -103,7 +89,41 @@ class VlmPolicy(Policy):
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode; nothing is computed before its first screen."""
-        return _VlmConversation(self, task, action_space, seed or 0)
+        return VlmConversation(self, task, action_space, seed or 0)
+
+    def expect(self, batch: int) -> None:
+        """Set how many conversations are decided together at most.
+
+        Raises:
+            UsageError: it is below 1.
+        """
+        if batch < 1:
+            raise UsageError(f"expected a batch of at least 1, got {batch}")
+        self.batch = batch
+
+    def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
+        """Decide for several conversations in one go.
+
+        Screens are read one by one; the answers are then written together, a pass of the network
+        a token (`eyehand.model.together`).
+
+        Raises:
+            UsageError: a conversation is another policy's, or occurs twice, or its context is
+                full.
+        """
+        mine = [(self._own(conversation), observation) for conversation, observation in requests]
+        if not mine:
+            return []
+        if len(mine) == self.batch == 1:
+            return [conversation.decide(observation) for conversation, observation in mine]
+        on_text = self.on_text if len(mine) == 1 else None
+        prompts = [conversation.read(observation) for conversation, observation in mine]
+        turns = [(c.session, c.rules(on_text)) for c, _ in mine]
+        answers = generate_together(turns, rows=self.batch)
+        return [
+            conversation.conclude(prompt, answer)
+            for (conversation, _), prompt, answer in zip(mine, prompts, answers, strict=True)
+        ]
 
     def screen_cost(self, pixels: Pixels) -> tuple[int, int]:
         """Return the placeholder tokens and the positions that a screen takes (M-RoPE)."""
@@ -134,98 +154,10 @@ class VlmPolicy(Policy):
             "dtype": str(model.dtype).removeprefix("torch."),
         }
 
-
-class _VlmConversation(Conversation):
-    def __init__(self, policy: VlmPolicy, task: str, action_space: ActionSpace, seed: int) -> None:
-        self._policy = policy
-        self._task = task
-        self._space = action_space
-        self._seed = seed
-        self._step = 0
-        self._restarts = 0
-        self._begin()
-
-    def decide(self, observation: Observation) -> Decision:
-        """Append the screen, let the model write, read the call."""
-        began_s = time.perf_counter()
-        image_tokens = self._observe(observation)
-        prompt_tokens = self._session.num_pending
-        appended_s = time.perf_counter()
-        answer = self._session.generate(
-            self._policy.limits.max_new_tokens,
-            stop=self._stop_words(),
-            sampling=self._sampling(),
-            on_token=self._policy.on_text,
-        )
-        self._positions += len(answer.token_ids)
-        self._step += 1
-        generated_s = time.perf_counter()
-        coordinates = Coordinates(screen=observation.geometry.screen)
-        parsed = self._policy.layout.codec.parse(answer.text, self._space, coordinates)
-        return Decision(
-            thought=parsed.thought,
-            action=parsed.action,
-            error=parsed.error,
-            raw_text=answer.text,
-            not_performed=parsed.not_performed,
-            timings_s={
-                "preprocess": appended_s - began_s,
-                "vision": answer.vision_s,
-                "prefill": answer.prefill_s,
-                "decode": answer.decode_s,
-                "parse": time.perf_counter() - generated_s,
-            },
-            tokens={
-                "prompt": prompt_tokens,
-                "image": image_tokens,
-                "generated": len(answer.token_ids),
-                "history": len(self._session.token_ids),
-                "restarts": self._restarts,
-            },
-        )
-
-    def _observe(self, observation: Observation) -> int:
-        """Append the observation, in a new session where the old one has no room for it."""
-        words = observation_words(observation.text, observation.feedback)
-        if self._step:
-            image_tokens = self._append(self._policy.layout.following(words), observation.pixels)
-            if self._positions <= self._policy.limits.fullest:
-                return image_tokens
-            self._restarts += 1
-            self._begin()
-        layout = self._policy.layout
-        pieces = [*layout.opening(self._space), *layout.task(self._task, words)]
-        return self._append(pieces, observation.pixels)
-
-    def _append(self, pieces: list[Piece], pixels: Pixels) -> int:
-        """Append the pieces; returns the screen's tokens and counts the positions."""
-        session = self._session
-        before = session.num_pending
-        for piece in pieces:
-            if isinstance(piece, Screen):
-                session.append_image(pixels)
-            elif isinstance(piece, Plain):
-                # Words of a page or a person: control tokens in them stay plain characters.
-                session.append_text(piece.text)
-            else:
-                session.append_template(piece.text)
-        image_tokens, image_positions = self._policy.screen_cost(pixels)
-        self._positions += session.num_pending - before - image_tokens + image_positions
-        return image_tokens
-
-    def _begin(self) -> None:
-        self._session = self._policy.checkpoint.session()
-        self._positions = 0
-
-    def _stop_words(self) -> tuple[str, ...]:
-        """The codec's stop words, also with the line end that the following template brings."""
-        words = self._policy.layout.codec.stop_words
-        return (*words, *(f"\n{word}" for word in words))
-
-    def _sampling(self) -> Sampling:
-        """Draw differently at each step: one generator serves one answer."""
-        rule = self._policy.sampling
-        return replace(rule, seed=self._seed * _SEED_STRIDE + self._step)
+    def _own(self, conversation: Conversation) -> VlmConversation:
+        if not isinstance(conversation, VlmConversation) or conversation.policy is not self:
+            raise UsageError("a policy decides only for the conversations that it started")
+        return conversation
 
 
 def _dtype(name: str | None) -> torch.dtype | None:

@@ -12,30 +12,24 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
+from eyehand.model.answering import GREEDY, Answering, AnswerRules
+from eyehand.model.answering import Constraint as Constraint
 from eyehand.model.cache import KVCache
 from eyehand.model.chat import Prompt
 from eyehand.model.generation import (
     STOP_WORDS,
-    Continuation,
     Generation,
-    StopReason,
     check_tokenizer,
-    end_ids,
-    now_s,
     without_placeholders,
 )
 from eyehand.model.image import MAX_PIXELS, MIN_PIXELS, Picture, UInt8Array
 from eyehand.model.mrope import position_ids
 from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.sampling import Greedy, Sampler, Sampling
+from eyehand.model.sampling import Sampling
 from eyehand.model.tokenizer import Tokenizer
 from eyehand.model.video import preprocess_video
 from eyehand.model.visual_cache import Visual, VisualEncoder, join_embeds, placeholder_starts
 
-Constraint = Callable[[Sequence[int]], Tensor | None]
-"""From the ids of the answer so far to the permitted next ids, bool (vocabulary,); None: all."""
-
-GREEDY = Greedy()
 RESERVED_TOKENS = 4096
 """Cache memory to start with; it doubles when it is full."""
 
@@ -61,8 +55,15 @@ class Session:
     """One conversation with a model.
 
     Attributes:
+        model: The network.
+        tokenizer: Of the same checkpoint.
         encoder: The vision tower with its memory; `encoder.hits` counts pictures that did not
             have to be encoded.
+        cache: Keys and values of the computed part of the history, a single row.
+
+    `encode_pending`, `read_pending`, `push`, `cut` and `computed_elsewhere` are for what drives
+    an answer (`eyehand.model.answering`, `eyehand.model.together`); a conversation needs none of
+    them.
     """
 
     def __init__(
@@ -89,11 +90,11 @@ class Session:
             CheckpointError: The tokenizer and the model disagree about control tokens.
         """
         check_tokenizer(model.config, tokenizer)
-        self._model = model
-        self._tokenizer = tokenizer
+        self.model = model
+        self.tokenizer = tokenizer
         self.encoder = encoder if encoder is not None else VisualEncoder(model)
         self._limits = {"min_pixels": min_pixels, "max_pixels": max_pixels}
-        self._cache = model.new_cache(1, reserved_tokens)
+        self.cache = model.new_cache(1, reserved_tokens)
         self._ids: list[int] = []
         self._visuals: list[_Placed] = []
         self._computed = 0  # tokens of the history that have been through the network
@@ -103,6 +104,16 @@ class Session:
     def token_ids(self) -> list[int]:
         """A copy of the whole history: everything appended and generated."""
         return list(self._ids)
+
+    @property
+    def num_tokens(self) -> int:
+        """Length of the history."""
+        return len(self._ids)
+
+    @property
+    def last_token(self) -> int:
+        """The newest id of the history, which must not be empty."""
+        return self._ids[-1]
 
     @property
     def num_pending(self) -> int:
@@ -117,11 +128,17 @@ class Session:
     @property
     def cached_tokens(self) -> int:
         """Tokens whose keys and values are held; evicted pictures do not count."""
-        return self._cache.lengths[0]
+        return self.cache.lengths[0]
+
+    @property
+    def room(self) -> int:
+        """Tokens that can still be sampled: the last one needs no position of its own."""
+        limit = self.model.config.text.max_position_embeddings
+        return limit - self.cache.next_positions[0] + 1
 
     def append_text(self, text: str) -> None:
         """Appends text from outside; control tokens in it stay plain characters."""
-        self._ids += self._tokenizer.encode_text(text)
+        self._ids += self.tokenizer.encode_text(text)
 
     def append_template(self, template: str | Sequence[int]) -> None:
         """Appends what the program itself wrote: a string with control tokens, or ids.
@@ -130,7 +147,7 @@ class Session:
             UsageError: It holds a placeholder of a picture or a video, or an unknown id.
         """
         if isinstance(template, str):
-            template = self._tokenizer.encode_template(template)
+            template = self.tokenizer.encode_template(template)
         self._append(template, [])
 
     def append_image(self, image: Picture) -> int:
@@ -190,17 +207,17 @@ class Session:
             Exception: Whatever `constraint` or `on_token` raise; the history is then what it
                 was before the call.
         """
-        if max_new_tokens < 1:
-            raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
-        before = len(self._ids)
+        answering = Answering(
+            self, AnswerRules(max_new_tokens, stop, sampling, constraint, on_token)
+        )
         try:
             with torch.inference_mode():
-                return self._generate(
-                    max_new_tokens, Continuation(self._tokenizer, stop, on_token),
-                    Sampler(sampling), constraint,
-                )  # fmt: skip
+                logits = answering.read()
+                while answering.choose(logits):
+                    logits = self.read_pending()
+                return answering.finish()
         except BaseException:
-            self._cut(before)
+            answering.abandon()
             raise
 
     def mark(self) -> Mark:
@@ -217,15 +234,15 @@ class Session:
             raise UsageError(
                 f"the mark stands at token {mark.length}, the history has only {len(self._ids)}"
             )
-        self._cut(mark.length)
+        self.cut(mark.length)
 
     def fork(self) -> "Session":
         """Returns an independent copy that shares the model and the encoder."""
         other = Session(
-            self._model, self._tokenizer, encoder=self.encoder, **self._limits,
-            reserved_tokens=self._cache.capacity,
+            self.model, self.tokenizer, encoder=self.encoder, **self._limits,
+            reserved_tokens=self.cache.capacity,
         )  # fmt: skip
-        _copy_cache(self._cache, other._cache)
+        _copy_cache(self.cache, other.cache)
         other._ids = list(self._ids)
         # Copies: reading a picture in one conversation takes its embeddings from the entry.
         other._visuals = [_Placed(p.start, replace(p.visual)) for p in self._visuals]
@@ -253,98 +270,44 @@ class Session:
             raise UsageError(f"picture {number} has not been read yet: generate first")
         if number not in self._evicted:
             with torch.inference_mode():
-                self._cache.evict(0, self._rows(placed.start), self._rows(placed.stop))
+                self.cache.evict(0, self._rows(placed.start), self._rows(placed.stop))
             self._evicted.add(number)
 
-    def _append_visual(self, visual: Visual) -> int:
-        special = self._tokenizer.special_id
-        config = self._model.config
-        pad = config.video_token_id if visual.is_video else config.image_token_id
-        pads = [pad] * visual.num_tokens
-        ids = [special("<|vision_start|>"), *pads, special("<|vision_end|>")]
-        self._append(ids, [visual])
-        return len(self._visuals) - 1
+    def encode_pending(self) -> list[Visual]:
+        """Runs the vision tower over the pictures that no pass has read yet; returns them."""
+        visuals = [p.visual for p in self._visuals if p.start >= self._computed]
+        self.encoder.encode(visuals)
+        return visuals
 
-    def _append(self, ids: Sequence[int], visuals: Sequence[Visual]) -> None:
-        starts = placeholder_starts(ids, visuals, self._model.config)
-        begin = len(self._ids)
-        self._ids += ids
-        self._visuals += [
-            _Placed(begin + start, visual) for start, visual in zip(starts, visuals, strict=True)
-        ]
+    def read_pending(self, visuals: Sequence[Visual] = ()) -> Tensor:
+        """Runs the network over what is new.
 
-    def _generate(
-        self,
-        max_new_tokens: int,
-        answer: Continuation,
-        sampler: Sampler,
-        constraint: Constraint | None,
-    ) -> Generation:
-        before = len(self._ids)
-        started = now_s(self._model.device)
-        waiting = self._pending_visuals()
-        self.encoder.encode(waiting)
-        seen = now_s(self._model.device)
-        logits = self._read_pending(waiting)
-        read = now_s(self._model.device)
-        reason = self._decode(logits, max_new_tokens, answer, sampler, constraint)
-        kept, rest = answer.settle()
-        self._cut(before + kept)
-        self._ids += rest
-        decoded = now_s(self._model.device)
-        return Generation(
-            answer.text,
-            tuple(self._ids[before:]),
-            reason,
-            answer.stop_word,
-            vision_s=seen - started,
-            prefill_s=read - seen,
-            decode_s=decoded - read,
-        )
+        Args:
+            visuals: What `encode_pending` returned, where something was appended since.
 
-    def _decode(
-        self,
-        logits: Tensor,
-        max_new_tokens: int,
-        answer: Continuation,
-        sampler: Sampler,
-        constraint: Constraint | None,
-    ) -> StopReason:
-        ends = end_ids(self._model.config, self._tokenizer)
-        limit = min(max_new_tokens, self._room())
-        while len(answer.ids) < limit:
-            permitted = None if constraint is None else constraint(answer.ids)
-            if permitted is not None:
-                logits = logits.masked_fill(~permitted.to(logits.device), -torch.inf)
-            token = sampler.choose(logits, self._ids)
-            if token in ends:
-                return "eos"
-            self._ids.append(token)
-            if answer.push(token):
-                return "stop_word"
-            if len(answer.ids) < limit:
-                logits = self._read_pending([])
-        return "length"
+        Returns:
+            The last token's scores (vocabulary,).
 
-    def _read_pending(self, visuals: Sequence[Visual]) -> Tensor:
-        """Runs the network over what is new; returns the last token's scores (vocabulary,)."""
+        Raises:
+            UsageError: There is nothing to continue, or the context is full.
+        """
         if not self.num_pending:
             self._compute_last_again()
         ids = torch.tensor(self._ids[self._computed :])
         grids = [visual.grid for visual in visuals]
-        config = self._model.config
-        positions, following = position_ids(ids, grids, config, self._cache.next_positions[0])
+        config = self.model.config
+        positions, following = position_ids(ids, grids, config, self.cache.next_positions[0])
         if following > config.text.max_position_embeddings:
             raise UsageError(
                 f"the context is full: {following} positions are needed, the model has "
                 f"{config.text.max_position_embeddings}; start anew or show smaller pictures"
             )
-        logits: Tensor = self._model(
+        logits: Tensor = self.model(
             ids[None],
             position_ids=positions[:, None],  # (3, 1, L)
             image_embeds=join_embeds(visuals, is_video=False),
             video_embeds=join_embeds(visuals, is_video=True),
-            cache=self._cache,
+            cache=self.cache,
             last_only=True,
         )
         self._computed = len(self._ids)
@@ -352,33 +315,51 @@ class Session:
             visual.embeds = None  # the encoder remembers it; the history need not
         return without_placeholders(logits[0, -1], config)
 
+    def push(self, *ids: int) -> None:
+        """Appends what the model wrote."""
+        self._ids += ids
+
+    def computed_elsewhere(self, count: int) -> None:
+        """Notes that the cache now holds `count` more tokens of the history."""
+        self._computed += count
+
+    def cut(self, length: int) -> None:
+        """Forgets everything after the first `length` tokens."""
+        if self._computed > length:
+            self.cache.rewind(self._rows(length))
+            self._computed = length
+        del self._ids[length:]
+        self._visuals = [placed for placed in self._visuals if placed.stop <= length]
+        self._evicted = {number for number in self._evicted if number < len(self._visuals)}
+
+    def _append_visual(self, visual: Visual) -> int:
+        special = self.tokenizer.special_id
+        config = self.model.config
+        pad = config.video_token_id if visual.is_video else config.image_token_id
+        pads = [pad] * visual.num_tokens
+        ids = [special("<|vision_start|>"), *pads, special("<|vision_end|>")]
+        self._append(ids, [visual])
+        return len(self._visuals) - 1
+
+    def _append(self, ids: Sequence[int], visuals: Sequence[Visual]) -> None:
+        starts = placeholder_starts(ids, visuals, self.model.config)
+        begin = len(self._ids)
+        self._ids += ids
+        self._visuals += [
+            _Placed(begin + start, visual) for start, visual in zip(starts, visuals, strict=True)
+        ]
+
     def _compute_last_again(self) -> None:
         """Makes the last token pending: its scores were not kept, and are asked for again."""
         if not self._ids:
             raise UsageError("there is nothing to continue: append text or a picture first")
         self._computed -= 1
-        self._cache.rewind(self._rows(self._computed))
-
-    def _pending_visuals(self) -> list[Visual]:
-        return [p.visual for p in self._visuals if p.start >= self._computed]
-
-    def _room(self) -> int:
-        """Tokens that can still be sampled: the last one needs no position of its own."""
-        limit = self._model.config.text.max_position_embeddings
-        return limit - self._cache.next_positions[0] + 1
+        self.cache.rewind(self._rows(self._computed))
 
     def _rows(self, length: int) -> int:
         """How many rows of the cache hold the first `length` tokens of the history."""
         gone = (self._visuals[number] for number in self._evicted)
         return length - sum(p.visual.num_tokens for p in gone if p.stop <= length)
-
-    def _cut(self, length: int) -> None:
-        if self._computed > length:
-            self._cache.rewind(self._rows(length))
-            self._computed = length
-        del self._ids[length:]
-        self._visuals = [placed for placed in self._visuals if placed.stop <= length]
-        self._evicted = {number for number in self._evicted if number < len(self._visuals)}
 
 
 def _copy_cache(source: KVCache, target: KVCache) -> None:

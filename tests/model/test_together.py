@@ -1,0 +1,238 @@
+"""Sessions that are answered together: each as if it were alone, whoever stands beside it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from eyehand.agent.suites import EMBEDDED_CHECKPOINT
+from eyehand.errors import UsageError
+from eyehand.model.answering import AnswerRules
+from eyehand.model.hub import LoadedModel, load
+from eyehand.model.sampling import Sampling
+from eyehand.model.session import Session
+from eyehand.model.together import KEY_STEP, StackedCache, generate_together, next_scores
+
+WORDS = "open the second tab, then answer the question and press the green button below it. "
+FREE = AnswerRules(16, stop=())
+DRAWN = AnswerRules(16, stop=(), sampling=Sampling(temperature=1.2))
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    return load(EMBEDDED_CHECKPOINT, device="cpu")
+
+
+def conversation(loaded: LoadedModel, number: int, words: int | None = None) -> Session:
+    """A history of its own length; every second one has a picture."""
+    session = loaded.session()
+    session.append_template("<|im_start|>user\n")
+    if number % 2:
+        pixels = np.random.default_rng(number).integers(0, 256, (112, 84, 3), dtype=np.uint8)
+        session.append_image(pixels)
+    session.append_text(f"{number}: " + WORDS * (words if words is not None else 1 + number))
+    session.append_template("<|im_end|>\n<|im_start|>assistant\n")
+    return session
+
+
+def computed(session: Session) -> Session:
+    """The same conversation, its whole prompt read by the network."""
+    with torch.inference_mode():
+        session.read_pending(session.encode_pending())
+    return session
+
+
+def drawn(seed: int) -> AnswerRules:
+    return replace(DRAWN, sampling=replace(DRAWN.sampling, seed=seed))
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+@pytest.mark.parametrize("temperature", [0.0, 1.2])
+def test_each_session_writes_what_it_would_write_alone(
+    loaded: LoadedModel, count: int, temperature: float
+) -> None:
+    together = [conversation(loaded, number) for number in range(count)]
+    alone = [conversation(loaded, number) for number in range(count)]
+    assert len({session.num_tokens for session in alone}) == count
+    for turn in range(2):
+        rules = [
+            replace(FREE, sampling=Sampling(temperature=temperature, seed=10 * turn + number))
+            for number in range(count)
+        ]
+        answers = generate_together(list(zip(together, rules, strict=True)))
+        for session, rule, answer, twin in zip(alone, rules, answers, together, strict=True):
+            expected = session.generate(16, stop=(), sampling=rule.sampling)
+            assert (answer.token_ids, answer.text, answer.stop_reason) == (
+                expected.token_ids, expected.text, expected.stop_reason,
+            )  # fmt: skip
+            assert twin.token_ids == session.token_ids
+            assert twin.cached_tokens == session.cached_tokens
+        for session in (*together, *alone):
+            session.append_text("\nand go on: ")
+    if temperature:
+        assert len({answer.token_ids for answer in answers}) > 1
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_scores_agree_with_those_of_a_single_row(loaded: LoadedModel, count: int) -> None:
+    sessions = [computed(conversation(loaded, number)) for number in range(count)]
+    tokens = loaded.tokenizer.encode_text(WORDS)
+    with torch.inference_mode():
+        stack = StackedCache(loaded.model.config.text, [s.cache for s in sessions])
+        for step in range(6):
+            news = [tokens[(step + row) % len(tokens)] for row in range(stack.batch)]
+            scores = next_scores(loaded.model, stack, news)
+            for row, session in enumerate(sessions):
+                session.push(news[row])
+                _assert_close(scores[row], session.read_pending())
+        for row, session in enumerate(sessions):
+            assert stack.lengths[row] == session.cached_tokens
+            assert stack.next_positions[row] == session.cache.next_positions[0]
+
+
+def _assert_close(scores: Tensor, expected: Tensor) -> None:
+    finite = expected.isfinite()
+    assert torch.equal(finite, scores.isfinite())
+    largest = float(expected[finite].abs().max())
+    assert float((scores - expected)[finite].abs().max()) <= 1e-4 * largest
+
+
+# Companions shorter and longer than the row that is looked at, so that the number of keys that
+# attention reads differs, in places before and after it, and with different numbers of rows.
+COMPANIONS: list[tuple[Sequence[int], int, int]] = [
+    ([], 0, 1),
+    ([0], 0, 4),
+    ([0], 1, 2),
+    ([1, 16], 2, 3),
+    ([2, 3, 24], 3, 4),
+    ([16, 0, 2], 1, 8),
+    ([5, 0, 1, 3, 2, 4, 5], 6, 8),
+    ([40, 0, 1, 2, 3, 4, 5], 4, 12),
+]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_row_has_the_same_bits_whoever_stands_beside_it(
+    loaded: LoadedModel, threads: int
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = [_row_scores(loaded, *case) for case in COMPANIONS]
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(scores, found[0][0]) for scores, _ in found)
+    assert len({capacity for _, capacity in found}) > 2
+
+
+def _row_scores(
+    loaded: LoadedModel, companions: Sequence[int], place: int, rows: int
+) -> tuple[Tensor, int]:
+    """Scores of a history's next four tokens among companions of so many words; the memory."""
+    sessions = [conversation(loaded, 2 * n, words) for n, words in enumerate(companions)]
+    sessions.insert(place, conversation(loaded, 3))
+    tokens = loaded.tokenizer.encode_text(WORDS)
+    scores = []
+    with torch.inference_mode():
+        caches = [computed(session).cache for session in sessions]
+        stack = StackedCache(loaded.model.config.text, caches, rows)
+        for step in range(4):
+            news = [tokens[(step + row * 3) % len(tokens)] for row in range(stack.batch)]
+            news[place] = tokens[step]
+            scores.append(next_scores(loaded.model, stack, news)[place])
+    return torch.stack(scores), stack.capacity
+
+
+def test_what_a_session_draws_does_not_depend_on_its_companions(loaded: LoadedModel) -> None:
+    answers = []
+    for companions in ([], [1], [2, 4, 5, 6]):
+        turns = [(conversation(loaded, number), drawn(number)) for number in companions]
+        turns.append((conversation(loaded, 3), drawn(7)))
+        answers.append(generate_together(turns)[-1].token_ids)
+    assert answers[0] == answers[1] == answers[2]
+    other = generate_together([(conversation(loaded, 3), drawn(8))])[0].token_ids
+    assert other != answers[0]
+
+
+def test_each_row_has_its_own_stop_words_length_and_listener(loaded: LoadedModel) -> None:
+    free = conversation(loaded, 2).generate(16, stop=(), sampling=drawn(5).sampling)
+    word = free.text[3:6]
+    pieces: list[list[str]] = [[], []]
+    turns = [
+        (conversation(loaded, 2), replace(drawn(5), stop=(word,), on_token=pieces[0].append)),
+        (conversation(loaded, 2), replace(drawn(5), on_token=pieces[1].append)),
+        (conversation(loaded, 2), replace(drawn(5), max_new_tokens=3)),
+        (conversation(loaded, 2), replace(drawn(5), max_new_tokens=1)),
+    ]
+    stopped, whole, short, single = generate_together(turns)
+    assert (stopped.stop_reason, stopped.stop_word) == ("stop_word", word)
+    assert stopped.text == free.text[: free.text.index(word)]
+    assert whole.token_ids == free.token_ids
+    assert (short.token_ids, short.stop_reason) == (free.token_ids[:3], "length")
+    assert single.token_ids == free.token_ids[:1]
+    assert "".join(pieces[0]) == stopped.text
+    assert "".join(pieces[1]) == whole.text
+    for session, _ in turns:
+        session.append_text(" more")
+        assert session.generate(2, stop=()).token_ids
+
+
+def test_answers_outgrow_the_memory_they_began_with(loaded: LoadedModel) -> None:
+    permitted = torch.ones(loaded.model.config.text.vocab_size, dtype=torch.bool)
+    permitted[list(loaded.model.config.eos_token_ids)] = False
+    rules = replace(DRAWN, max_new_tokens=2 * KEY_STEP, constraint=lambda _: permitted)
+    turns = [(conversation(loaded, number), rules) for number in (0, 3)]
+    answers = generate_together(turns)
+    for (session, _), answer, number in zip(turns, answers, (0, 3), strict=True):
+        alone = conversation(loaded, number)
+        expected = alone.generate(
+            2 * KEY_STEP, stop=(), sampling=DRAWN.sampling, constraint=lambda _: permitted
+        )
+        assert len(answer.token_ids) == 2 * KEY_STEP
+        assert answer.token_ids == expected.token_ids
+        assert session.cached_tokens == alone.cached_tokens
+
+
+def test_a_dropped_picture_stays_dropped(loaded: LoadedModel) -> None:
+    pair = [conversation(loaded, 3), conversation(loaded, 3)]
+    for session in pair:
+        session.generate(4, stop=())
+        session.evict(0)
+        session.append_text(" and then ")
+    beside = conversation(loaded, 6)
+    together = generate_together([(beside, FREE), (pair[0], FREE)])[1]
+    assert together.token_ids == pair[1].generate(16, stop=()).token_ids
+    assert pair[0].cached_tokens == pair[1].cached_tokens < pair[0].num_tokens
+
+
+def test_a_failure_leaves_every_history_as_it_was(loaded: LoadedModel) -> None:
+    def fails(text: str) -> None:
+        raise ConnectionError(text)
+
+    sessions = [conversation(loaded, number) for number in (1, 2)]
+    before = [session.token_ids for session in sessions]
+    turns = [(sessions[0], FREE), (sessions[1], replace(FREE, on_token=fails))]
+    with pytest.raises(ConnectionError):
+        generate_together(turns)
+    assert [session.token_ids for session in sessions] == before
+    again = generate_together([(session, FREE) for session in sessions])
+    alone = [conversation(loaded, number).generate(16, stop=()) for number in (1, 2)]
+    assert [answer.token_ids for answer in again] == [answer.token_ids for answer in alone]
+
+
+def test_what_cannot_be_answered_together_is_refused(loaded: LoadedModel) -> None:
+    session = conversation(loaded, 0)
+    with pytest.raises(UsageError, match="at least one session"):
+        generate_together([])
+    with pytest.raises(UsageError, match="given twice"):
+        generate_together([(session, FREE), (session, FREE)])
+    with pytest.raises(UsageError, match="nothing to continue"):
+        generate_together([(session, FREE), (loaded.session(), FREE)])
+    stranger = conversation(load(EMBEDDED_CHECKPOINT, device="cpu"), 0)
+    with pytest.raises(UsageError, match="share one model"):
+        generate_together([(session, FREE), (stranger, FREE)])
+    with pytest.raises(UsageError, match="at least 1"):
+        AnswerRules(0)
