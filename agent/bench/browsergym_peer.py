@@ -73,6 +73,15 @@ def use_chromium(path: str) -> None:
     browser_type.launch = launch_ours
 
 
+def keep_page_size() -> None:
+    """Let a page keep its size after a screenshot.
+
+    BrowserGym sets the size anew with each screenshot and then detaches the session that set it,
+    at which a current Chromium forgets the size: clicks on the lower third would hit nothing.
+    """
+    import_module("playwright.sync_api").CDPSession.detach = lambda self: None
+
+
 def seed_pages() -> None:
     """Seed each page with the environment's own seed, where BrowserGym draws another from it."""
     task_type = import_module("browsergym.miniwob.base").AbstractMiniwobTask
@@ -179,6 +188,7 @@ def serve() -> int:
         import_module("browsergym.miniwob")
         stopwatch.watch(import_module("browsergym.core.env"), EXTRACTORS)
         seed_pages()
+        keep_page_size()
         versions = {name: version(name) for name in PACKAGES}
     except ImportError as error:
         answer({"missing": str(error)})

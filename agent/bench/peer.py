@@ -1,4 +1,4 @@
-"""The other interpreter: starts `browsergym_peer.py` in it and asks for one episode at a time."""
+"""The other interpreter: starts `browsergym_peer.py` in it and asks for episodes."""
 
 import json
 import os
@@ -6,8 +6,8 @@ import select
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from eyehand.errors import EnvironmentFault, UsageError
@@ -70,6 +70,15 @@ class Peer:
         Raises:
             EnvironmentFault: it failed, or it gave no answer in 300 s.
         """
+        self.ask(request)
+        return self.answer()
+
+    def ask(self, request: dict[str, Any]) -> None:
+        """Ask for one episode; `answer` waits for it.
+
+        Raises:
+            EnvironmentFault: the interpreter has ended.
+        """
         stdin = self._process.stdin
         if stdin is None:
             raise EnvironmentFault("BrowserGym's interpreter was closed")
@@ -78,10 +87,23 @@ class Peer:
             stdin.flush()
         except OSError as error:
             raise self._died() from error
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the episode that was asked for.
+
+        Raises:
+            EnvironmentFault: it failed, or it gave no answer in 300 s.
+        """
         answer = self._answer()
         if "error" in answer:
             raise EnvironmentFault(f"BrowserGym's episode failed: {answer['error']}")
         return answer
+
+    def fileno(self) -> int:
+        """Return what `select` takes: it is readable when the answer is there."""
+        if self._process.stdout is None:
+            raise EnvironmentFault("BrowserGym's interpreter was closed")
+        return self._process.stdout.fileno()
 
     def close(self) -> None:
         """End the process; its browsers go with it."""
@@ -100,12 +122,7 @@ class Peer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def _greeting(self, python: str) -> dict[str, str]:
@@ -124,8 +141,7 @@ class Peer:
         stdout = self._process.stdout
         if stdout is None:
             raise EnvironmentFault("BrowserGym's interpreter was closed")
-        if not select.select([stdout], [], [], ANSWER_TIMEOUT_S)[0]:
-            raise EnvironmentFault(f"BrowserGym gave no answer in {ANSWER_TIMEOUT_S:g} s")
+        first_of([self])
         try:
             answer: dict[str, Any] = json.loads(stdout.readline())
         except ValueError as error:
@@ -137,3 +153,16 @@ class Peer:
         self._said.seek(0)
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines() or ["nothing"]
         return EnvironmentFault(f"the interpreter ended; it said last: {lines[-1]}")
+
+
+def first_of(peers: Sequence[Peer]) -> Peer:
+    """Wait for the first of several peers that has its answer.
+
+    Raises:
+        EnvironmentFault: none has one in 300 s.
+    """
+    ready = select.select(peers, [], [], ANSWER_TIMEOUT_S)[0]
+    if not ready:
+        raise EnvironmentFault(f"BrowserGym gave no answer in {ANSWER_TIMEOUT_S:g} s")
+    found: Peer = ready[0]
+    return found

@@ -117,7 +117,7 @@ def bench_step(
             "task": task,
             "episodes": episodes,
             "steps": steps,
-            "machine": _machine(),
+            "machine": machine(),
             "peer": peer.versions if peer else None,
             "rows": [row.to_json() for row in rows],
             "ratios": ratios(rows),
@@ -188,7 +188,8 @@ def _peer_sides(peer: Peer | None, task: str) -> list[Side]:
     return [PeerSide(name, peer, task, options) for name, options in PEER_VARIANTS.items()]
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Return what the numbers depend on beside the code: the machine and the browser."""
     return {
         "cores": os.cpu_count(),
         "system": platform.system(),
