@@ -35,15 +35,16 @@ _START = """
   Math.seedrandom(seed);
   core.startEpisodeReal();
   core.startEpisode = () => {};
+  window.eyehandEpisode = seed;
 }
 """
 
 _STATUS = """
-() => ({
+() => window.eyehandEpisode === undefined ? null : {
   ended: WOB_DONE_GLOBAL,
   raw_reward: WOB_RAW_REWARD_GLOBAL,
   reason: WOB_REWARD_REASON === null ? null : String(WOB_REWARD_REASON),
-})
+}
 """
 
 _UTTERANCE = """
@@ -82,6 +83,7 @@ class MiniWobPage:
         self.task = task
         self.scripts: list[str] = []
         self._fresh = False
+        self._left = False
 
     async def load(self) -> None:
         """Go to the task's page and wait until it can start.
@@ -108,9 +110,9 @@ class MiniWobPage:
         Raises:
             EnvironmentFault: the page gives no instruction.
         """
-        if self.task in RELOADED_TASKS and not self._fresh:
+        if (self.task in RELOADED_TASKS or self._left) and not self._fresh:
             await self.load()
-        self._fresh = False
+        self._fresh = self._left = False
         await self.page.mouse.move(*_POINTER_AT_REST)
         await self.page.evaluate(_START, [seed, _EPISODE_MS])
         await self.page.wait_for_function(
@@ -123,6 +125,13 @@ class MiniWobPage:
         return " ".join(instruction.split())
 
     async def status(self) -> Status:
-        """Read whether the episode has ended, and how."""
-        read: dict[str, Any] = await self.page.evaluate(_STATUS)
+        """Read whether the episode has ended, and how.
+
+        An episode whose page was left (a form that was sent, a link) has ended without success:
+        nothing of the task is there any more.
+        """
+        read: dict[str, Any] | None = await self.page.evaluate(_STATUS)
+        if read is None:
+            self._left = True
+            return Status(True, -1.0, "the task's page was left")
         return Status(bool(read["ended"]), float(read["raw_reward"]), read["reason"])

@@ -23,6 +23,7 @@ QUIET_FLAGS = (
     "--disable-default-apps",
     "--disable-sync",
     "--disable-quic",
+    "--overscroll-history-navigation=0",  # a scroll to the side scrolls; it never goes back
     "--disable-smooth-scrolling",  # a wheel's turn is there at once, so nothing waits for it
     "--no-first-run",
     "--no-default-browser-check",

@@ -10,6 +10,7 @@ from eyehand.actions import Action, Point, web
 from eyehand.envs.steps import performer_of
 from eyehand.envs.web import fields, history
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
+from eyehand.envs.web.faults import is_closed
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.tab import describe_dialog
 from eyehand.errors import ActionHadNoEffect, OutOfRange
@@ -145,7 +146,12 @@ async def _scroll(action: web.Scroll, scene: Scene) -> None:
     await scene.tab.page.mouse.wheel(*((distance, 0) if sideways else (0, distance)))
 
     async def measure() -> None:
-        after = await handle.evaluate(SCROLL_PLACES) if handle is not None else []
+        try:
+            after = await handle.evaluate(SCROLL_PLACES) if handle is not None else []
+        except PlaywrightError as error:
+            if is_closed(error):
+                raise
+            after = []  # a page that was left meanwhile has no places to compare
         moved = max((abs(b - a) for a, b in zip(before, after, strict=False)), default=0)
         scene.effect = f"scrolled {action.direction} by {moved:.0f} of {abs(distance)} px"
 

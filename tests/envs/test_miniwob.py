@@ -315,3 +315,29 @@ def chromium_processes() -> list[int]:
         for pid, (_, line) in parents.items()
         if "--remote-debugging-pipe" in line and "--type=" not in line and ours(pid)
     ]
+
+
+def test_a_scroll_to_the_side_does_not_go_back() -> None:
+    environment = MiniWobEnvironment("email-inbox")
+    try:
+        environment.reset(seed=1)
+        action = Scroll(direction="left", amount=5, point=Point(x=0.5, y=0.5))
+        _, _, terminated, _, info = environment.step(action)
+        assert not terminated
+        assert info["effect"].startswith("scrolled left by 0 of")
+    finally:
+        environment.close()
+
+
+def test_a_page_that_is_left_fails_the_episode_and_the_next_one_begins_anew() -> None:
+    environment = MiniWobEnvironment("click-test")
+    try:
+        environment.reset(seed=1)
+        leave = "() => { addEventListener('mousedown', () => { location.href = 'about:blank' }) }"
+        environment.page_call(lambda page: page.evaluate(leave))
+        _, _, terminated, _, info = environment.step(Click(point=Point(x=0.9, y=0.9)))
+        assert (terminated, info["verdict"]) == (True, False)
+        environment.reset(seed=2)
+        assert environment.instruction == "Click the button."
+    finally:
+        environment.close()
