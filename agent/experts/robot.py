@@ -4,6 +4,7 @@ They read positions that the agent has to see. Lengths are metres, moves are the
 numbers: -1 to 1 for 5 cm each way, and the gripper's command.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -54,15 +55,15 @@ def _call(environment: DeclaredEnvironment, own: Vector) -> Action:
     return environment.action_space.build(move.name, arguments)
 
 
-class Controller:
+class Controller(ABC):
     """Moves one arm; a subclass says where to."""
 
     def __init__(self, world: Any) -> None:
         self._world = world
 
+    @abstractmethod
     def move(self) -> Vector:
         """Return the next move: three directions and the gripper."""
-        raise NotImplementedError
 
     @property
     def goal(self) -> Vector:

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from eyehand.model.config import Qwen2VLConfig, TextConfig, VisionConfig
 from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.session import Session
+from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 
 IMAGE, VIDEO, START, END = 290, 291, 292, 293
 
@@ -137,3 +139,43 @@ def build_prompt() -> Callable[..., Prompt]:
 @pytest.fixture(scope="session")
 def build_model() -> Callable[[Qwen2VLConfig], Qwen2VL]:
     return random_model
+
+
+CORPUS = ["click the button now and then\n", '✿FUNCTION✿: click\n✿ARGS✿: {"x": 1}\n'] * 20
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer(CORPUS, 320)
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config: Qwen2VLConfig, tokenizer: Tokenizer) -> Qwen2VLConfig:
+    special = tokenizer.special_id
+    return replace(
+        tiny_config,
+        text=replace(tiny_config.text, vocab_size=tokenizer.vocab_size),
+        image_token_id=special("<|image_pad|>"),
+        video_token_id=special("<|video_pad|>"),
+        vision_start_token_id=special("<|vision_start|>"),
+        vision_end_token_id=special("<|vision_end|>"),
+        eos_token_ids=tokenizer.eos_ids,
+    )
+
+
+@pytest.fixture(scope="module")
+def network(config: Qwen2VLConfig, build_model: Callable[[Qwen2VLConfig], Qwen2VL]) -> Qwen2VL:
+    return build_model(config)
+
+
+@pytest.fixture
+def session(network: Qwen2VL, tokenizer: Tokenizer) -> Session:
+    return Session(network, tokenizer, reserved_tokens=16)  # small: it has to grow
+
+
+@pytest.fixture(scope="module")
+def only_text(config: Qwen2VLConfig) -> Tensor:
+    """Permits every token but the control ones, so that answers have their full length."""
+    permitted = torch.ones(config.text.vocab_size, dtype=torch.bool)
+    permitted[-14:] = False
+    return permitted

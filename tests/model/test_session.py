@@ -1,7 +1,6 @@
 """A growing conversation equals the whole history read at once."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,66 +17,17 @@ from eyehand.model.generation import Generation
 from eyehand.model.image import UInt8Array, concatenate, preprocess
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.sampling import Sampling
-from eyehand.model.session import Constraint, Session
+from eyehand.model.session import Session
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.visual_cache import VisualEncoder
 
 BuildModel = Callable[[Qwen2VLConfig], Qwen2VL]
-CORPUS = ["click the button now and then\n", '✿FUNCTION✿: click\n✿ARGS✿: {"x": 1}\n'] * 20
 START = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
 TURN = "<|im_end|>\n<|im_start|>assistant\n"
 
 
 def screen(seed: int, height: int = 84, width: int = 112) -> UInt8Array:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return train_tokenizer(CORPUS, 320)
-
-
-@pytest.fixture(scope="module")
-def config(tiny_config: Qwen2VLConfig, tokenizer: Tokenizer) -> Qwen2VLConfig:
-    special = tokenizer.special_id
-    return replace(
-        tiny_config,
-        text=replace(tiny_config.text, vocab_size=tokenizer.vocab_size),
-        image_token_id=special("<|image_pad|>"),
-        video_token_id=special("<|video_pad|>"),
-        vision_start_token_id=special("<|vision_start|>"),
-        vision_end_token_id=special("<|vision_end|>"),
-        eos_token_ids=tokenizer.eos_ids,
-    )
-
-
-@pytest.fixture(scope="module")
-def network(config: Qwen2VLConfig, build_model: BuildModel) -> Qwen2VL:
-    return build_model(config)
-
-
-@pytest.fixture
-def session(network: Qwen2VL, tokenizer: Tokenizer) -> Session:
-    return Session(network, tokenizer, reserved_tokens=16)  # small: it has to grow
-
-
-@pytest.fixture(scope="module")
-def only_text(config: Qwen2VLConfig) -> Tensor:
-    """Permits every token but the control ones, so that answers have their full length."""
-    permitted = torch.ones(config.text.vocab_size, dtype=torch.bool)
-    permitted[-14:] = False
-    return permitted
-
-
-def forced(ids: Sequence[int], vocab_size: int) -> Constraint:
-    """Makes the model write exactly these ids."""
-
-    def permitted(answer: Sequence[int]) -> Tensor:
-        mask = torch.zeros(vocab_size, dtype=torch.bool)
-        mask[ids[len(answer)]] = True
-        return mask
-
-    return permitted
 
 
 def play(session: Session, only_text: Tensor, sampling: Sampling | None = None) -> list[Generation]:
@@ -221,87 +171,6 @@ def test_memory_of_screens_is_bounded(network: Qwen2VL, tokenizer: Tokenizer) ->
         session.append_image(screen(seed))
         session.generate(1)
     assert (encoder.hits, encoder.misses) == (2, 4)
-
-
-@pytest.mark.parametrize(
-    ("written", "expected", "word"),
-    [
-        ("Tap it.\n✿RESULT✿: and more", "Tap it.\n", "✿RESULT✿"),
-        ("✿RETURN✿ at once", "", "✿RETURN✿"),
-        ("✿RESULT ✿RES✿RETURN✿✿RESULT✿", "✿RESULT ✿RES", "✿RETURN✿"),
-    ],
-)
-def test_stop_word_across_tokens_is_cut_from_text_and_history(
-    session: Session,
-    network: Qwen2VL,
-    tokenizer: Tokenizer,
-    only_text: Tensor,
-    written: str,
-    expected: str,
-    word: str,
-) -> None:
-    session.append_template(START)
-    before = session.token_ids
-    pieces: list[str] = []
-    answer = session.generate(
-        constraint=forced(tokenizer.encode_text(written), network.config.text.vocab_size),
-        on_token=pieces.append,
-    )
-    assert (answer.text, answer.stop_reason, answer.stop_word) == (expected, "stop_word", word)
-    assert "".join(pieces) == expected
-    assert session.token_ids == [*before, *answer.token_ids]
-    assert tokenizer.decode(answer.token_ids) == expected
-    clean = Session(network, tokenizer)
-    clean.append_template(session.token_ids)
-    one, other = (s.generate(6, constraint=lambda _: only_text) for s in (session, clean))
-    assert one.token_ids == other.token_ids
-
-
-def test_stop_word_that_begins_inside_a_token_keeps_the_text_before_it(
-    session: Session, network: Qwen2VL, tokenizer: Tokenizer
-) -> None:
-    ids = tokenizer.encode_text("the button now")
-    assert [tokenizer.decode([id_]) for id_ in ids] == ["the", " button", " now"]
-    session.append_template(START)
-    before = session.token_ids
-    answer = session.generate(stop=["ton"], constraint=forced(ids, network.config.text.vocab_size))
-    assert answer.text == "the but"
-    assert answer.token_ids == (ids[0], *tokenizer.encode_text(" but"))
-    assert session.token_ids == [*before, *answer.token_ids]
-    assert session.cached_tokens == len(before) + 1
-
-
-def test_half_a_stop_word_at_the_end_is_shown_and_kept(
-    session: Session, network: Qwen2VL, tokenizer: Tokenizer
-) -> None:
-    ids = tokenizer.encode_text("so ✿RES")
-    session.append_template(START)
-    pieces: list[str] = []
-    answer = session.generate(
-        len(ids),
-        constraint=forced(ids, network.config.text.vocab_size),
-        on_token=pieces.append,
-    )
-    assert (answer.text, answer.stop_reason) == ("so ✿RES", "length")
-    assert answer.token_ids == tuple(ids)
-    assert pieces[-1] == "✿RES"
-    assert "".join(pieces) == "so ✿RES"
-
-
-def test_end_token_is_not_part_of_the_answer_and_the_history_goes_on(
-    session: Session, network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
-) -> None:
-    ids = [*tokenizer.encode_text("yes"), tokenizer.special_id("<|im_end|>")]
-    session.append_template(START)
-    before = session.token_ids
-    answer = session.generate(constraint=forced(ids, network.config.text.vocab_size))
-    assert (answer.text, answer.stop_reason, answer.stop_word) == ("yes", "eos", None)
-    assert session.token_ids == [*before, *ids[:-1]]
-    assert session.num_pending == 0
-    clean = Session(network, tokenizer)
-    clean.append_template(session.token_ids)
-    one, other = (s.generate(5, constraint=lambda _: only_text) for s in (session, clean))
-    assert one.token_ids == other.token_ids
 
 
 def test_model_cannot_write_a_placeholder(
@@ -472,48 +341,3 @@ def test_pictures_that_were_not_read_cannot_be_evicted(session: Session) -> None
         session.evict(number)
     with pytest.raises(UsageError, match="no picture 1"):
         session.evict(number + 1)
-
-
-def prompts_of(tokenizer: Tokenizer) -> list[Prompt]:
-    frames = np.random.default_rng(6).integers(0, 256, (4, 280, 392, 3), dtype=np.uint8)
-    contents: list[Any] = [
-        "short",
-        [screen(0), "what is this, in many words?"],
-        [screen(1, 56, 140), "and", screen(0)],
-        [frames, "x"],
-    ]
-    return [encode_chat([Message("user", content)], tokenizer) for content in contents]
-
-
-@pytest.mark.parametrize(
-    "sampling", [Sampling(temperature=0), Sampling(temperature=2.0, seed=4, top_p=0.99)]
-)
-def test_each_row_of_a_batch_is_answered_as_if_it_were_alone(
-    network: Qwen2VL, tokenizer: Tokenizer, sampling: Sampling
-) -> None:
-    prompts = prompts_of(tokenizer)
-    together = generate_batch(network, tokenizer, prompts, max_new_tokens=24, sampling=sampling)
-    for prompt, answer in zip(prompts, together, strict=True):
-        session = Session(network, tokenizer)
-        session.append_prompt(prompt)
-        alone = session.generate(24, sampling=sampling)
-        assert answer.token_ids == alone.token_ids
-        assert (answer.text, answer.stop_reason) == (alone.text, alone.stop_reason)
-
-
-def test_rows_of_a_batch_end_one_by_one(network: Qwen2VL, tokenizer: Tokenizer) -> None:
-    prompts = prompts_of(tokenizer)
-    free = generate_batch(network, tokenizer, prompts, max_new_tokens=24)
-    found = re.search("[ -~]{2}", free[1].text)
-    assert found is not None
-    word = found[0]
-    stopped = generate_batch(network, tokenizer, prompts, max_new_tokens=24, stop=[word])
-    assert stopped[1].stop_reason == "stop_word"
-    for before, after in zip(free, stopped, strict=True):
-        assert after.text == before.text.split(word)[0]
-
-
-def test_empty_batch_or_prompt_is_refused(network: Qwen2VL, tokenizer: Tokenizer) -> None:
-    for prompts in ([], [Prompt([], [])]):
-        with pytest.raises(UsageError, match="at least one"):
-            generate_batch(network, tokenizer, prompts)
