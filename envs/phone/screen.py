@@ -263,16 +263,6 @@ class PhoneScreen:
         """Whether the window in front forbids captures, as Android's FLAG_SECURE does."""
         return bool(self._facts()["secure"])
 
-    @property
-    def field_focused(self) -> bool:
-        """Whether a text field has the focus."""
-        return bool(self._facts()["field"])
-
-    @property
-    def volume(self) -> int:
-        """The media volume, 0 to 15, that the volume keys change."""
-        return int(self._facts()["volume"])
-
     def state(self) -> PhoneState:
         """Return a copy of what the apps hold now."""
         return cast("PhoneState", self._ask("state"))

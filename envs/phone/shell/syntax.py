@@ -85,11 +85,6 @@ def read_line(line: str) -> Script:
     return _Parser(_Lexer(line)).script()
 
 
-def is_plain(word: Word) -> bool:
-    """Return whether a word is text without quotes and variables."""
-    return not any(part.quoted or part.variable for part in word)
-
-
 class _Lexer:
     """Cuts a line into operators (str) and words."""
 

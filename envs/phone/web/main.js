@@ -29,7 +29,7 @@ window.eyehand = {
   },
   forceStop: system.forceStop,
   foreground: system.foreground,
-  facts: () => ({ keyboard: phone.keyboard.shown, on: phone.on, volume: phone.volume, field: phone.focus !== null,
+  facts: () => ({ keyboard: phone.keyboard.shown, on: phone.on,
     secure: phone.on && phone.overlay === null && system.top().secure }),
   touches: () => phone.touches,
   type: (text) => phone.on && insert(text),
