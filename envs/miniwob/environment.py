@@ -13,21 +13,22 @@ from eyehand.actions.web import WEB_ACTIONS
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
 from eyehand.envs.miniwob.page import MiniWobPage, Status
 from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions
+from eyehand.envs.miniwob.window import leave_window, open_window
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
+from eyehand.envs.web.early_look import EarlyLook
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.settle import Limits, settle
 from eyehand.envs.web.tabs import Tabs
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
-# The task is drawn in the top-left 160 x 210 CSS pixels. 168 x 210 at 4/3 device pixels is
-# 224 x 280, whose sides are multiples of 28: Qwen2-VL's resize leaves them as they are.
+# The task is drawn in the top-left 160 x 210 CSS pixels. 168 x 210 drawn 4/3 as large is
+# 224 x 280, whose sides are multiples of 28: Qwen2-VL's resize leaves them as they are. The page
+# itself stays at ratio 1: Chromium forgets a context's other ratio with the first picture of an
+# area, and lines of text then lie a pixel apart.
 AREA = (0.0, 0.0, 168.0, 210.0)
 DEFAULT_PIXEL_RATIO = 4 / 3
-
-# Wider than the task, because dialogs are placed with regard to the window.
-_VIEWPORT = (500, 210)
 STEP_TIMEOUT_S = 30.0
 _LIMITS = Limits(change_s=2.0, load_s=5.0, restless_s=0.3)
 
@@ -47,7 +48,8 @@ class MiniWobEnvironment(Environment):
 
     Args:
         task: A name from `task_names()`.
-        pixel_ratio: Device pixels in a CSS pixel; 4/3 gives screens of 224 x 280.
+        pixel_ratio: Pixels of the screen in a CSS pixel; 4/3 gives screens of 224 x 280. The page
+            is laid out at ratio 1 and drawn larger.
         headed: Show the browser's window.
     """
 
@@ -164,13 +166,17 @@ class MiniWobEnvironment(Environment):
         return pixels
 
     def close(self) -> None:
-        """Close the page. The browser stays, for the program's other environments."""
+        """Close the page. Browser and window stay, for the program's other environments."""
         tabs, self._tabs, self._page = self._tabs, None, None
         self._running = False
-        if tabs is None or self._browser is None or not self._browser.alive:
+        browser = self._browser
+        if tabs is None or browser is None or not browser.alive:
             return
         try:
-            self._browser.call(tabs.close, timeout_s=STEP_TIMEOUT_S)
+            if self._faulty:
+                browser.call(tabs.close, timeout_s=STEP_TIMEOUT_S)
+            else:
+                browser.call(leave_window, browser, tabs, timeout_s=STEP_TIMEOUT_S)
         except EnvironmentFault:
             # A page that hangs or died is left to the end of its browser.
             if not self._faulty:
@@ -196,19 +202,17 @@ class MiniWobEnvironment(Environment):
         self._call(self._load, self._browser)
 
     async def _load(self, browser: Browser) -> None:
-        context = await browser.new_context(_VIEWPORT, self._pixel_ratio)
-        self._tabs = Tabs(context, _VIEWPORT, None)
-        self._tabs.dismiss_dialogs = True
-        tab = await self._tabs.new_tab()
-        self._page = MiniWobPage(tab.page, self.task)
+        self._tabs = await open_window(browser)
+        self._page = MiniWobPage(await self._tabs.shown(), self.task)
         self._page.scripts = self.page_scripts
         await self._page.load()
 
     async def _start(self, seed: int) -> Pixels:
         page, tabs = self._opened()
         self._instruction = await page.start(seed)
-        await settle(tabs, asyncio.get_running_loop().time(), _LIMITS)
-        return await self._capture()
+        look = EarlyLook(self._capture)
+        settled = await settle(tabs, asyncio.get_running_loop().time(), _LIMITS, look.begin)
+        return await look.picture(settled)
 
     async def _step(self, action: Action) -> "_Look":
         page, tabs = self._opened()
@@ -218,19 +222,22 @@ class MiniWobEnvironment(Environment):
         scene = Scene(tabs, await tabs.shown(), self.geometry, began_s, permitted)
         await perform(action, scene)
         acted_s = clock()
-        restless = await settle(tabs, began_s, _LIMITS)
+        look = EarlyLook(self._capture)
+        settled = await settle(tabs, began_s, _LIMITS, look.begin)
         if scene.afterwards is not None:
             await scene.afterwards()
+        status = await page.status()
+        if page.left:  # what came instead of it is still to be waited for
+            settled = await settle(tabs, began_s, _LIMITS)
         settled_s = clock()
-        pixels = await self._capture()
+        pixels = await look.picture(settled)
         timings_s = {
             "act": acted_s - began_s,
             "settle": settled_s - acted_s,
             "capture": clock() - settled_s,
         }
         told = [scene.feedback, *scene.hints]
-        effect = " ".join(filter(None, (scene.effect, restless)))
-        status = await page.status()
+        effect = " ".join(filter(None, (scene.effect, settled.reason)))
         return _Look(pixels, status, effect, " ".join(filter(None, told)), timings_s)
 
     async def _capture(self) -> Pixels:

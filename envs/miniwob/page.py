@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.miniwob.tasks import RELOADED_TASKS, pages_folder
+from eyehand.envs.web.faults import has_navigated
+from eyehand.envs.web.tab import Tab
 from eyehand.errors import EnvironmentFault
 
 LOAD_TIMEOUT_S = 20.0
@@ -36,6 +38,15 @@ _START = """
   core.startEpisodeReal();
   core.startEpisode = () => {};
   window.eyehandEpisode = seed;
+  return WOB_TASK_READY;
+}
+"""
+
+# Whether the page, which has loaded, has come to where an episode can start; and its style.
+_PREPARE = """
+style => {
+  document.head.appendChild(document.createElement("style")).textContent = style;
+  return Boolean(window.core && core.cover_div !== null);
 }
 """
 
@@ -49,6 +60,7 @@ _STATUS = """
 
 _UTTERANCE = """
 () => {
+  window.scrollTo(0, 0);
   const said = core.getUtterance();
   return typeof said === "string" ? said : said.utterance;
 }
@@ -73,17 +85,22 @@ class Status:
 class MiniWobPage:
     """A browser page that shows one MiniWoB++ task; await its methods on the browser's thread.
 
+    Attributes:
+        left: The page was replaced by another (a form that was sent, a link); the next start
+            loads it again.
+
     Args:
-        page: The browser's page.
+        tab: The browser's tab.
         task: A name from `task_names()`.
     """
 
-    def __init__(self, page: Page, task: str) -> None:
-        self.page = page
+    def __init__(self, tab: Tab, task: str) -> None:
+        self.page = tab.page
+        self._tab = tab
         self.task = task
         self.scripts: list[str] = []
+        self.left = False
         self._fresh = False
-        self._left = False
 
     async def load(self) -> None:
         """Go to the task's page and wait until it can start.
@@ -93,10 +110,12 @@ class MiniWobPage:
         """
         url = (pages_folder() / f"{self.task}.html").as_uri()
         await self.page.goto(url, timeout=LOAD_TIMEOUT_S * 1000)
-        await self.page.wait_for_function(
-            "() => window.core && core.cover_div !== null", timeout=LOAD_TIMEOUT_S * 1000
-        )
-        await self.page.add_style_tag(content=_STYLE)
+        # "Back" must not lead to an earlier episode, whose verdict still stands there.
+        await (await self._tab.session()).send("Page.resetNavigationHistory")
+        if not await self.page.evaluate(_PREPARE, _STYLE):
+            await self.page.wait_for_function(
+                "() => window.core && core.cover_div !== null", timeout=LOAD_TIMEOUT_S * 1000
+            )
         for script in self.scripts:
             await self.page.evaluate(script)
         self._fresh = True
@@ -110,15 +129,14 @@ class MiniWobPage:
         Raises:
             EnvironmentFault: the page gives no instruction.
         """
-        if (self.task in RELOADED_TASKS or self._left) and not self._fresh:
+        if (self.task in RELOADED_TASKS or self.left) and not self._fresh:
             await self.load()
-        self._fresh = self._left = False
+        self._fresh = self.left = False
         await self.page.mouse.move(*_POINTER_AT_REST)
-        await self.page.evaluate(_START, [seed, _EPISODE_MS])
-        await self.page.wait_for_function(
-            "() => WOB_TASK_READY", polling="raf", timeout=LOAD_TIMEOUT_S * 1000
-        )
-        await self.page.evaluate("() => window.scrollTo(0, 0)")
+        if not await self.page.evaluate(_START, [seed, _EPISODE_MS]):
+            await self.page.wait_for_function(
+                "() => WOB_TASK_READY", polling="raf", timeout=LOAD_TIMEOUT_S * 1000
+            )
         instruction = await self.page.evaluate(_UTTERANCE)
         if not isinstance(instruction, str):
             raise EnvironmentFault(f"{self.task} gave no instruction but {instruction!r}")
@@ -130,8 +148,14 @@ class MiniWobPage:
         An episode whose page was left (a form that was sent, a link) has ended without success:
         nothing of the task is there any more.
         """
-        read: dict[str, Any] | None = await self.page.evaluate(_STATUS)
+        read: dict[str, Any] | None
+        try:
+            read = await self.page.evaluate(_STATUS)
+        except PlaywrightError as error:
+            if not has_navigated(error):
+                raise
+            read = None
         if read is None:
-            self._left = True
+            self.left = True
             return Status(True, -1.0, "the task's page was left")
         return Status(bool(read["ended"]), float(read["raw_reward"]), read["reason"])

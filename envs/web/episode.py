@@ -14,11 +14,12 @@ from eyehand.envs.env import EpisodeOptions, Observation, Pixels, ScreenGeometry
 from eyehand.envs.steps import View
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
-from eyehand.envs.web.faults import is_closed
+from eyehand.envs.web.early_look import EarlyLook
+from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.history import Unreachable, open_address
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.scene import Scene
-from eyehand.envs.web.settle import Limits, settle
+from eyehand.envs.web.settle import Limits, Settled, settle
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.telling import tell_file_picker, tell_outcome, tell_page
@@ -83,7 +84,7 @@ class WebEpisode:
         began_s = time.perf_counter()
         settings = self._settings
         context = await self._browser.new_context(settings.viewport, settings.pixel_ratio)
-        self._tabs = Tabs(context, settings.viewport, self._options.folder)
+        self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
         tab = await self._tabs.new_tab()
         await tab.session()
@@ -181,21 +182,20 @@ class WebEpisode:
             action: The action; None without one.
         """
         settling_s = time.perf_counter()
-        restless = await settle(self.tabs, since_s, self._settings.limits)
+        early = EarlyLook(self._capture)
+        settled = await settle(self.tabs, since_s, self._settings.limits, early.begin)
         if scene is not None and scene.afterwards is not None and self.tabs.dialog is None:
             await self._measure(scene)
         capturing_s = time.perf_counter()
         tab = await self.tabs.shown()
-        # A page that just gave no answer will hardly give a picture.
-        limit_s = SILENT_CAPTURE_TIMEOUT_S if tab.restless else CAPTURE_TIMEOUT_S
-        pixels, uncaptured = await self._pixels(tab, limit_s)
+        pixels, uncaptured = await self._pixels(tab, early, settled)
         captured_s = time.perf_counter()
-        notes = [*self.tabs.notes, restless or uncaptured, *(scene.hints if scene else ())]
+        notes = [*self.tabs.notes, settled.reason or uncaptured, *(scene.hints if scene else ())]
         self.tabs.notes.clear()
         notes.append(self._asked_for_file(tab, scene, action))
         told = " ".join(filter(None, notes))
         same = self.last is not None and np.array_equal(self.last.pixels, pixels)
-        feedback = tell_outcome(scene, action, restless, same) if scene else ""
+        feedback = tell_outcome(scene, action, settled.reason, same) if scene else ""
         text = tell_page(self.tabs, told)
         observation = Observation(pixels, self._geometry(tab, pixels), text, feedback)
         self.last, self._seen = observation, (tab.screen, self.tabs.dialog)
@@ -235,7 +235,7 @@ class WebEpisode:
             raise error
         if is_closed(error):
             await self.tabs.check_alive(scene.tab)
-        elif not any(t in str(error) for t in ("context was destroyed", "detached", "navigat")):
+        elif not has_navigated(error):
             raise error
         if not scene.effect:
             scene.failed = True
@@ -293,13 +293,16 @@ class WebEpisode:
             return ""
         return tell_file_picker(tuple(self._options.uploads))
 
-    async def _pixels(self, tab: Tab, timeout_s: float) -> tuple[Pixels, str]:
-        """Capture the tab; where it cannot be, return what was seen last and say so."""
+    async def _capture(self) -> Pixels:
+        return await capture(await (await self.tabs.shown()).session())
+
+    async def _pixels(self, tab: Tab, early: EarlyLook, settled: Settled) -> tuple[Pixels, str]:
+        """Return the tab's picture; where there is none, what was seen last, and say so."""
         if self.tabs.dialog is not None:
             return self._seen_pixels(tab), ""
-        ratio = self._settings.pixel_ratio
-        area = None if ratio == 1.0 else (0.0, 0.0, float(tab.size[0]), float(tab.size[1]))
-        work = asyncio.ensure_future(capture(await tab.session(), area, ratio))
+        # A page that just gave no answer will hardly give a picture.
+        timeout_s = SILENT_CAPTURE_TIMEOUT_S if tab.restless else CAPTURE_TIMEOUT_S
+        work = asyncio.ensure_future(early.picture(settled))
         if await self._attended(work, timeout_s):
             return work.result(), ""
         leave_running(work, cancel=True)

@@ -18,6 +18,7 @@ from eyehand.errors import BrowserCrashed, EnvironmentFault
 # Playwright raises TargetClosedError from a private module; the public name is its base, so the
 # class is told by what it is called. The texts are those of a connection that went away.
 _CLOSED_TEXTS = ("has been closed", "Target crashed", "Page crashed", "Connection closed")
+_NAVIGATED_TEXTS = ("context was destroyed", "detached", "navigat")
 
 
 def first_line(error: BaseException) -> str:
@@ -29,6 +30,11 @@ def is_closed(error: PlaywrightError) -> bool:
     """Return whether the error says that the page or the browser went away."""
     named = type(error).__name__ == "TargetClosedError"
     return named or any(text in str(error) for text in _CLOSED_TEXTS)
+
+
+def has_navigated(error: PlaywrightError) -> bool:
+    """Return whether the error says that the document was replaced by another meanwhile."""
+    return any(text in str(error) for text in _NAVIGATED_TEXTS)
 
 
 def as_fault(error: PlaywrightError) -> EnvironmentFault:

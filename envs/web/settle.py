@@ -8,12 +8,13 @@ its bound, says so, and is short from then on until the page is quiet again.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame
 
-from eyehand.envs.web.faults import is_closed
+from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.tab import Tab, leave_running
 from eyehand.envs.web.tabs import Tabs
 
@@ -24,13 +25,14 @@ ANSWER_MARGIN_S = 0.5
 # A frame that gives no answer (an advertisement that loads for ever) holds nobody up for longer.
 FRAME_PATIENCE_S = 0.5
 
-# Watches one frame; answers [state, title]. Frames out of sight get no animation frames, hence
-# the timer beside each. Animations that end within 1.5 s are worth waiting for.
-WATCH = """([frames, changeMs, loadMs]) => new Promise(resolve => {
+# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile].
+# Frames out of sight get no animation frames, hence the timer beside each. Animations that end
+# within 1.5 s are worth waiting for.
+WATCH = """([frames, changeMs, loadMs]) => ({state: new Promise(resolve => {
   const began = performance.now();
   const place = () => scrollX + ' ' + scrollY;
-  let calm = 0, why = 'changing', last = place();
-  const observer = new MutationObserver(() => { calm = -1; why = 'changing'; });
+  let calm = 0, why = 'changing', last = place(), touched = false;
+  const observer = new MutationObserver(() => { calm = -1; touched = true; why = 'changing'; });
   observer.observe(document,
     {subtree: true, childList: true, attributes: true, characterData: true});
   const animated = () => document.getAnimations().some(a => {
@@ -40,14 +42,14 @@ WATCH = """([frames, changeMs, loadMs]) => new Promise(resolve => {
   });
   const look = () => {
     const now = place();
-    if (document.readyState !== 'complete') { why = 'loading'; calm = 0; }
-    else if (now !== last || animated()) { why = 'moving'; calm = 0; }
+    if (document.readyState !== 'complete') { why = 'loading'; calm = 0; touched = true; }
+    else if (now !== last || animated()) { why = 'moving'; calm = 0; touched = true; }
     else calm += 1;
     last = now;
     const limit = why === 'loading' ? loadMs : changeMs;
     if (calm < frames && performance.now() - began < limit) return next();
     observer.disconnect();
-    resolve([calm < frames ? why : 'quiet', document.title.slice(0, 200)]);
+    resolve([calm < frames ? why : 'quiet', document.title.slice(0, 200), touched]);
   };
   const next = () => {
     let looked = false;
@@ -56,7 +58,7 @@ WATCH = """([frames, changeMs, loadMs]) => new Promise(resolve => {
     setTimeout(once, 50);
   };
   next();
-})"""
+})})"""
 
 
 @dataclass(frozen=True)
@@ -80,73 +82,108 @@ class Limits:
         return self.change_s, self.load_s
 
 
-async def settle(tabs: Tabs, since_s: float, limits: Limits) -> str:
+@dataclass(frozen=True)
+class Settled:
+    """What a wait came to.
+
+    Attributes:
+        reason: Why the page is not quiet, as a sentence; empty where it is, or where a dialog is
+            open.
+        untouched: Nothing changed from `on_watch` to the end: a picture that was asked for then
+            shows the settled page.
+    """
+
+    reason: str = ""
+    untouched: bool = False
+
+
+async def settle(
+    tabs: Tabs, since_s: float, limits: Limits, on_watch: Callable[[], None] | None = None
+) -> Settled:
     """Wait until the shown tab is quiet, following new tabs, up to a bound.
 
     Args:
         tabs: The tabs; a dialog or a download ends or prolongs the wait.
         since_s: Loop time at which the action began; older requests are not waited for.
         limits: The bounds.
-
-    Returns:
-        Why the page is not quiet, as a sentence; empty where it is, or where a dialog is open.
+        on_watch: Called at most once, when the page is being watched and nothing is known that
+            would change it: time for a picture that may hold.
     """
     clock = asyncio.get_running_loop().time
     began_s = clock()
     while True:
         tab = await tabs.shown()
         if tabs.dialog is not None:
-            return ""
+            return Settled()
         change_s, load_s = limits.for_tab(tab)
         left_s = began_s + load_s - clock()
-        state = await _watch(tabs, tab, min(change_s, max(left_s, 0.05)), max(left_s, 0.05))
+        bounds_s = min(change_s, max(left_s, 0.05)), max(left_s, 0.05)
+        looking = None if tabs.in_flight(since_s) else on_watch
+        on_watch = None
+        state, untouched = await _watch(tabs, tab, bounds_s, looking)
         if tabs.dialog is not None:
-            return ""
+            return Settled()
         waits_for = tabs.in_flight(since_s)
         if state == "quiet" and not waits_for:
             tab.restless = False
-            return ""
+            return Settled(untouched=untouched)
         slow = state in ("loading", "gone", "silent") or waits_for in ("page", "download")
         if clock() - began_s >= (load_s if slow else change_s):
             tab.restless = True
             await tabs.give_up_waiting(tab)
-            return _reason(state, waits_for, clock() - began_s)
+            return Settled(_reason(state, waits_for, clock() - began_s))
         if state == "quiet":
             await tabs.wait_for_news(began_s + (load_s if slow else change_s) - clock())
 
 
-async def _watch(tabs: Tabs, tab: Tab, change_s: float, load_s: float) -> str:
-    """Watch every frame of a tab: "quiet", "changing", "moving", "loading", "silent" or "gone"."""
+async def _watch(
+    tabs: Tabs, tab: Tab, bounds_s: tuple[float, float], on_watch: Callable[[], None] | None
+) -> tuple[str, bool]:
+    """Watch every frame of a tab until each is quiet.
+
+    Returns:
+        "quiet", "changing", "moving", "loading", "silent" or "gone", and whether nothing changed
+        since `on_watch` was called.
+    """
+    change_s, load_s = bounds_s
     arguments = [QUIET_FRAMES, change_s * 1000, load_s * 1000]
     frames = tab.page.frames[:MAX_FRAMES_WATCHED]
-    main, *others = (asyncio.ensure_future(_watch_frame(f, arguments)) for f in frames)
+    # With further frames, some might not be watched yet when the first one is.
+    alone = on_watch if len(frames) == 1 else None
+    main, *others = (asyncio.ensure_future(_watch_frame(f, arguments, alone)) for f in frames)
     try:
         if not await tabs.race(main, load_s + ANSWER_MARGIN_S):
-            return "silent" if tabs.dialog is None and tab.open else "gone"
-        state, title = main.result()
+            return "silent" if tabs.dialog is None and tab.open else "gone", False
+        state, title, touched = main.result()
         if state == "gone":
             await tabs.check_alive(tab)
-            return "gone"
+            return "gone", False
         tab.title = title
         if others:
             await asyncio.wait(others, timeout=min(change_s, FRAME_PATIENCE_S))
         states = (state, *(work.result()[0] for work in others if work.done()))
-        return next((s for s in states if s not in ("quiet", "gone")), "quiet")
+        worst = next((s for s in states if s not in ("quiet", "gone")), "quiet")
+        return worst, alone is not None and not touched
     finally:
         for work in (main, *others):
             leave_running(work, cancel=True)
 
 
-async def _watch_frame(frame: Frame, arguments: list[float]) -> tuple[str, str]:
+async def _watch_frame(
+    frame: Frame, arguments: list[float], on_watch: Callable[[], None] | None
+) -> tuple[str, str, bool]:
     try:
-        state, title = await frame.evaluate(WATCH, arguments)
+        watcher = await frame.evaluate_handle(WATCH, arguments)
+        if on_watch is not None:
+            on_watch()
+        state, title, touched = await watcher.evaluate("watcher => watcher.state")
+        leave_running(asyncio.ensure_future(watcher.dispose()))
     except PlaywrightError as error:
         # A page that navigates takes the watcher with it; a closed one is the caller's matter.
-        navigated = any(t in str(error) for t in ("context was destroyed", "detached", "navigat"))
-        if navigated or is_closed(error):
-            return "gone", ""
+        if has_navigated(error) or is_closed(error):
+            return "gone", "", True
         raise
-    return str(state), str(title)
+    return str(state), str(title), bool(touched)
 
 
 def _reason(state: str, waits_for: str, waited_s: float) -> str:

@@ -40,6 +40,7 @@ class Tab:
     chooser: FileChooser | None = None
     requests: dict[Request, float] = field(default_factory=dict)
     _session: CDPSession | None = None
+    _drawn: tuple[int, int, float] | None = None
 
     async def session(self) -> CDPSession:
         """Return the session of Chromium's protocol that belongs to the page."""
@@ -48,6 +49,18 @@ class Tab:
             self._session.on("Page.windowOpen", self._announce)
             await self._session.send("Page.enable")
         return self._session
+
+    async def draw_at(self, pixel_ratio: float) -> None:
+        """Draw the page with so many device pixels in a CSS pixel, from now on.
+
+        The session that takes the pictures has to ask for it: after a picture, Chromium goes back
+        to what that session asked for, and forgets the ratio of the context.
+        """
+        session, (width, height) = await self.session(), self.size
+        if self._drawn != (width, height, pixel_ratio):
+            metrics = {"width": width, "height": height, "deviceScaleFactor": pixel_ratio}
+            await session.send("Emulation.setDeviceMetricsOverride", {**metrics, "mobile": False})
+            self._drawn = (width, height, pixel_ratio)
 
     def _announce(self, event: dict[str, Any]) -> None:
         self.announced += 1

@@ -26,14 +26,20 @@ class Tabs:
         context: The context, without pages.
         viewport: Width and height that every tab gets, in CSS pixels.
         folder: Where downloads go; None keeps none.
+        pixel_ratio: Device pixels in a CSS pixel.
     """
 
     def __init__(
-        self, context: BrowserContext, viewport: tuple[int, int], folder: Path | None
+        self,
+        context: BrowserContext,
+        viewport: tuple[int, int],
+        folder: Path | None,
+        pixel_ratio: float = 1.0,
     ) -> None:
         self.context = context
         self.viewport = viewport
         self.folder = folder
+        self.pixel_ratio = pixel_ratio
         self.tabs: list[Tab] = []
         self.dialogs: list[Dialog] = []
         self.notes: list[str] = []
@@ -74,6 +80,8 @@ class Tabs:
             width, height = self.viewport
             await tab.page.set_viewport_size({"width": width, "height": height})
         await asyncio.wait_for(tab.session(), SESSION_TIMEOUT_S)
+        if self.pixel_ratio != 1.0:
+            await asyncio.wait_for(tab.draw_at(self.pixel_ratio), SESSION_TIMEOUT_S)
         return tab
 
     def show(self, tab: Tab) -> None:

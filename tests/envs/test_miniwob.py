@@ -341,3 +341,39 @@ def test_a_page_that_is_left_fails_the_episode_and_the_next_one_begins_anew() ->
         assert environment.instruction == "Click the button."
     finally:
         environment.close()
+
+
+def test_the_first_screen_after_a_load_is_drawn_like_every_later_one(play: Play) -> None:
+    environment = play("click-color", seed=5)
+    first, _ = environment.reset(seed=3)
+    environment.close()
+    again, _ = environment.reset(seed=3)
+    environment.reset(seed=4)
+    later, _ = environment.reset(seed=3)
+    assert first == again == later
+
+
+def test_back_does_not_lead_to_another_task_whose_verdict_still_stands(play: Play) -> None:
+    solved = play("click-test")
+    terminated = solved.step(Click(point=place(solved, "#subbtn")))[2]
+    assert terminated
+    solved.close()
+    environment = play("enter-text")
+    ask(environment, "() => { history.back(); }")
+    field = place(environment, "#tt")
+    _, reward, terminated, _, info = environment.step(Click(point=field))
+    assert (reward, terminated, info.get("verdict")) == (0.0, False, None)
+
+
+def test_the_next_task_takes_over_the_window_of_the_last(play: Play) -> None:
+    async def page_itself(page: Any) -> Any:
+        return page
+
+    first = play("click-test")
+    page = first.page_call(page_itself)
+    first.close()
+    second = play("click-color")
+    assert second.page_call(page_itself) is page
+    third = play("click-test")
+    assert third.page_call(page_itself) is not page
+    assert ask(second, "() => document.title") == "Click Color Task"

@@ -73,6 +73,16 @@ def test_observations_have_device_pixels_and_points_mean_css_pixels(
     assert column[round(42 * ratio)] == 765 != column[round(38 * ratio)]
 
 
+def test_a_pixel_ratio_outlasts_pictures_pages_and_new_tabs(visit: Any, site: str) -> None:
+    page = visit("tabs.html", viewport=(400, 300), pixel_ratio=2.0)
+    ratios = [page.ask("() => devicePixelRatio")]
+    for action in (web.Wait(seconds=0.1), web.GoTo(url=f"{site}/quiet.html"), web.NewTab()):
+        page.do(action)
+        ratios.append(page.ask("() => devicePixelRatio"))
+        assert page.observation.pixels.shape == (600, 800, 3)
+    assert ratios == [2.0] * 4
+
+
 def test_a_scroll_moves_the_page_by_its_amount_and_says_so(visit: Any) -> None:
     page = visit("scroll.html")
     page.do(web.Scroll(direction="down", amount=5, point=Point(x=0.9, y=0.5)))
