@@ -46,6 +46,8 @@ const kindOf = e => {
   if (e.matches(KEYBOARD)) return 'text';
   return e === document.body || e === document.documentElement ? 'nothing' : 'other';
 };
+// What a person reads: text that is hidden may be left over from long before.
+const seen = e => e.innerText ?? e.textContent;
 const describe = element => {
   if (!element) return {kind: 'nothing'};
   const frame = kindOf(element) === 'frame';
@@ -58,7 +60,7 @@ const describe = element => {
   const button = type === 'button' ? control.value : '';
   const names = [control.getAttribute('aria-label'), button,
     control.labels && control.labels[0] && control.labels[0].textContent, control.placeholder,
-    control.tagName === 'SELECT' ? '' : control.textContent.slice(0, 200), control.alt,
+    control.tagName === 'SELECT' ? '' : seen(control).slice(0, 200), control.alt,
     control.title, control.name, control.id];
   const clean = s => typeof s === 'string' ? s.replace(/\\s+/g, ' ').trim().slice(0, 60) : '';
   const box = frame ? e.getBoundingClientRect() : null;

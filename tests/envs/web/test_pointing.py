@@ -125,3 +125,10 @@ def test_lists_and_fields_inside_frames_take_their_values(visit: Any, top: int) 
         lambda p: p.frames[frame].evaluate("() => [list.value, field.value]")
     )
     assert values == ["Green", "inside"]
+
+
+def test_an_element_is_called_by_the_text_that_is_seen(visit: Any) -> None:
+    page = visit("quiet.html")
+    page.ask("() => { button.innerHTML = '<span hidden>old</span>Send'; }")
+    page.do(web.Click(point=page.place("#button")))
+    assert page.info["effect"].startswith('clicked button "Send"')
