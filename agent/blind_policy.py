@@ -61,6 +61,10 @@ class _BlindConversation(Conversation):
         )
         return self._inner.decide(
             replace(
-                observation, pixels=self._shown.pixels, geometry=geometry, text=self._shown.text
+                observation,
+                pixels=self._shown.pixels,
+                geometry=geometry,
+                text=self._shown.text,
+                video=self._shown.video,
             )
         )

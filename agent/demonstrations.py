@@ -10,9 +10,9 @@ from eyehand.agent.experts import miniwob as miniwob_expert
 from eyehand.agent.experts import number_line as number_line_expert
 from eyehand.agent.layout import Layout, Piece, Plain, Screen, Template
 from eyehand.envs.cards.number_line import NumberLineEnvironment
-from eyehand.envs.env import Environment, Pixels
+from eyehand.envs.env import Environment, Observation, Pixels
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
-from eyehand.errors import ModelFeedback
+from eyehand.errors import ModelFeedback, UsageError
 from eyehand.model.training.documents import Document, Part
 
 TRAINING_SEEDS = range(0, 1_000_000)
@@ -141,8 +141,8 @@ def miniwob_document(
     if not asked or asked[0][0] != task:
         return None
     if environment.task not in MULTI_STEP_TASKS:
-        return writer.one_screen(environment, observation.pixels, asked, seed)
-    turns = _expert_turns(environment, observation.pixels)
+        return writer.one_screen(environment, _still(observation), asked, seed)
+    turns = _expert_turns(environment, _still(observation))
     return writer.episode(environment, task, turns, seed) if turns else None
 
 
@@ -164,8 +164,22 @@ def _expert_turns(environment: MiniWobEnvironment, pixels: Pixels) -> list[Turn]
         turns.append(Turn(pixels, action))
         if terminated or truncated:
             return turns if info.get("verdict") else []
-        pixels = observation.pixels
+        pixels = _still(observation)
     return []
+
+
+def _still(observation: Observation) -> Pixels:
+    """Return the picture of a screen.
+
+    Raises:
+        UsageError: the screen is a video, which training documents do not hold.
+    """
+    if observation.video is not None:
+        raise UsageError(
+            f"this screen is a video of {len(observation.video)} frames, and training documents "
+            "hold still pictures only: declare it with screen.frames 1, or show: tiles"
+        )
+    return observation.pixels
 
 
 def number_line_document(
@@ -178,14 +192,14 @@ def number_line_document(
     """
     observation, _ = environment.reset(seed=seed)
     if generator.random() < 1 / 3:
-        turns = _number_line_turns(environment, observation.pixels, generator)
+        turns = _number_line_turns(environment, _still(observation), generator)
         return writer.episode(environment, environment.instruction, turns, seed)
     asked = [(environment.instruction, number_line_expert.best_action(environment))]
     read = [
         ("What is Current?", str(environment.current)),
         ("What is Target?", str(environment.target)),
     ]
-    return writer.one_screen(environment, observation.pixels, asked, seed, read)
+    return writer.one_screen(environment, _still(observation), asked, seed, read)
 
 
 def _number_line_turns(
@@ -205,6 +219,6 @@ def _number_line_turns(
             action = environment.action_space.types[generator.randrange(2)]()
         turns.append(Turn(pixels, action, learned))
         observation, _, terminated, truncated, _ = environment.step(action)
-        pixels = observation.pixels
+        pixels = _still(observation)
         ended = terminated or truncated
     return turns

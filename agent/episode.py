@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from eyehand.agent.outcome import Ending, Outcome, judge
 from eyehand.agent.policy import Conversation, Decision, Policy
 from eyehand.agent.recorder import EpisodeRecorder, Step, Watch
 from eyehand.agent.records import EpisodeRecord, OutcomeRecord, StepRecord
 from eyehand.agent.trajectory import TrajectoryWriter
-from eyehand.envs.env import Environment, EpisodeOptions, Observation
+from eyehand.envs.env import Environment, EpisodeOptions, Observation, Pixels, Video
 from eyehand.errors import (
     EnvironmentFault,
     GuardRefusal,
@@ -263,7 +265,8 @@ class _Run:
         pixels = self.environment.render()
         height, width = pixels.shape[:2]
         geometry = replace(before.geometry, width_px=width, height_px=height)
-        return Observation(pixels, geometry, before.text, feedback)
+        video = _with_newest(before.video, pixels)
+        return Observation(pixels, geometry, before.text, feedback, video)
 
     def _episode(self, outcome: OutcomeRecord, first: EpisodeRecord | None) -> Episode:
         writer = self.recorder.trajectory
@@ -281,6 +284,14 @@ class _Run:
             details=outcome.details,
             folder=writer.folder if writer else None,
         )
+
+
+def _with_newest(video: Video | None, pixels: Pixels) -> Video | None:
+    """Return a video that ends with the screen as it is now; frames of another size are dropped."""
+    if video is None or np.array_equal(video[-1], pixels):
+        return video
+    earlier = video[1:] if video.shape[1:] == pixels.shape else [pixels] * (len(video) - 1)
+    return np.stack([*earlier, pixels])
 
 
 def _with_not_performed(observation: Observation, calls: tuple[str, ...]) -> Observation:

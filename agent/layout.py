@@ -27,7 +27,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class Screen:
-    """The place of a screen; the model's vision tokens go here."""
+    """The place of a screen, picture or video; the model's vision tokens go here."""
 
 
 Piece = Template | Plain | Screen

@@ -6,7 +6,14 @@ versioned; readers refuse a version that they do not know.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.agent.outcome import Outcome
@@ -33,6 +40,8 @@ class ScreenRecord(Record):
         device_height: Height in the device's input units.
         left: Device x of the left edge.
         top: Device y of the top edge.
+        video: Files of the video's frames, the oldest first and `file` last, most of them files
+            of earlier screens; None, and not written, where the screen is a still picture.
     """
 
     file: str | None
@@ -43,6 +52,16 @@ class ScreenRecord(Record):
     device_height: float
     left: float = 0.0
     top: float = 0.0
+    video: list[str] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_a_video_where_there_is_none(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        if self.video is None:
+            fields.pop("video", None)
+        return fields
 
 
 class ActionRecord(Record):

@@ -1,13 +1,15 @@
 """The record of an episode on disk: written as it happens, readable after a crash.
 
 A folder holds `episode.jsonl` (one line a record, each handed to the operating system at once) and
-`screens/000.png`, `001.png`, .... A process that is killed leaves at worst a partial last line,
-which the reader ignores; a full disk leaves whole lines only.
+`screens/000.png`, `001.png`, .... A screen's video is a list of such files; a frame of it that was
+no screen by itself is `004-1.png`, the first one that came with screen 4. A process that is killed
+leaves at worst a partial last line, which the reader ignores; a full disk leaves whole lines only.
 """
 
 import io
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +28,7 @@ from eyehand.agent.records import (
     ScreenRecord,
     StepRecord,
 )
-from eyehand.envs.env import Observation, Pixels
+from eyehand.envs.env import Observation, Pixels, ScreenGeometry, Video
 from eyehand.errors import RecordingFailed, UsageError
 
 LINES_FILE = "episode.jsonl"
@@ -48,7 +50,8 @@ class TrajectoryWriter:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self._last: tuple[Pixels, str] | None = None
+        # What the last record shows, each with its file: its video, or its one picture.
+        self._shown: list[tuple[Pixels, str]] = []
         path = self.folder / LINES_FILE
         try:
             (self.folder / SCREENS_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -65,21 +68,25 @@ class TrajectoryWriter:
         self._closed = False
 
     def screen(self, index: int, observation: Observation) -> ScreenRecord:
-        """Write the observation's screen, unless the previous one had the very same pixels.
+        """Write the observation's screen, unless the previous one showed the very same pixels.
+
+        Of a video, the frames that the previous one did not show are written.
 
         Args:
             index: Number of the screen, which names its file.
             observation: What was seen.
 
         Raises:
-            RecordingFailed: the disk does not take the file.
+            RecordingFailed: the disk does not take a file.
         """
-        if self._last is None or not np.array_equal(self._last[0], observation.pixels):
-            file = f"{SCREENS_FOLDER}/{index:03d}.png"
-            self._write_file(self.folder / file, png_bytes(observation.pixels))
-            # A copy: an environment may draw its next screen into the same array.
-            self._last = (observation.pixels.copy(), file)
-        return screen_record(observation, self._last[1])
+        newest = self._written(f"{index:03d}", observation.pixels, self._shown)
+        earlier: list[tuple[Pixels, str]] = []
+        for frame in () if observation.video is None else observation.video[:-1]:
+            name = f"{index:03d}-{len(earlier) + 1}"
+            earlier.append(self._written(name, frame, [newest, *self._shown, *earlier]))
+        self._shown = [*earlier, newest]
+        files = None if observation.video is None else [file for _, file in self._shown]
+        return screen_record(observation, newest[1], files)
 
     def write(self, record: AnyRecord) -> None:
         """Append one line.
@@ -115,6 +122,18 @@ class TrajectoryWriter:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _written(
+        self, name: str, frame: Pixels, known: Sequence[tuple[Pixels, str]]
+    ) -> tuple[Pixels, str]:
+        """Return a frame with its file; it is written unless it is among those that are known."""
+        for pixels, file in known:
+            if np.array_equal(pixels, frame):
+                return pixels, file
+        file = f"{SCREENS_FOLDER}/{name}.png"
+        self._write_file(self.folder / file, png_bytes(frame))
+        # A copy: an environment may draw its next screen into the same array.
+        return frame.copy(), file
 
     def _write_file(self, path: Path, data: bytes) -> None:
         """Write a whole file or none."""
@@ -152,11 +171,41 @@ class Trajectory:
         """
         if screen.file is None:
             raise UsageError("this episode was run without keeping its screens")
+        return self.picture(screen.file)
+
+    def video(self, screen: ScreenRecord) -> Video | None:
+        """Read a screen's video, RGB uint8 (T, H, W, 3); None where it is a still picture.
+
+        Raises:
+            UsageError: a file of it is missing or is no picture.
+        """
+        if screen.video is None:
+            return None
+        return np.stack([self.picture(file) for file in screen.video])
+
+    def observation(self, step: StepRecord) -> Observation:
+        """Read what a step's decision was made on.
+
+        Raises:
+            UsageError: a file of it is missing or is no picture.
+        """
+        screen = step.screen
+        fields = screen.model_dump(exclude={"file", "name", "video"})
+        geometry = ScreenGeometry(screen.name, **fields)
+        pixels, video = self.pixels(screen), self.video(screen)
+        return Observation(pixels, geometry, step.text, step.feedback, video)
+
+    def picture(self, file: str) -> Pixels:
+        """Read a file of the folder, RGB uint8 (H, W, 3).
+
+        Raises:
+            UsageError: it is missing or is no picture.
+        """
         try:
-            with Image.open(self.folder / screen.file) as image:
+            with Image.open(self.folder / file) as image:
                 return np.asarray(image.convert("RGB"), dtype=np.uint8)
         except OSError as error:
-            raise UsageError(f"cannot read {self.folder / screen.file}: {error}") from error
+            raise UsageError(f"cannot read {self.folder / file}: {error}") from error
 
 
 def read_trajectory(folder: Path | str) -> Trajectory:
@@ -180,8 +229,10 @@ def read_trajectory(folder: Path | str) -> Trajectory:
     return Trajectory(path.parent, records[0], steps, outcomes[-1] if outcomes else None, partial)
 
 
-def screen_record(observation: Observation, file: str | None) -> ScreenRecord:
-    """Return the record of an observation's screen."""
+def screen_record(
+    observation: Observation, file: str | None, video: list[str] | None = None
+) -> ScreenRecord:
+    """Return the record of an observation's screen, and of its video's files."""
     geometry = observation.geometry
     return ScreenRecord(
         file=file,
@@ -192,6 +243,7 @@ def screen_record(observation: Observation, file: str | None) -> ScreenRecord:
         device_height=geometry.device_height,
         left=geometry.left,
         top=geometry.top,
+        video=video,
     )
 
 

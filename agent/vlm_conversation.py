@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from eyehand.actions import ActionSpace, Coordinates
 from eyehand.agent.layout import Piece, Plain, Screen, observation_words
 from eyehand.agent.policy import Conversation, Decision, TokenCallback
-from eyehand.envs.env import Observation, Pixels
+from eyehand.envs.env import Observation
 from eyehand.model.answering import AnswerRules
 from eyehand.model.generation import Generation
 from eyehand.model.sampling import Sampling
@@ -50,7 +50,7 @@ class Prompt:
     Attributes:
         observation: What is to be decided on.
         tokens: Tokens that are new to the network.
-        image_tokens: Those of them that are the screen's.
+        image_tokens: Those of them that are the screen's, picture or video.
         preprocess_s: Seconds that appending took.
     """
 
@@ -149,30 +149,35 @@ class VlmConversation(Conversation):
         """Append the observation, in a new session where the old one has no room for it."""
         words = observation_words(observation.text, observation.feedback)
         if self._step:
-            image_tokens = self._append(self.policy.layout.following(words), observation.pixels)
+            image_tokens = self._append(self.policy.layout.following(words), observation)
             if self._positions <= self.policy.limits.fullest:
                 return image_tokens
             self._restarts += 1
             self._begin()
         layout = self.policy.layout
         pieces = [*layout.opening(self._space), *layout.task(self._task, words)]
-        return self._append(pieces, observation.pixels)
+        return self._append(pieces, observation)
 
-    def _append(self, pieces: list[Piece], pixels: Pixels) -> int:
-        """Append the pieces; returns the screen's tokens and counts the positions."""
+    def _append(self, pieces: list[Piece], observation: Observation) -> int:
+        """Append the pieces, with one screen; returns its tokens and counts the positions."""
         session = self.session
-        before = session.num_pending
+        before, image_tokens, image_positions = session.num_pending, 0, 0
         for piece in pieces:
             if isinstance(piece, Screen):
-                session.append_image(pixels)
+                image_tokens, image_positions = session.cost_of(self._append_screen(observation))
             elif isinstance(piece, Plain):
                 # Words of a page or a person: control tokens in them stay plain characters.
                 session.append_text(piece.text)
             else:
                 session.append_template(piece.text)
-        image_tokens, image_positions = self.policy.screen_cost(pixels)
         self._positions += session.num_pending - before - image_tokens + image_positions
         return image_tokens
+
+    def _append_screen(self, observation: Observation) -> int:
+        """Append the screen as what it is: a video, where the observation has one, or a picture."""
+        if observation.video is not None:
+            return self.session.append_video(observation.video)
+        return self.session.append_image(observation.pixels)
 
     def _begin(self) -> None:
         self._session = self.policy.checkpoint.session()

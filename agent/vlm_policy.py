@@ -16,10 +16,8 @@ from eyehand.agent.layout import Layout
 from eyehand.agent.policy import Conversation, Decision, Policy, Request, TokenCallback
 from eyehand.agent.suites import EMBEDDED_CHECKPOINT
 from eyehand.agent.vlm_conversation import Limits, VlmConversation
-from eyehand.envs.env import Pixels
 from eyehand.errors import UsageError
 from eyehand.model.hub import LoadedModel, load
-from eyehand.model.image import FACTOR, smart_resize
 from eyehand.model.sampling import Sampling
 from eyehand.model.together import generate_together
 
@@ -124,17 +122,6 @@ class VlmPolicy(Policy):
             conversation.conclude(prompt, answer)
             for (conversation, _), prompt, answer in zip(mine, prompts, answers, strict=True)
         ]
-
-    def screen_cost(self, pixels: Pixels) -> tuple[int, int]:
-        """Return the placeholder tokens and the positions that a screen takes (M-RoPE)."""
-        height, width = smart_resize(
-            pixels.shape[0],
-            pixels.shape[1],
-            min_pixels=self.checkpoint.min_pixels,
-            max_pixels=self.checkpoint.max_pixels,
-        )
-        rows, columns = height // FACTOR, width // FACTOR
-        return rows * columns, max(rows, columns)
 
     def describe(self) -> dict[str, Any]:
         """Return the checkpoint, the dialect, the sampling and the history policy."""

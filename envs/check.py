@@ -23,6 +23,7 @@ from eyehand.envs.check_values import (
     check_info,
     require,
     shape_of,
+    share_memory,
 )
 from eyehand.envs.env import Environment, Observation, ScreenSpace
 from eyehand.errors import ModelFeedback
@@ -128,7 +129,7 @@ class _Check:
         first = self._reset(None)
         second = self._reset(None)
         require(
-            not np.shares_memory(first.pixels, second.pixels),
+            not share_memory(first, second),
             "two observations share their pixels: return a copy of the screen buffer",
         )
         self.report.passed.append("resets")
@@ -148,7 +149,7 @@ class _Check:
             self.report.steps += 1
             before, observation = observation, self._step_answer(answer, action)
             require(
-                not np.shares_memory(before.pixels, observation.pixels),
+                not share_memory(before, observation),
                 "two observations share their pixels: return a copy of the screen buffer",
             )
             if answer[2] or answer[3]:
@@ -262,7 +263,8 @@ class _Check:
         require(
             observation in self.environment.observation_space,
             f"{where}: the observation must be an Observation with RGB uint8 pixels of shape "
-            f"(geometry.height_px, geometry.width_px, 3); got {shape_of(observation)}",
+            "(geometry.height_px, geometry.width_px, 3), and a video, where it has one, of such "
+            f"frames of which the last equals the pixels; got {shape_of(observation)}",
         )
         check_geometry(observation, where)
         shown = self.environment.render()

@@ -43,8 +43,10 @@ class ForGymnasium(gymnasium.Wrapper[Observation, Action, Observation, Action]):
         try:
             self._last, reward, terminated, truncated, info = self.env.step(action)
         except ModelFeedback as feedback:
+            last = self._last
+            video = None if last.video is None else last.video.copy()
             self._last = replace(
-                self._last, pixels=self._last.pixels.copy(), feedback=str(feedback)
+                last, pixels=last.pixels.copy(), video=video, feedback=str(feedback)
             )
             return self._last, 0.0, False, False, {}
         return self._last, reward, terminated, truncated, _without_times(info)

@@ -2,7 +2,10 @@
 
 import json
 import math
+from itertools import product
 from typing import Any
+
+import numpy as np
 
 from eyehand.actions import Point
 from eyehand.envs.env import Observation, StepInfo
@@ -65,7 +68,22 @@ def shape_of(observation: Any) -> str:
     pixels, geometry = observation.pixels, observation.geometry
     shape = getattr(pixels, "shape", None)
     dtype = getattr(pixels, "dtype", type(pixels).__name__)
-    return f"{dtype} {shape} with a geometry of {geometry.height_px} x {geometry.width_px}"
+    said = f"{dtype} {shape} with a geometry of {geometry.height_px} x {geometry.width_px}"
+    return said if observation.video is None else f"{said} and {_video_of(observation)}"
+
+
+def _video_of(observation: Observation) -> str:
+    video = observation.video
+    shape = getattr(video, "shape", None)
+    kind = f"a video of {getattr(video, 'dtype', type(video).__name__)} {shape}"
+    frames_fit = isinstance(video, np.ndarray) and shape and shape[1:] == observation.pixels.shape
+    return f"{kind} that ends with another picture" if frames_fit else kind
+
+
+def share_memory(one: Observation, other: Observation) -> bool:
+    """Return whether a part of one observation lies in memory that the other one shows too."""
+    parts = [[o.pixels, *([] if o.video is None else [o.video])] for o in (one, other)]
+    return any(np.shares_memory(a, b) for a, b in product(*parts))
 
 
 def require(kept: bool, message: str) -> None:

@@ -5,7 +5,7 @@ The classes here are what a declaration file holds; `declaration_files` reads it
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -74,14 +74,34 @@ class Screen(_Declared):
     """What the agent sees.
 
     Attributes:
-        frames: How many of the last frames stand in one picture as tiles, the oldest first.
+        frames: How many of the last decisions' frames are shown, the oldest first. At the start
+            of an episode the first one repeats.
+        show: How they are shown: "video" beside the newest frame, for models that read videos, or
+            "tiles" of one picture, for those that do not.
         columns: Tiles in a row; by default all in one row up to 3, else in a square.
         cameras: Views of a MuJoCo scene, side by side; none for the environment's own picture.
     """
 
     frames: int = Field(default=1, ge=1, le=16)
+    show: Literal["video", "tiles"] = "video"
     columns: int | None = Field(default=None, ge=1, le=16)
     cameras: list[Camera] = Field(default_factory=list, max_length=4)
+
+    @model_validator(mode="after")
+    def _columns_of_tiles(self) -> "Screen":
+        if self.columns is not None and self.show != "tiles":
+            raise ValueError("columns are for tiles: write show: tiles, or leave columns out")
+        return self
+
+    @property
+    def tiled(self) -> bool:
+        """Whether several frames stand in one picture."""
+        return self.frames > 1 and self.show == "tiles"
+
+    @property
+    def video_frames(self) -> int:
+        """Frames of an observation's video; 1 where there is none."""
+        return self.frames if self.show == "video" else 1
 
     @property
     def tile_columns(self) -> int:

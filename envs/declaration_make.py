@@ -44,6 +44,7 @@ class DeclaredEnvironment(GymEnvironment):
             labels=task.actions.labels(),
             instruction=task.instruction,
             success=task.success,
+            video_frames=task.screen.video_frames,
         )
         self.spec_uri = f"{suite.suite}:{task.name}"
         self._keep_only(task.actions.only)
@@ -70,7 +71,7 @@ class DeclaredEnvironment(GymEnvironment):
             made = EndsWhen(made, Rule(task.ends_when))
         if task.screen.cameras:
             made = CameraViews(made, task.screen.cameras)
-        if task.screen.frames > 1:
+        if task.screen.tiled:
             made = FrameTiles(made, task.screen.frames, task.screen.tile_columns)
         return made
 

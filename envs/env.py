@@ -15,6 +15,9 @@ from eyehand.errors import OutOfRange, StaleScreen
 
 Pixels = NDArray[np.uint8]
 
+Video = NDArray[np.uint8]
+"""Frames of one size, RGB uint8, shape (T, H, W, 3), the oldest first."""
+
 
 @dataclass(frozen=True)
 class ScreenGeometry:
@@ -78,12 +81,16 @@ class Observation:
             where the pixels say it all.
         feedback: What became of the previous action, or why an answer was refused; empty at the
             first observation and where there is nothing to add.
+        video: The screen over time, RGB uint8, shape (T, H, W, 3), the oldest frame first and
+            `pixels` last; None where the screen is a still picture. A policy that reads no video
+            has `pixels`.
     """
 
     pixels: Pixels
     geometry: ScreenGeometry
     text: str = ""
     feedback: str = ""
+    video: Video | None = None
 
     def __eq__(self, other: object) -> bool:
         """Return whether everything is equal, pixel by pixel (gymnasium's check_env compares)."""
@@ -91,9 +98,20 @@ class Observation:
             return NotImplemented
         mine = (self.geometry, self.text, self.feedback)
         theirs = (other.geometry, other.text, other.feedback)
-        return mine == theirs and np.array_equal(self.pixels, other.pixels)
+        return (
+            mine == theirs
+            and np.array_equal(self.pixels, other.pixels)
+            and same_video(self.video, other.video)
+        )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def same_video(one: Video | None, other: Video | None) -> bool:
+    """Return whether two observations' videos are equal, frame by frame; none equals none."""
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
 
 
 class StepInfo(TypedDict, total=False):
@@ -125,11 +143,12 @@ class ScreenSpace(Space[Observation]):
         return False
 
     def contains(self, x: Any) -> bool:
-        """Return whether `x` is an Observation whose pixels and geometry agree."""
+        """Return whether `x` is an Observation whose pixels, geometry and video agree."""
         if not isinstance(x, Observation) or not isinstance(x.pixels, np.ndarray):
             return False
         shape = (x.geometry.height_px, x.geometry.width_px, 3)
-        return x.pixels.dtype == np.uint8 and x.pixels.shape == shape
+        fits = x.pixels.dtype == np.uint8 and x.pixels.shape == shape
+        return fits and (x.video is None or _ends_with(x.video, x.pixels))
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> Observation:
         """Draw a screen of random size and noise."""
@@ -142,6 +161,13 @@ class ScreenSpace(Space[Observation]):
         return isinstance(other, ScreenSpace)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _ends_with(video: Any, pixels: Pixels) -> bool:
+    """Return whether a video is one of frames of the screen's size, and ends with the screen."""
+    if not isinstance(video, np.ndarray) or video.dtype != np.uint8 or video.ndim != 4:
+        return False
+    return len(video) > 0 and np.array_equal(video[-1], pixels)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """GymEnvironment: any Gymnasium environment that renders RGB, played by looking at its frames."""
 
+from collections import deque
 from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
@@ -9,7 +10,15 @@ import numpy as np
 
 from eyehand.actions import Action
 from eyehand.actions.gym import ActionMapping, Labels
-from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
+from eyehand.envs.env import (
+    Environment,
+    Observation,
+    Pixels,
+    ScreenGeometry,
+    ScreenSpace,
+    StepInfo,
+    Video,
+)
 from eyehand.envs.gym_make import GymEnv, faults_mapped, make_gym, require_rgb, rgb_frame
 from eyehand.envs.gym_presets import GYM_PRESETS, Preset, Success
 from eyehand.envs.gym_rules import Rule, Standing
@@ -38,6 +47,8 @@ class GymEnvironment(Environment):
         instruction: The task in words; by default the observation's "mission", or the preset's.
         success: A number that the summed reward has to reach, "terminated", or any other rule of
             `gym_rules`, such as "terminated and reward_sum > 0".
+        video_frames: Above 1, observations carry a video of so many frames: those after each of
+            the last steps, the newest included. At the start of an episode the first one repeats.
         **make_options: Keyword arguments for `gymnasium.make`.
 
     Raises:
@@ -58,8 +69,11 @@ class GymEnvironment(Environment):
         labels: Labels | Mapping[str, Any] | None = None,
         instruction: str | None = None,
         success: Success | None = None,
+        video_frames: int = 1,
         **make_options: Any,
     ) -> None:
+        if video_frames < 1:
+            raise UsageError(f"video_frames must be at least 1, got {video_frames}")
         self._inner, self._id = _opened(environment, make_options)
         try:
             require_rgb(self._inner, self._id)
@@ -78,6 +92,7 @@ class GymEnvironment(Environment):
         self._mission: str | None = None
         self._text = ""
         self._pixels: Pixels | None = None
+        self._frames: deque[Pixels] = deque(maxlen=video_frames)
         self._reward_sum = 0.0
         self._steps = 0
         self._running = False
@@ -117,6 +132,7 @@ class GymEnvironment(Environment):
             seen, _ = self._inner.reset(seed=seed, options=(options or {}).get("gym"))
         self._mission, self._text = _words(seen)
         self._reward_sum, self._steps, self._running = 0.0, 0, True
+        self._frames.clear()
         info: StepInfo = {"effect": "reset", "verdict": None, "details": {}}
         return self._observe(info, started_s), info
 
@@ -170,18 +186,30 @@ class GymEnvironment(Environment):
                 self._inner.close()
 
     def _custom(self, effect: str) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Answer a custom action, which takes no step of the game."""
+        """Answer a custom action, which takes no step of the game: its frame is shown anew."""
+        if self._frames:
+            self._frames.pop()
         info = self._info(effect, 0.0, {})
         return self._observe(info, perf_counter()), 0.0, False, False, info
 
     def _observe(self, info: StepInfo, started_s: float) -> Observation:
         """Render, and note the times of acting and rendering."""
         acted_s = perf_counter()
-        self._pixels = rgb_frame(self._inner, self._id)
+        self._pixels = frame = rgb_frame(self._inner, self._id)
         info["timings_s"] = {"act": acted_s - started_s, "capture": perf_counter() - acted_s}
-        height, width = self._pixels.shape[:2]
+        height, width = frame.shape[:2]
         geometry = ScreenGeometry("frame", width, height, width, height)
-        return Observation(self._pixels.copy(), geometry, self._text)
+        return Observation(frame.copy(), geometry, self._text, video=self._video(frame))
+
+    def _video(self, newest: Pixels) -> Video | None:
+        """Add a frame, and return a copy of the last ones; None where only one is shown."""
+        frames, wanted = self._frames, self._frames.maxlen or 1
+        if wanted == 1:
+            return None
+        if frames and frames[-1].shape != newest.shape:
+            frames.clear()  # a video has one size
+        frames.extend([newest] * (1 if frames else wanted))
+        return np.stack(frames)
 
     def _info(self, effect: str, reward: float, said: dict[str, Any]) -> StepInfo:
         details = {"reward": reward, "reward_sum": self._reward_sum, "info": _scalars(said)}

@@ -111,7 +111,8 @@ class EndsWhen(AnyWrapper):
 class FrameTiles(AnyWrapper):
     """Renders the last frames as tiles of one picture, the oldest first.
 
-    At the start of an episode every tile shows the first frame.
+    For models that read no video; `GymEnvironment(video_frames=...)` shows one. At the start of an
+    episode every tile shows the first frame.
 
     Args:
         environment: One that renders RGB arrays of one size.

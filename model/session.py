@@ -157,7 +157,7 @@ class Session:
             image: uint8 (H, W, 3 or 4) or a Pillow image.
 
         Returns:
-            Its number, for `evict`.
+            Its number, for `cost_of` and `evict`.
 
         Raises:
             UsageError: It is no picture, or of an impossible size.
@@ -165,8 +165,21 @@ class Session:
         return self._append_visual(self.encoder.read_image(image, **self._limits))
 
     def append_video(self, frames: UInt8Array, *, fps: float | None = None) -> int:
-        """Appends a video between its two marks; see `eyehand.model.video.preprocess_video`."""
-        return self._append_visual(self.encoder.read(preprocess_video(frames, fps=fps)))
+        """Appends a video between its two marks; its frames are at most as large as a picture.
+
+        Returns its number. The arguments are those of `eyehand.model.video.preprocess_video`.
+        """
+        seen = preprocess_video(frames, fps=fps, max_frame_pixels=self._limits["max_pixels"])
+        return self._append_visual(self.encoder.read(seen))
+
+    def cost_of(self, number: int) -> tuple[int, int]:
+        """Returns the placeholder tokens and the positions of a picture or video, by its number.
+
+        Raises:
+            UsageError: There is no such picture.
+        """
+        visual = self._placed(number).visual
+        return visual.num_tokens, visual.num_positions
 
     def append_prompt(self, prompt: Prompt) -> None:
         """Appends an encoded chat with its pictures and videos.
@@ -263,9 +276,7 @@ class Session:
         Raises:
             UsageError: There is no such picture, or no answer has been generated since.
         """
-        if not 0 <= number < len(self._visuals):
-            raise UsageError(f"no picture {number}: the history has {len(self._visuals)}")
-        placed = self._visuals[number]
+        placed = self._placed(number)
         if placed.stop > self._computed:
             raise UsageError(f"picture {number} has not been read yet: generate first")
         if number not in self._evicted:
@@ -331,6 +342,11 @@ class Session:
         del self._ids[length:]
         self._visuals = [placed for placed in self._visuals if placed.stop <= length]
         self._evicted = {number for number in self._evicted if number < len(self._visuals)}
+
+    def _placed(self, number: int) -> _Placed:
+        if not 0 <= number < len(self._visuals):
+            raise UsageError(f"no picture {number}: the history has {len(self._visuals)}")
+        return self._visuals[number]
 
     def _append_visual(self, visual: Visual) -> int:
         special = self.tokenizer.special_id

@@ -68,6 +68,7 @@ def preprocess_video(
     fps: float | None = None,
     sampled_fps: float = SAMPLED_FPS,
     max_tokens: int = MAX_VIDEO_TOKENS,
+    max_frame_pixels: int = MAX_FRAME_PIXELS,
 ) -> VideoInput:
     """Turns the frames of a video into the vision tower's input.
 
@@ -77,6 +78,8 @@ def preprocess_video(
             and all are taken as long as there are at most 768.
         sampled_fps: Frames a second that the model shall see.
         max_tokens: Most tokens that the video may become.
+        max_frame_pixels: Largest area of a frame; a checkpoint that asks for small pictures asks
+            for small frames too.
 
     Returns:
         The patches with their grid, both sizes and the frames taken.
@@ -92,7 +95,12 @@ def preprocess_video(
         )
     indices = sample_indices(len(frames), fps=fps, sampled_fps=sampled_fps)
     original = (frames.shape[1], frames.shape[2])
-    resized = frame_size(*original, num_frames=len(indices), max_tokens=max_tokens)
+    resized = frame_size(
+        *original,
+        num_frames=len(indices),
+        max_tokens=max_tokens,
+        max_frame_pixels=max_frame_pixels,
+    )
     distinct = {index: resize(frames[index], resized) for index in set(indices)}
     patches = patchify(np.stack([distinct[index] for index in indices]))
     grid = (
@@ -137,7 +145,12 @@ def sample_indices(
 
 
 def frame_size(
-    height_px: int, width_px: int, *, num_frames: int, max_tokens: int = MAX_VIDEO_TOKENS
+    height_px: int,
+    width_px: int,
+    *,
+    num_frames: int,
+    max_tokens: int = MAX_VIDEO_TOKENS,
+    max_frame_pixels: int = MAX_FRAME_PIXELS,
 ) -> tuple[int, int]:
     """Chooses the size of the frames so that the whole video stays within its budget.
 
@@ -146,6 +159,7 @@ def frame_size(
         width_px: Width of a frame.
         num_frames: Frames that the model will see, an even number.
         max_tokens: Most tokens that the video may become.
+        max_frame_pixels: Largest area of a frame; above 768 tokens it changes nothing.
 
     Returns:
         (height, width) in pixels, multiples of 28.
@@ -159,13 +173,12 @@ def frame_size(
             f"{num_frames} frames need at least {num_frames // TEMPORAL_PATCH_SIZE} tokens, "
             f"max_tokens is {max_tokens}: take fewer frames"
         )
-    budget = frame_tokens * FACTOR**2
-    largest = min(MAX_FRAME_PIXELS, budget)
+    largest = min(MAX_FRAME_PIXELS, max_frame_pixels, frame_tokens * FACTOR**2)
     smallest = min(MIN_FRAME_PIXELS, largest)
     size = smart_resize(height_px, width_px, min_pixels=smallest, max_pixels=largest)
-    if size[0] * size[1] > budget:
-        # Enlarging to `smallest` rounds up and may pass the budget: the budget wins.
+    if size[0] * size[1] > largest:
+        # Enlarging to `smallest` rounds up and may pass the largest area, which wins.
         size = smart_resize(height_px, width_px, min_pixels=1, max_pixels=largest)
     # One token high (or wide) and still too long: shorten it, or a ribbon would break the budget.
-    longest = budget // min(size) // FACTOR * FACTOR
+    longest = largest // min(size) // FACTOR * FACTOR
     return min(size[0], longest), min(size[1], longest)

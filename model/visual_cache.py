@@ -16,6 +16,7 @@ from eyehand.errors import UsageError
 from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.image import (
     MAX_PIXELS,
+    MERGE_SIZE,
     MIN_PIXELS,
     PATCH_SIZE,
     Grid,
@@ -55,6 +56,12 @@ class Visual:
     def num_tokens(self) -> int:
         """Placeholder tokens that it occupies."""
         return tokens_of_grid(self.grid)
+
+    @property
+    def num_positions(self) -> int:
+        """Positions that it takes (M-RoPE): what follows it stands past its longest axis."""
+        frames, rows, columns = self.grid
+        return max(frames, rows // MERGE_SIZE, columns // MERGE_SIZE)
 
 
 class VisualEncoder:

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.records import StepRecord
-from eyehand.agent.report.screens import Shown, show
+from eyehand.agent.report.screens import Film, Shown, show
 from eyehand.agent.summary import shown_name
 from eyehand.agent.trajectory import Trajectory, read_trajectory
 from eyehand.errors import RecordingFailed
@@ -52,11 +52,12 @@ def write_episode_page(folder: Path, out: Path) -> Path:
 
 def episode_page(trajectory: Trajectory) -> str:
     """Return an episode as one HTML page that needs no other file."""
-    outcome = trajectory.outcome
+    outcome, film = trajectory.outcome, Film(trajectory)
     steps = [
-        StepView(step, show(trajectory, step.screen, step.action)) for step in trajectory.steps
+        StepView(step, show(trajectory, step.screen, step.action, film))
+        for step in trajectory.steps
     ]
-    last = show(trajectory, outcome.screen, None) if outcome and outcome.screen else None
+    last = show(trajectory, outcome.screen, None, film) if outcome and outcome.screen else None
     return (
         templates()
         .get_template("episode.html.j2")

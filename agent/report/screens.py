@@ -1,4 +1,4 @@
-"""A step's screen for the page: the picture as a data URI, and what was touched on it."""
+"""A step's screen for the page: the picture, what was touched on it, and what came before it."""
 
 import base64
 import io
@@ -9,6 +9,7 @@ from PIL import Image
 
 from eyehand.agent.records import ActionRecord, ScreenRecord
 from eyehand.agent.trajectory import Trajectory, png_bytes
+from eyehand.envs.env import Pixels
 from eyehand.errors import UsageError
 
 PNG_LIMIT_BYTES = 120_000
@@ -17,6 +18,9 @@ PNG_LIMIT_BYTES = 120_000
 WEBP_QUALITY = 88
 SMALLEST_SHOWN_PX = 480
 """Pictures narrower than this are shown enlarged."""
+
+FRAME_WIDTH_PX = 160
+"""Earlier frames of a video are embedded at most this wide."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Shown:
         shown_px: Largest width at which it is shown.
         marks: What was touched.
         missing: Why there is no picture.
+        earlier: The video's frames before this picture, small, as data URIs, the oldest first; ""
+            for one whose file is missing.
     """
 
     uri: str
@@ -49,6 +55,7 @@ class Shown:
     shown_px: int
     marks: list[Mark] = field(default_factory=list)
     missing: str = ""
+    earlier: list[str] = field(default_factory=list)
 
     @property
     def radius(self) -> float:
@@ -56,8 +63,37 @@ class Shown:
         return 14.0 * self.width / min(self.shown_px, 900)
 
 
-def show(trajectory: Trajectory, screen: ScreenRecord, action: ActionRecord | None) -> Shown:
-    """Return a screen with the places that the action names."""
+class Film:
+    """The earlier frames of an episode's videos. Screens share them: each is read once.
+
+    Args:
+        trajectory: Whose files are read.
+    """
+
+    def __init__(self, trajectory: Trajectory) -> None:
+        self._trajectory = trajectory
+        self._uris: dict[str, str] = {}
+
+    def before(self, screen: ScreenRecord) -> list[str]:
+        """Return the frames before a screen, as `Shown.earlier`; none for a still picture."""
+        return [self._uri(file) for file in (screen.video or [])[:-1]]
+
+    def _uri(self, file: str) -> str:
+        if file not in self._uris:
+            try:
+                self._uris[file] = small_uri(self._trajectory.picture(file))
+            except UsageError:
+                self._uris[file] = ""
+        return self._uris[file]
+
+
+def show(
+    trajectory: Trajectory,
+    screen: ScreenRecord,
+    action: ActionRecord | None,
+    film: Film | None = None,
+) -> Shown:
+    """Return a screen with the places that the action names, and the frames before it."""
     enlarge = max(1, -(-SMALLEST_SHOWN_PX // screen.width_px))
     uri, missing = "", ""
     try:
@@ -66,7 +102,8 @@ def show(trajectory: Trajectory, screen: ScreenRecord, action: ActionRecord | No
         missing = str(error)
     marks = marks_of(action, screen) if action else []
     width = screen.width_px
-    return Shown(uri, width, screen.height_px, width * enlarge, marks, missing)
+    earlier = (film or Film(trajectory)).before(screen)
+    return Shown(uri, width, screen.height_px, width * enlarge, marks, missing, earlier)
 
 
 def data_uri(trajectory: Trajectory, screen: ScreenRecord) -> str:
@@ -78,9 +115,26 @@ def data_uri(trajectory: Trajectory, screen: ScreenRecord) -> str:
     pixels = trajectory.pixels(screen)
     kind, data = "png", png_bytes(pixels)
     if len(data) > PNG_LIMIT_BYTES:
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "WEBP", quality=WEBP_QUALITY, method=2)
-        kind, data = min(("png", data), ("webp", buffer.getvalue()), key=lambda pair: len(pair[1]))
+        webp = _webp(Image.fromarray(pixels), quality=WEBP_QUALITY)
+        kind, data = min(("png", data), ("webp", webp), key=lambda pair: len(pair[1]))
+    return _embedded(kind, data)
+
+
+def small_uri(pixels: Pixels) -> str:
+    """Return RGB uint8 (H, W, 3) as a small WebP picture, without loss where that is shorter."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((FRAME_WIDTH_PX, image.height))
+    ways = (_webp(image, lossless=True), _webp(image, quality=WEBP_QUALITY))
+    return _embedded("webp", min(ways, key=len))
+
+
+def _webp(image: Image.Image, **how: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", method=2, **how)
+    return buffer.getvalue()
+
+
+def _embedded(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from eyehand.agent.records import ActionRecord
 from eyehand.agent.scoring.steps import Call, ScoredStep
 from eyehand.agent.trajectory import LINES_FILE, Trajectory, read_trajectory
+from eyehand.envs.env import same_video
 from eyehand.errors import UsageError
 
 _OPPOSITE = {"up": "down", "down": "up", "left": "right", "right": "left"}
@@ -64,6 +65,8 @@ def steps_of(reference: Trajectory, predicted: Trajectory, episode: str) -> Iter
     """
     for theirs, ours in zip(reference.steps, predicted.steps, strict=False):
         if not np.array_equal(reference.pixels(theirs.screen), predicted.pixels(ours.screen)):
+            return
+        if not same_video(reference.video(theirs.screen), predicted.video(ours.screen)):
             return
         if theirs.action is not None:
             call = call_of(ours.action) if ours.action else None

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ def test_a_good_environment_passes_every_check() -> None:
     assert report.skipped == []
     assert report.steps == 12
     assert {"spaces", "points", "seeding", "gymnasium", "closing"} <= set(report.passed)
+
+
+def test_a_screen_with_a_video_passes_every_check() -> None:
+    assert check_environment(Film(), max_steps=4).skipped == []
+    assert Film().reset(seed=1)[0].video.shape == (3, 56, 56, 3)
 
 
 def test_only_the_named_actions_are_sampled() -> None:
@@ -217,7 +223,54 @@ class UnseededGenerator(TouchScreen):
         return Observation(self.pixels.copy(), self.geometry), {}
 
 
+class Film(TouchScreen):
+    """Shows the last three screens as a video: keeps the contract."""
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        observation, info = super().reset(seed=seed)
+        self.frames = [observation.pixels] * 3
+        return self.film(observation), info
+
+    def step(self, action: Action) -> Answer:
+        observation, *rest = super().step(action)
+        self.frames = [*self.frames[1:], observation.pixels]
+        return self.film(observation), *rest
+
+    def film(self, observation: Observation) -> Observation:
+        return replace(observation, video=np.stack(self.frames))
+
+
+class FilmOfFloats(Film):
+    def film(self, observation: Observation) -> Observation:
+        video: Any = np.stack(self.frames) / 255
+        return replace(observation, video=video)
+
+
+class FilmRunsBackwards(Film):
+    def film(self, observation: Observation) -> Observation:
+        return replace(observation, video=np.stack(self.frames)[::-1].copy())
+
+
+class FilmIsReused(Film):
+    def film(self, observation: Observation) -> Observation:
+        if not hasattr(self, "buffer"):
+            self.buffer = np.stack(self.frames)
+        self.buffer[:] = self.frames
+        return replace(observation, video=self.buffer)
+
+
+class FilmIsUnseeded(Film):
+    def film(self, observation: Observation) -> Observation:
+        video = np.stack(self.frames)
+        video[0] = np.random.default_rng().integers(0, 256, (56, 56, 3), np.uint8)
+        return replace(observation, video=video)
+
+
 MISTAKES = {
+    FilmOfFloats: r"a video of float64 \(3, 56, 56, 3\)",
+    FilmRunsBackwards: "a video of uint8 .* ends with another picture",
+    FilmIsReused: "return a copy",
+    FilmIsUnseeded: "two different episodes",
     Unseeded: "np_random",
     UnseededGenerator: "super",
     ForgetsItsPixels: "return a copy",

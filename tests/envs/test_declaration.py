@@ -95,6 +95,8 @@ def test_what_a_suite_declares_is_listed(
         ({"limits": {"steps": 0}}, r"limits\.steps .*greater than or equal to 1, got 0"),
         ({"actions": {"bounds": {"0": [1, -1]}}}, r"bounds .*low below high"),
         ({"screen": {"cameras": [{"distance": 2}]}}, r"cameras\[0\] .*a name, or both lookat"),
+        ({"screen": {"show": "film"}}, r"screen\.show .*'video' or 'tiles', got 'film'"),
+        ({"screen": {"frames": 4, "columns": 2}}, r"screen .*columns are for tiles"),
         ({"name": "The Lake"}, r"tasks\[0\]\.name .*pattern"),
     ],
 )

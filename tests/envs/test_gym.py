@@ -304,6 +304,40 @@ def test_a_custom_action_is_performed_by_its_handler_without_a_step() -> None:
     assert board.moves == []
 
 
+def test_the_last_frames_are_a_video() -> None:
+    environment = GymEnvironment("CartPole-v1", video_frames=3)
+    observation, _ = environment.reset(seed=1)
+    frames = [observation.pixels] * 3
+    for name in ("push_left", "push_left", "push_right", "push_right"):
+        observation, *_ = environment.step(environment.action_space.build(name, {}))
+        frames.append(observation.pixels)
+        assert observation.video is not None
+        assert np.array_equal(observation.video, np.stack(frames[-3:]))
+    assert observation in environment.observation_space
+    again, _ = environment.reset(seed=1)
+    assert again.video is not None
+    assert np.array_equal(again.video, np.stack(frames[:3]))
+    environment.close()
+
+
+def test_a_custom_action_adds_no_frame_to_the_video() -> None:
+    class Look(Action):
+        """Look again."""
+
+    environment = GymEnvironment("CartPole-v1", video_frames=3)
+    environment.action_space = environment.action_space.extended(Look, lambda *_: "looked")
+    environment.reset(seed=1)
+    before, *_ = environment.step(environment.action_space.build("push_left", {}))
+    after, *_ = environment.step(Look())
+    assert after == before
+    environment.close()
+
+
+def test_a_video_has_at_least_one_frame() -> None:
+    with pytest.raises(UsageError, match="video_frames must be at least 1, got 0"):
+        GymEnvironment("CartPole-v1", video_frames=0)
+
+
 def test_stepping_and_rendering_without_an_episode_name_reset() -> None:
     environment = GymEnvironment(Board(BOX))
     with pytest.raises(UsageError, match="reset"):

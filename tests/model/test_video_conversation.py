@@ -1,0 +1,199 @@
+"""Videos in a conversation that grows: read as transformers reads them, alone and together."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from eyehand.agent.suites import EMBEDDED_CHECKPOINT
+from eyehand.errors import UsageError
+from eyehand.model.answering import AnswerRules
+from eyehand.model.hub import LoadedModel, load
+from eyehand.model.image import UInt8Array, preprocess
+from eyehand.model.mrope import position_ids
+from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.sampling import Sampling
+from eyehand.model.session import Session
+from eyehand.model.together import generate_together
+from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.video import MAX_FRAME_PIXELS, MIN_FRAME_PIXELS, preprocess_video
+
+OPENING = "<|im_start|>user\n"
+TURN = "<|im_end|>\n<|im_start|>assistant\n"
+ATARI = (210, 160)
+
+
+def clip(seed: int, frames: int = 4, size: tuple[int, int] = ATARI) -> UInt8Array:
+    """Frames of a moving bar on noise that stays, so that frames differ in part."""
+    still = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    film = np.repeat(still[None], frames, axis=0)
+    for number, frame in enumerate(film):
+        frame[20 * number : 20 * number + 12] = 255
+    return film
+
+
+def play(session: Session, only_text: Tensor) -> list[tuple[int, tuple[int, ...]]]:
+    """A video, a picture, and another video inside one answer; where each answer begins."""
+    answers = []
+    session.append_template(OPENING)
+    for seen in (clip(0), clip(1)[0], clip(2, frames=6)):
+        session.append_image(seen) if seen.ndim == 3 else session.append_video(seen)
+        session.append_text("what now?")
+        session.append_template(TURN)
+        place = session.num_tokens
+        answer = session.generate(6, constraint=lambda _: only_text)
+        answers.append((place, answer.token_ids))
+    return answers
+
+
+def transformers_video(frames: UInt8Array) -> tuple[Tensor, list[int]]:
+    """Patches and grid of a video by the image processor of transformers, frame by frame.
+
+    Its own video processor needs a package that is not installed; a still picture counts as two
+    equal frames, so two frames of a patch are the halves of two pictures' patches.
+    """
+    limits = {"shortest_edge": MIN_FRAME_PIXELS, "longest_edge": MAX_FRAME_PIXELS}
+    stills = Qwen2VLImageProcessorPil(size=limits)(list(frames), return_tensors="pt")
+    rows, columns = stills["image_grid_thw"][0, 1:].tolist()
+    halves = stills["pixel_values"].view(len(frames) // 2, 2, rows * columns, 3, 2, 196)[..., 0, :]
+    patches = halves.permute(0, 2, 3, 1, 4).reshape(-1, 1176)
+    return patches, [len(frames) // 2, rows, columns]
+
+
+@torch.no_grad()
+def test_every_token_and_position_of_a_conversation_with_videos_equals_transformers(
+    network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
+) -> None:
+    session = Session(network, tokenizer, reserved_tokens=16)
+    answers = play(session, only_text)
+    films = [transformers_video(clip(0)), transformers_video(clip(2, frames=6))]
+    picture = preprocess(clip(1)[0])
+    ids = torch.tensor([session.token_ids])
+    config = network.config
+    types = (ids == config.image_token_id).int() + 2 * (ids == config.video_token_id).int()
+    grids = {
+        "image_grid_thw": torch.tensor([picture.grid]),
+        "video_grid_thw": torch.tensor([grid for _, grid in films]),
+    }
+    peer = transformers_network(network)
+    expected, _ = peer.model.get_rope_index(ids, types, **grids)
+    found, following = position_ids(ids[0], [films[0][1], picture.grid, films[1][1]], config)
+    assert torch.equal(found, expected[:, 0])
+    logits = peer(
+        ids,
+        mm_token_type_ids=types,
+        pixel_values=picture.patches,
+        pixel_values_videos=torch.cat([patches for patches, _ in films]),
+        **grids,
+    ).logits[0]
+    best = logits.masked_fill(~only_text, -torch.inf).argmax(-1).tolist()
+    for place, written in answers:
+        assert best[place - 1 : place - 1 + len(written)] == list(written)
+    assert len({written for _, written in answers}) == 3
+    # The last token waits for the next pass.
+    assert session.cache.next_positions == [following - 1]
+
+
+def transformers_network(network: Qwen2VL) -> Any:
+    from transformers import Qwen2VLConfig as ReferenceConfig
+    from transformers import Qwen2VLForConditionalGeneration
+
+    values = ReferenceConfig(**network.config.to_dict())
+    values._attn_implementation = "eager"
+    peer = Qwen2VLForConditionalGeneration(values).eval()
+    weights = {}
+    for name, value in network.named_parameters():
+        theirs = name.replace("model.", "model.language_model.", 1)
+        weights[f"model.{name}" if name.startswith("visual.") else theirs] = value.detach()
+    peer.load_state_dict(weights, strict=True)
+    return peer
+
+
+def test_an_atari_video_has_the_patches_of_transformers() -> None:
+    patches, grid = transformers_video(clip(3))
+    ours = preprocess_video(clip(3))
+    assert list(ours.grid) == grid == [2, 26, 20]
+    assert torch.equal(ours.patches, patches)
+
+
+def test_the_cost_of_a_video_is_what_it_takes(network: Qwen2VL, tokenizer: Tokenizer) -> None:
+    session = Session(network, tokenizer)
+    session.append_text("a")
+    film = session.append_video(clip(0, frames=40, size=(56, 56)))
+    tokens, positions = session.cost_of(film)
+    assert (tokens, positions) == (20 * 12 * 12, 20)  # more pairs of frames than rows
+    session.append_text("b")
+    session.generate(1)
+    # "a", two marks and "b", of which all are read.
+    assert session.cache.next_positions == [4 + positions]
+    with pytest.raises(UsageError, match="no picture 1"):
+        session.cost_of(1)
+
+
+def test_frames_are_no_larger_than_a_checkpoint_wants_its_pictures(
+    network: Qwen2VL, tokenizer: Tokenizer
+) -> None:
+    most = 60 * 28 * 28
+    session = Session(network, tokenizer, max_pixels=most)
+    for size in (ATARI, (720, 1280), (56, 56), (28, 2000)):
+        tokens, _ = session.cost_of(session.append_video(clip(0, size=size)))
+        assert tokens <= 2 * 60
+    narrow, wide = preprocess_video(clip(0)), preprocess_video(clip(0), max_frame_pixels=10**9)
+    assert narrow.grid == wide.grid  # the published bound stays
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    return load(EMBEDDED_CHECKPOINT, device="cpu")
+
+
+def conversation(loaded: LoadedModel, number: int) -> Session:
+    """A history of its own length: text, a picture, a video, or both."""
+    session = loaded.session()
+    session.append_template(OPENING)
+    if number % 2:
+        session.append_video(clip(number))
+    if number % 4 > 1:
+        session.append_image(clip(number + 9)[0])
+    session.append_text(f"{number}: " + "press the green button. " * (1 + number))
+    session.append_template(TURN)
+    return session
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.2])
+def test_sessions_with_videos_write_together_what_each_writes_alone(
+    loaded: LoadedModel, temperature: float
+) -> None:
+    together = [conversation(loaded, number) for number in range(5)]
+    alone = [conversation(loaded, number) for number in range(5)]
+    rules = AnswerRules(12, stop=(), sampling=Sampling(temperature=temperature))
+    for turn in range(2):
+        seeded = [
+            replace(rules, sampling=replace(rules.sampling, seed=10 * turn + row))
+            for row in range(5)
+        ]
+        answers = generate_together(list(zip(together, seeded, strict=True)))
+        for row, session in enumerate(alone):
+            expected = session.generate(12, stop=(), sampling=seeded[row].sampling)
+            assert answers[row].token_ids == expected.token_ids
+            assert together[row].cache.next_positions == session.cache.next_positions
+        for row, session in enumerate((*together, *alone)):
+            session.append_video(clip(row % 5 + 20 + turn))
+            session.append_text("\nand go on: ")
+
+
+def test_what_a_video_shows_and_its_order_change_the_scores(loaded: LoadedModel) -> None:
+    def scores(frames: UInt8Array) -> Tensor:
+        session = loaded.session()
+        session.append_video(frames)
+        with torch.inference_mode():
+            return session.read_pending(session.encode_pending())
+
+    film = clip(4)
+    forwards, backwards = scores(film), scores(film[::-1].copy())
+    assert not torch.allclose(forwards, backwards, atol=1e-3)
+    assert torch.equal(forwards, scores(film.copy()))
