@@ -1,10 +1,12 @@
 """Compares two evaluations file by file: whether they are the same episodes with the same ends.
 
-Set aside is what no two runs share: times, dates, paths, and how often something was tried. Screens
-are compared as pixels.
+Set aside is what no two runs share: times, dates, paths, and how often something was tried; and
+what they ran on, which must not change what they come to. Screens are compared as pixels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from eyehand.agent.ledger import read_plan, read_rows
 from eyehand.agent.retention import EVALUATION_FILE
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
 from eyehand.agent.trajectory import LINES_FILE, read_trajectory
+from eyehand.errors import UsageError
 
 SET_ASIDE = frozenset(
     {
@@ -24,16 +27,103 @@ SET_ASIDE = frozenset(
 )  # fmt: skip
 """Keys of records and rows that two runs of the same episode do not share."""
 
+MEANS = frozenset({"suite", "workers", "ray", "ray_address", "engines"})
+"""Keys of a plan that say how the tasks were named and what they ran on."""
+
 PICTURES = frozenset({".png", ".jpg", ".jpeg"})
 PAGES = frozenset({".html"})
 """Pages are written from what is compared."""
 
+LINES_A_TASK = 50
+"""Differences that are kept of a task; all are counted."""
+
+
+@dataclass
+class Compared:
+    """What was compared, and what differs.
+
+    Attributes:
+        episodes: Episodes that both hold.
+        screens: Pictures of their trajectories, compared as pixels.
+        files: All other files of their trajectories.
+        plan: Differences of the plans and the folders as a whole, in words.
+        differing: By task, the first differences of its episodes, in words.
+        differing_episodes: By task, how many of its episodes differ.
+        differences: How many differences there are.
+    """
+
+    episodes: int = 0
+    screens: int = 0
+    files: int = 0
+    plan: list[str] = field(default_factory=list)
+    differing: dict[str, list[str]] = field(default_factory=dict)
+    differing_episodes: dict[str, int] = field(default_factory=dict)
+    differences: int = 0
+
+    @property
+    def identical(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def to_json(self, lines: int = 5) -> dict[str, Any]:
+        """Return the comparison, JSON-ready; every task that differs is in it.
+
+        Args:
+            lines: Most differences that are named a task.
+        """
+        return {
+            "identical": self.identical,
+            "episodes": self.episodes,
+            "screens": self.screens,
+            "files": self.files,
+            "differences": self.differences,
+            "plan": self.plan,
+            "differing": {spec: found[:lines] for spec, found in self.differing.items()},
+            "differing_episodes": self.differing_episodes,
+        }
+
+    def _note(self, spec: str, found: Iterable[str]) -> None:
+        """Count the differences of an episode; only the first ones of its task are kept."""
+        before, kept = self.differences, self.differing.get(spec, [])
+        for text in found:
+            self.differences += 1
+            if len(kept) < LINES_A_TASK:
+                kept.append(text)
+        if self.differences > before:
+            self.differing[spec] = kept
+            self.differing_episodes[spec] = self.differing_episodes.get(spec, 0) + 1
+
+
+def compare_folders(folder_a: Path | str, folder_b: Path | str) -> Compared:
+    """Compare two evaluations' folders.
+
+    Compared are the plans, the rows by their number, and of every kept trajectory its records and
+    its files.
+
+    Args:
+        folder_a: An evaluation's folder.
+        folder_b: Another one's.
+
+    Raises:
+        UsageError: a folder holds no evaluation, or something in it cannot be read.
+    """
+    a, b = Path(folder_a), Path(folder_b)
+    compared = Compared(plan=list(_plans(a, b)))
+    compared.differences = len(compared.plan)
+    rows_a, rows_b = _rows(a), _rows(b)
+    for index in sorted(rows_a.keys() | rows_b.keys()):
+        row_a, row_b = rows_a.get(index), rows_b.get(index)
+        if row_a and row_b:
+            compared.episodes += 1
+            compared._note(row_a.spec, _episodes(a, row_a, b, row_b, compared))
+        elif row := row_a or row_b:
+            which = "first" if row_a else "second"
+            compared._note(row.spec, [f"{_where(row)}: only in the {which}"])
+    return compared
+
 
 def differences(folder_a: Path | str, folder_b: Path | str, most: int = 50) -> list[str]:
     """Return what differs between two evaluations' folders; nothing where they are identical.
-
-    Compared are the plans, the rows by their number, the counts, and of every kept trajectory its
-    records and its files.
 
     Args:
         folder_a: An evaluation's folder.
@@ -41,33 +131,56 @@ def differences(folder_a: Path | str, folder_b: Path | str, most: int = 50) -> l
         most: Most differences that are named.
 
     Raises:
-        UsageError: a folder holds no evaluation, or an unreadable one.
+        UsageError: a folder holds no evaluation, or something in it cannot be read.
     """
-    found = _folders(Path(folder_a), Path(folder_b))
-    return [text for text, _ in zip(found, range(most), strict=False)]
+    compared = compare_folders(folder_a, folder_b)
+    return list(islice(chain(compared.plan, *compared.differing.values()), most))
 
 
-def _folders(a: Path, b: Path) -> Iterator[str]:
-    yield from _values("plan", read_plan(a), read_plan(b))
-    rows_a, rows_b = _rows(a), _rows(b)
-    yield from _names("episodes", set(rows_a), set(rows_b))
-    for index in sorted(set(rows_a) & set(rows_b)):
-        row_a, row_b = rows_a[index], rows_b[index]
-        where = f"episode {index} ({row_a.spec}, seed {row_a.seed})"
-        yield from _values(where, row_a.to_json(), row_b.to_json())
-        if (row_a.folder is None) != (row_b.folder is None):
-            yield f"{where}: kept in {row_a.folder} and in {row_b.folder}"
-        elif row_a.folder is not None and row_b.folder is not None:
-            yield from _trajectories(where, a / row_a.folder, b / row_b.folder)
+def _plans(a: Path, b: Path) -> Iterator[str]:
+    yield from _values("plan", _planned(a), _planned(b))
     if (a / EVALUATION_FILE).exists() != (b / EVALUATION_FILE).exists():
         yield f"only one of them holds {EVALUATION_FILE}"
+
+
+def _planned(folder: Path) -> dict[str, Any]:
+    return {key: value for key, value in read_plan(folder).items() if key not in MEANS}
 
 
 def _rows(folder: Path) -> dict[int, EpisodeRow]:
     return {row.index: row for row in read_rows(folder / EPISODES_FILE)[0]}
 
 
-def _trajectories(where: str, a: Path, b: Path) -> Iterator[str]:
+def _where(row: EpisodeRow) -> str:
+    return f"episode {row.index} ({row.spec}, seed {row.seed})"
+
+
+def _episodes(
+    a: Path, row_a: EpisodeRow, b: Path, row_b: EpisodeRow, compared: Compared
+) -> Iterator[str]:
+    where = _where(row_a)
+    yield from _values(where, row_a.to_json(), row_b.to_json())
+    if (row_a.folder is None) != (row_b.folder is None):
+        yield f"{where}: kept in {row_a.folder} and in {row_b.folder}"
+    elif row_a.folder is not None and row_b.folder is not None:
+        yield from _trajectories(where, a / row_a.folder, b / row_b.folder, compared)
+
+
+def _trajectories(where: str, a: Path, b: Path, compared: Compared) -> Iterator[str]:
+    yield from _records(where, a, b)
+    files_a, files_b = _files(a), _files(b)
+    yield from _names(f"{where}, files", files_a, files_b)
+    compared.files += 1  # the records
+    for name in sorted(files_a & files_b):
+        if Path(name).suffix.lower() in PICTURES:
+            compared.screens += 1
+        else:
+            compared.files += 1
+        if not _same_file(a / name, b / name):
+            yield f"{where}: {name} differs"
+
+
+def _records(where: str, a: Path, b: Path) -> Iterator[str]:
     first, second = read_trajectory(a), read_trajectory(b)
     yield from _values(where, first.episode.model_dump(), second.episode.model_dump())
     if len(first.steps) != len(second.steps):
@@ -78,11 +191,6 @@ def _trajectories(where: str, a: Path, b: Path) -> Iterator[str]:
         )
     ends = [end.model_dump() if end else None for end in (first.outcome, second.outcome)]
     yield from _values(f"{where}, outcome", *ends)
-    files_a, files_b = _files(a), _files(b)
-    yield from _names(f"{where}, files", files_a, files_b)
-    for name in sorted(files_a & files_b):
-        if not _same_file(a / name, b / name):
-            yield f"{where}: {name} differs"
 
 
 def _files(folder: Path) -> set[str]:
@@ -96,15 +204,29 @@ def _files(folder: Path) -> set[str]:
 
 def _same_file(a: Path, b: Path) -> bool:
     if a.suffix.lower() not in PICTURES:
-        return a.read_bytes() == b.read_bytes()
-    with Image.open(a) as picture_a, Image.open(b) as picture_b:
-        return np.array_equal(np.asarray(picture_a), np.asarray(picture_b))
+        return _read(a) == _read(b)
+    return np.array_equal(_pixels(a), _pixels(b))
 
 
-def _names(where: str, a: set[Any], b: set[Any]) -> Iterator[str]:
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _pixels(path: Path) -> np.ndarray[Any, Any]:
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture)
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises of broken pictures
+        raise UsageError(f"cannot read {path}: {error}") from None
+
+
+def _names(where: str, a: set[str], b: set[str]) -> Iterator[str]:
     for only, which in ((a - b, "first"), (b - a, "second")):
         if only:
-            yield f"{where}: only in the {which}: {', '.join(map(str, sorted(only)))}"
+            yield f"{where}: only in the {which}: {', '.join(sorted(only))}"
 
 
 def _values(where: str, a: Any, b: Any) -> Iterator[str]:

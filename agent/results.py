@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from eyehand.agent.ceiling import Ceiling, ceiling_of
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.retention import Keep
 from eyehand.agent.rows import ANSWER_ERRORS, EpisodeRow
@@ -134,6 +135,11 @@ class TaskResult:
         """The success rate: only the environment's own verdict counts."""
         return Rate(self.outcomes[Outcome.SUCCEEDED], self.outcomes.total())
 
+    @property
+    def ceiling(self) -> Ceiling | None:
+        """The best success rate that there can be, where it is known."""
+        return ceiling_of(self.task)
+
     def add(self, row: EpisodeRow) -> None:
         """Count an episode; one that only met faults counts as lost, never as a failure."""
         self.environment_faults += len(row.faults)
@@ -151,13 +157,15 @@ class TaskResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row, JSON-ready."""
-        count = max(1, self.rate.trials)
+        count, ceiling = max(1, self.rate.trials), self.ceiling
         row: dict[str, Any] = {
             "task": self.task,
             "episodes": self.rate.trials,
             "successes": self.rate.successes,
             "success_rate": self.rate.value,
             "interval": [round(bound, 4) for bound in self.rate.interval],
+            "ceiling": ceiling.value if ceiling else None,
+            "ceiling_source": ceiling.source if ceiling else "",
             "environment_faults": self.environment_faults,
             "unscored": self.unscored,
             "outcomes": dict(sorted(self.outcomes.items())),

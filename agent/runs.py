@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from eyehand.agent.ceiling import Ceiling, ceilings_of, mean_ceiling
 from eyehand.agent.ledger import PLAN_FILE, read_rows
 from eyehand.agent.retention import EVALUATION_FILE
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
@@ -84,6 +85,18 @@ class EvaluationRun:
     def tasks(self) -> list[Summary]:
         """A summary a task."""
         return summarize_tasks(self.counted)
+
+    @cached_property
+    def ceilings(self) -> dict[str, Ceiling]:
+        """The best success rates that there can be, by spec, where they are known."""
+        tasks = self.about.get("tasks")
+        written = [task for task in tasks if isinstance(task, dict)] if tasks else []
+        return ceilings_of([task.name for task in self.tasks], written)
+
+    @property
+    def ceiling(self) -> Ceiling | None:
+        """The ceiling of the suite's rate; None unless every task's is known."""
+        return mean_ceiling(self.ceilings, [task.name for task in self.tasks])
 
 
 def is_evaluation(folder: Path) -> bool:

@@ -6,7 +6,9 @@ draws new examples, to look for what the fixed ones miss.
 
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, database=None)
@@ -17,3 +19,12 @@ settings.load_profile(os.environ.get("EYEHAND_EXAMPLES", "fixed"))
 # test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def browser_ends() -> Iterator[None]:
+    """When a module's tests have run, the browser that they shared is closed."""
+    yield
+    from eyehand.envs.web.browser import Browser  # most tests need none
+
+    Browser.close_shared()

@@ -106,6 +106,26 @@ def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
+def add_limit_arguments(parser: argparse._ActionsContainer) -> None:
+    """Declare what ends an episode at the latest.
+
+    Args:
+        parser: A parser, or a group of one.
+    """
+    parser.add_argument(
+        "--max-steps",
+        type=positive_int,
+        metavar="N",
+        help="most steps an episode (default: the task's own limit, 30 where it has none)",
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=positive_float,
+        metavar="S",
+        help="most seconds an episode (default: none)",
+    )
+
+
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """Declare `--json`."""
     parser.add_argument(

@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
+from eyehand.agent.commands import tables
+
 if TYPE_CHECKING:
     from rich.console import Console
-
-TABLE_WIDTH = 120
-"""Characters of the widest table."""
+    from rich.table import Table
 
 
 def print_android(document: dict[str, Any]) -> None:
     """Print a document of `bench_android`."""
     from eyehand.agent.bench.android import PARTS
 
-    console = _console()
+    console = tables.console(wide=True)
     width, height = document["screen"]
     console.print(
         f"the simulated phone, {width}x{height}, {document['rounds']} rounds of "
@@ -46,7 +46,7 @@ def print_step(document: dict[str, Any]) -> None:
     """Print a document of `bench_step`."""
     from eyehand.agent.bench.step import PARTS
 
-    console = _console()
+    console = tables.console(wide=True)
     console.print(
         f"miniwob:{document['task']}, {document['episodes']} episodes of {document['steps']} steps "
         "a side, in alternation; milliseconds: median (lowest to highest)"
@@ -72,7 +72,7 @@ def print_step(document: dict[str, Any]) -> None:
 
 def print_episodes(document: dict[str, Any]) -> None:
     """Print a document of `bench_episodes`."""
-    console, rows = _console(), document["rows"]
+    console, rows = tables.console(wide=True), document["rows"]
     console.print(
         f"{', '.join(document['tasks'])}: {document['episodes']} episodes each of "
         f"{document['steps']} clicks, {document['rounds']} turns a side, in alternation; "
@@ -94,15 +94,6 @@ def print_episodes(document: dict[str, Any]) -> None:
         console.print(_table(("", "", "ratio"), cells))
 
 
-def _console() -> "Console":
-    """Return a console; in a pipe or a narrow window, lines run on rather than be cut."""
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, TABLE_WIDTH)
-    return console
-
-
 def _print_alike(console: "Console", rows: list[dict[str, Any]], key: str) -> None:
     """Print each value of a key once, with the names of the rows that have it."""
     for value in dict.fromkeys(row[key] for row in rows):
@@ -110,10 +101,8 @@ def _print_alike(console: "Console", rows: list[dict[str, Any]], key: str) -> No
         console.print(f"  {names}: {value}")
 
 
-def _table(columns: tuple[str, ...], rows: list[list[str]]) -> Any:
-    from rich.table import Table
-
-    table = Table(*columns, box=None, pad_edge=False)
+def _table(columns: tuple[str, ...], rows: list[list[str]]) -> "Table":
+    table = tables.table(*columns)
     for row in rows:
         table.add_row(*row)
     return table

@@ -9,6 +9,7 @@ from eyehand.agent.commands import arguments as shared
 
 if TYPE_CHECKING:
     from eyehand.agent.comparison import Comparison
+    from eyehand.agent.identical import Compared
 
 NAME = "compare"
 SUMMARY = "compare two evaluations on the episodes that both have run"
@@ -17,6 +18,7 @@ examples:
   eyehand compare before after
   eyehand compare before after --markdown > table.md
   eyehand compare before after --json
+  eyehand compare one-worker four-workers --identical
 
 Episodes are paired by task and seed, so that easy and hard ones weigh on both sides alike. The
 difference is B less A: of the success rates (overall the mean over tasks) and of the mean rewards,
@@ -24,9 +26,16 @@ with a paired bootstrap interval, 95%. McNemar's test is exact; Holm's correctio
 account how many tasks are looked at; the reward's p-value is a sign-flip permutation test. What
 is not paired is listed and counts nowhere.
 
-exit status: 0 compared, whichever is better; 1 no episode is paired; 2 wrong usage, or a folder
-without an evaluation.
+--identical asks whether both are the same run: plan, rows, and every kept trajectory's records
+and files, screens pixel by pixel. Times, dates, paths, numbers of tries and what it ran on
+(workers, a cluster) are set aside. It says what was compared, or task by task what differs.
+
+exit status: 0 compared, whichever is better, or identical; 1 no episode is paired, or not
+identical; 2 wrong usage, or a folder without an evaluation.
 """
+
+MOST_DIFFERENCES = 50
+"""Differences that `--identical` prints; it names every task that differs."""
 
 MOST_LISTED = 10
 """Unpaired episodes that are named a reason; `--json` names all."""
@@ -37,11 +46,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", type=Path, metavar="DIR_A", help="evaluation to compare with")
     parser.add_argument("second", type=Path, metavar="DIR_B", help="evaluation that is looked at")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument(
+        "--identical", action="store_true", help="say whether both are the same, file by file"
+    )
     shared.add_json_argument(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Compare and print the table."""
+    """Compare and print the table, or what differs."""
+    return _identical(arguments) if arguments.identical else _compare(arguments)
+
+
+def _identical(arguments: argparse.Namespace) -> int:
+    from eyehand.agent.identical import compare_folders
+    from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
+    from eyehand.errors import UsageError
+
+    if arguments.markdown:
+        raise UsageError("--markdown is for the table of rates: leave it or --identical away")
+    compared = compare_folders(arguments.first, arguments.second)
+    if arguments.json:
+        shared.print_json(compared.to_json())
+    else:
+        sys.stdout.write(_identical_text(compared) + "\n")
+    return EXIT_SUCCESS if compared.identical else EXIT_NO_SUCCESS
+
+
+def _identical_text(compared: "Compared") -> str:
+    """Return one line, and what differs: every task, with as many lines as there is room for."""
+    from eyehand.agent.progress import printable
+
+    counts = (
+        f"{compared.episodes} episodes, {compared.files} files, {compared.screens} screens compared"
+    )
+    if compared.identical:
+        return f"identical: {counts}"
+    lines = [f"not identical, {compared.differences} differences: {counts}"]
+    lines += [f"  {printable(text)}" for text in compared.plan[:MOST_DIFFERENCES]]
+    room = MOST_DIFFERENCES - len(lines) + 1
+    share = max(1, room // max(1, len(compared.differing)))
+    for spec, found in compared.differing.items():
+        shown = found[: min(share, room)]
+        room -= len(shown)
+        count = compared.differing_episodes[spec]
+        lines.append(
+            f"{printable(spec)}: {count} episode{' differs' if count == 1 else 's differ'}"
+        )
+        lines += [f"  {printable(text)}" for text in shown]
+    return "\n".join(lines)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
     from eyehand.agent.comparison import compare
     from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
     from eyehand.agent.report.evaluation_tables import column_names, comparison_markdown
@@ -65,20 +120,15 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _print(comparison: "Comparison", names: list[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from eyehand.agent.commands import tables
     from eyehand.agent.report.evaluation_tables import comparison_cells, number
 
-    table = Table(box=None, pad_edge=False)
     heads = ("task", "pairs", *names, "difference", "McNemar p", "Holm p", "reward p")
-    for index, head in enumerate(heads):
-        table.add_column(head, justify="left" if index == 0 else "right", no_wrap=True)
+    table = tables.table(*heads, numbers=True)
     shown = comparison.tasks if len(comparison.tasks) > 1 else []
     for task in (*shown, comparison.overall):
         table.add_row(*comparison_cells(task))
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.width = max(console.width, 120)
+    console = tables.console(wide=True)
     console.print(table)
     overall = comparison.overall
     console.print(

@@ -19,7 +19,7 @@ examples:
   eyehand eval miniwob:click-tab,number-line --blind --episodes 100 --json
   eyehand eval miniwob --policy random --workers 4 --out results
   eyehand eval --resume results                   go on after an interruption
-  eyehand eval miniwob --ray head-node:6379 --workers 32
+  eyehand eval miniwob --ray head-node:6379 --workers 32 --engines 2
 
 SUITE is embedded, miniwob (all 125 tasks), number-line, cards, a spec such as miniwob:click-tab,
 or several of these with commas between. Episode i of a task has the seed FIRST_SEED + i, whoever
@@ -69,15 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("limits of an episode")
-    group.add_argument(
-        "--max-steps",
-        type=shared.positive_int,
-        metavar="N",
-        help="default: each task's own limit, 30 where it has none",
-    )
-    group.add_argument(
-        "--time-limit", type=shared.positive_float, metavar="S", help="most seconds an episode"
-    )
+    shared.add_limit_arguments(group)
     group.add_argument(
         "--max-tokens-episode",
         type=shared.positive_int,
@@ -120,7 +112,15 @@ def _add_means(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="run the workers on a Ray cluster: HOST:PORT, or auto (needs eyehand[ray])",
+        help="run the workers and the model on a Ray cluster: HOST:PORT, or auto (needs "
+        "eyehand[ray])",
+    )
+    group.add_argument(
+        "--engines",
+        type=shared.positive_int,
+        metavar="N",
+        help="with --ray: actors that hold the model and decide for the workers, a GPU each where "
+        "the cluster has some (default: 1)",
     )
     group.add_argument(
         "--batch",
@@ -140,6 +140,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make
 
+    means = Means(arguments.workers, arguments.ray, arguments.engines)
     plan = _plan(arguments)
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
     for spec in plan.specs:
@@ -155,7 +156,7 @@ def execute(arguments: argparse.Namespace) -> int:
             make,
             _policy_maker(plan.options),
             progress,
-            means=Means(arguments.workers, arguments.ray),
+            means=means,
             resume=arguments.resume is not None,
         )
     out = plan.out or Path()
@@ -235,17 +236,12 @@ def _policy_maker(options: dict[str, Any]) -> Any:
 
 
 def _print(evaluation: "Evaluation", out: Path, report: Path, as_json: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from eyehand.agent.commands.eval_table import print_evaluation
 
     if as_json:
         shared.print_json({**evaluation.to_json(), "folder": str(out), "report": str(report)})
     else:
-        table = Table("task", "rate", "successes", "episodes", "faults", box=None, pad_edge=False)
-        for row in evaluation.tasks:
-            rate, faults = row.rate, str(row.environment_faults)
-            table.add_row(row.task, str(rate), str(rate.successes), str(rate.trials), faults)
-        Console(highlight=False).print(table)
+        print_evaluation(evaluation)
     shared.say(f"report: {report}")
 
 

@@ -41,15 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cards:NAME, gym:ID, ... (`eyehand suites` lists tasks)",
     )
     parser.add_argument("--seed", type=shared.seed, metavar="N", help="fixes a seeded environment")
-    parser.add_argument(
-        "--max-steps",
-        type=shared.positive_int,
-        metavar="N",
-        help="default: the task's own limit, 30 where it has none",
-    )
-    parser.add_argument(
-        "--time-limit", type=shared.positive_float, metavar="S", help="most seconds (default: none)"
-    )
+    shared.add_limit_arguments(parser)
     parser.add_argument(
         "--out",
         type=shared.out_folder,

@@ -18,6 +18,7 @@ examples:
   eyehand score predictions.jsonl
   eyehand score predictions.jsonl --rule calls --json
   eyehand score --reference expert-run --predictions model-run --out steps.jsonl
+  eyehand score --reference android-in-the-zoo/test --predictions predictions.jsonl
 
 A line of the file is one step:
   {"episode": "e1", "step": 0,
@@ -35,9 +36,17 @@ All places are shares of the screen, 0 to 1: points [x, y], boxes [left, top, ri
 --reference and --predictions take folders of trajectories. Episodes are paired by task and seed;
 of each, the steps count on which both saw the very same screen.
 
+--reference also takes the data set AITZ as it is downloaded, whole or in part, or one episode's
+JSON file. --predictions is then a JSONL file with "episode" (as "general-123"), "step" and
+"prediction" a line, or a folder that AITZ's own code wrote.
+
 docs/scoring.md has the details. Exit status: 0 scored; 2 wrong usage, or a file that cannot be
 read; 3 the disk is full.
 """
+
+
+MOST_LISTED = 10
+"""Unpaired episodes that are named; `--json` names all."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file", type=Path, nargs="?", metavar="PREDICTIONS.jsonl", help="steps to score"
     )
     parser.add_argument(
-        "--reference", type=Path, metavar="DIR", help="trajectories of the reference"
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="trajectories of the reference, or the data set AITZ",
     )
     parser.add_argument(
-        "--predictions", type=Path, metavar="DIR", help="trajectories of what is scored"
+        "--predictions",
+        type=Path,
+        metavar="DIR",
+        help="trajectories of what is scored; of AITZ a JSONL file, or its code's folder",
+    )
+    parser.add_argument(
+        "--mode",
+        metavar="PROMPT/SCREEN",
+        help="which answers of AITZ's code, where a folder holds several: such as COAT/txt",
     )
     parser.add_argument("--rule", choices=("aitz", "calls"), default="aitz", help="default: aitz")
     parser.add_argument(
@@ -83,17 +103,25 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _steps(arguments: argparse.Namespace) -> tuple[list["ScoredStep"], dict[str, Any]]:
-    from eyehand.agent.scoring.recorded import steps_of_folders
     from eyehand.agent.scoring.steps import read_steps
+    from eyehand.agent.scoring.zoo import is_zoo
 
     folders = (arguments.reference, arguments.predictions)
-    if arguments.file and not any(folders):
-        return read_steps(arguments.file), {}
-    if arguments.file or not all(folders):
+    if (not arguments.file and not all(folders)) or (arguments.file and any(folders)):
         raise UsageError("name a file of steps, or both --reference DIR and --predictions DIR")
-    recorded = steps_of_folders(*folders)
-    for name in recorded.unpaired:
-        shared.say(f"only one of the folders has {name}")
+    if arguments.reference and is_zoo(arguments.reference):
+        return _of_zoo(arguments)
+    if arguments.mode is not None:
+        raise UsageError("--mode is for the data set AITZ as --reference")
+    return (read_steps(arguments.file), {}) if arguments.file else _recorded(arguments)
+
+
+def _recorded(arguments: argparse.Namespace) -> tuple[list["ScoredStep"], dict[str, Any]]:
+    """Return the steps of two folders of trajectories."""
+    from eyehand.agent.scoring.recorded import steps_of_folders
+
+    recorded = steps_of_folders(arguments.reference, arguments.predictions)
+    _say_unpaired(recorded.unpaired)
     if recorded.apart:
         shared.say(
             f"{recorded.apart} steps of the reference are not scored: "
@@ -102,17 +130,34 @@ def _steps(arguments: argparse.Namespace) -> tuple[list["ScoredStep"], dict[str,
     return recorded.steps, {"steps_apart": recorded.apart, "unpaired": recorded.unpaired}
 
 
-def _print(card: "ScoreCard") -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _of_zoo(arguments: argparse.Namespace) -> tuple[list["ScoredStep"], dict[str, Any]]:
+    """Return the steps of AITZ's files with what was predicted."""
+    from eyehand.agent.scoring.zoo import read_zoo
+    from eyehand.agent.scoring.zoo_predictions import answer
 
-    table = Table("kind", box=None, pad_edge=False)
-    for head in ("steps", "type match", "exact match"):
-        table.add_column(head, justify="right")
+    if arguments.rule != "aitz":
+        raise UsageError("the data set AITZ is scored by --rule aitz")
+    answered = answer(read_zoo(arguments.reference), arguments.predictions, arguments.mode)
+    _say_unpaired(answered.unpaired)
+    if answered.missing:
+        shared.say(f"steps without a prediction, which are scored as wrong: {answered.missing}")
+    return answered.steps, {"steps_missing": answered.missing, "unpaired": answered.unpaired}
+
+
+def _say_unpaired(names: list[str]) -> None:
+    if names:
+        listed = ", ".join(names[:MOST_LISTED]) + (", ..." if len(names) > MOST_LISTED else "")
+        shared.say(f"episodes that only one side has are not scored: {len(names)} ({listed})")
+
+
+def _print(card: "ScoreCard") -> None:
+    from eyehand.agent.commands import tables
+
+    table = tables.table("kind", "steps", "type match", "exact match", numbers=True)
     for kind, marks in card.kinds.items():
         table.add_row(kind, *_cells(marks))
     table.add_row("all", *_cells(card.total))
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = tables.console(wide=True)
     console.print(table)
     console.print(
         f"\nanswers with a call: {card.answered}; episodes without a wrong step: {card.episodes}; "

@@ -40,29 +40,29 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _print_suites(found: "list[Suite]") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from eyehand.agent.commands import tables
 
-    table = Table("suite", "tasks", "experts", "what it is", box=None, pad_edge=False)
+    table = tables.table("suite", "tasks", "experts", "what it is")
     for suite in found:
         experts = sum(task.expert is not None for task in suite.tasks)
         table.add_row(suite.name, str(len(suite.tasks)), str(experts), suite.description)
-    Console(highlight=False).print(table)
+    tables.console().print(table)
 
 
 def _print_tasks(suite: "Suite") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from eyehand.agent.commands import tables
 
-    console = Console(highlight=False)
+    console = tables.console()
     console.print(suite.description)
-    table = Table("task", "steps", "ceiling", "expert", "success", box=None, pad_edge=False)
+    table = tables.table("task", "steps", "ceiling", "expert", "success")
     for task in suite.tasks:
         table.add_row(*_cells(task))
     console.print(table)
 
 
 def _cells(task: "SuiteTask") -> tuple[str, ...]:
+    from eyehand.agent.ceiling import Ceiling
+
     steps = "" if task.max_steps is None else str(task.max_steps)
-    ceiling = "" if task.ceiling is None else f"{task.ceiling:.1%}"
+    ceiling = "" if task.ceiling is None else str(Ceiling(task.ceiling))
     return task.spec, steps, ceiling, "yes" if task.expert else "", task.success

@@ -10,9 +10,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from eyehand.agent.ceiling import Ceiling
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.report.evaluation_charts import Bar, Dot, dots, histogram, stacked
-from eyehand.agent.report.evaluation_tables import column_names, number, percent
+from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, Mark, dots, histogram, stacked
+from eyehand.agent.report.evaluation_tables import ceiling_lines, column_names, number, percent
 from eyehand.agent.report.pages import TONES, templates, write_episode_page, write_page
 from eyehand.agent.rows import EpisodeRow
 from eyehand.agent.runs import EvaluationRun, read_runs
@@ -66,6 +67,7 @@ class TaskView:
     summary: Summary
     beside: list[Rate | None]
     episodes: list[EpisodeLink]
+    ceiling: Ceiling | None
 
     @property
     def name(self) -> str:
@@ -126,7 +128,8 @@ def evaluation_view(
         "left_out": len(run.rows) - len(run.counted),
         "fault_kinds": _fault_kinds(run.rows),
         "faulty": [link for link in links if link.row.faults],
-        "rates": _rates_plot(tasks, len(others)) if tasks else "",
+        "rates": _rates_plot(tasks) if tasks else "",
+        "ceiling_lines": ceiling_lines(run.ceilings),
         "steps": histogram([(row.steps, row.succeeded) for row in run.counted if row.scored]),
         "latency": _latency_plot(run, others),
         "latency_parts": LATENCY_PARTS,
@@ -170,7 +173,12 @@ def _task_views(
     for link in links:
         episodes.setdefault(link.row.spec, []).append(link)
     views = [
-        TaskView(task, [found.get(task.name) for found in rates], episodes.get(task.name, []))
+        TaskView(
+            summary=task,
+            beside=[found.get(task.name) for found in rates],
+            episodes=episodes.get(task.name, []),
+            ceiling=run.ceilings.get(task.name),
+        )
         for task in run.tasks
     ]
     return sorted(views, key=lambda view: (view.summary.rate.value is None, _rate_key(view)))
@@ -180,14 +188,14 @@ def _rate_key(view: TaskView) -> float:
     return view.summary.rate.value or 0.0
 
 
-def _rates_plot(tasks: Sequence[TaskView], beside: int) -> Markup:
-    empty = Rate(0, 0)
-    return dots(
-        [
-            (view.name, [_dot(rate or empty) for rate in (view.summary.rate, *view.beside)])
-            for view in tasks
-        ]
-    )
+def _rates_plot(tasks: Sequence[TaskView]) -> Markup:
+    rows = []
+    for view in tasks:
+        series = [_dot(rate or Rate(0, 0)) for rate in (view.summary.rate, *view.beside)]
+        top = view.ceiling
+        said = f"ceiling {top}, {top.source}" if top else ""
+        rows.append(DotRow(view.name, series, Mark(top.value, said) if top else None))
+    return dots(rows)
 
 
 def _dot(rate: Rate) -> Dot:

@@ -39,6 +39,23 @@ class Dot:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A line across a task's dots: the best rate there can be, 0 to 1."""
+
+    value: float
+    said: str
+
+
+@dataclass(frozen=True)
+class DotRow:
+    """A task's name, its dot in each run, in the same order in every row, and its ceiling."""
+
+    name: str
+    dots: Sequence[Dot]
+    ceiling: Mark | None = None
+
+
+@dataclass(frozen=True)
 class Bar:
     """A stacked bar: a label and its parts in one unit."""
 
@@ -47,23 +64,21 @@ class Bar:
     said: str
 
 
-def dots(rows: Sequence[tuple[str, Sequence[Dot]]]) -> Markup:
-    """Draw success rates with their intervals: a row a task, a dot a run.
-
-    Args:
-        rows: A task's name, and its rate in each run, in the same order in every row.
-    """
-    heights = [LINE * len(series) + GAP for _, series in rows]
+def dots(rows: Sequence[DotRow]) -> Markup:
+    """Draw success rates with their intervals and ceilings: a row a task, a dot a run."""
+    heights = [LINE * len(row.dots) + GAP for row in rows]
     bottom = sum(heights) + 4
     parts = [_rate_axis(bottom)]
     top = 4
-    for (name, series), height in zip(rows, heights, strict=True):
+    for row, height in zip(rows, heights, strict=True):
         middle = top + (height - GAP) / 2 + GAP / 2
         if top > 4:
             parts.append(_separator(top))
-        parts.append(_label(name, middle, LABEL_WIDTH))
-        for index, dot in enumerate(series):
-            parts.append(_whisker(name, dot, index, top + GAP / 2 + LINE * (index + 0.5)))
+        parts.append(_label(row.name, middle, LABEL_WIDTH))
+        if row.ceiling:
+            parts.append(_ceiling(row.name, row.ceiling, top + 2, top + height - 2))
+        for index, dot in enumerate(row.dots):
+            parts.append(_whisker(row.name, dot, index, top + GAP / 2 + LINE * (index + 0.5)))
         top += height
     return _svg(WIDTH, bottom + AXIS, "Success rates with their 95% intervals", parts)
 
@@ -121,6 +136,13 @@ def _separator(y: float) -> Markup:
 
 def _rate_x(rate: float) -> float:
     return LABEL_WIDTH + (WIDTH - LABEL_WIDTH - RIGHT) * rate
+
+
+def _ceiling(name: str, mark: Mark, top: float, bottom: float) -> Markup:
+    return Markup(
+        '<g class="ceiling"><title>{}: {}</title>'
+        '<line x1="{x:.1f}" x2="{x:.1f}" y1="{:.1f}" y2="{:.1f}"/></g>'
+    ).format(name, mark.said, top, bottom, x=_rate_x(mark.value))
 
 
 def _whisker(name: str, dot: Dot, index: int, y: float) -> Markup:

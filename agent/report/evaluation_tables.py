@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from eyehand.agent.ceiling import Ceiling
 from eyehand.agent.comparison import Comparison, Difference
 from eyehand.agent.runs import EvaluationRun
 from eyehand.agent.statistics import Estimate, Rate
@@ -18,6 +19,8 @@ CSV_COLUMNS = (
     "success_rate",
     "success_low",
     "success_high",
+    "ceiling",
+    "ceiling_source",
     "mean_reward",
     "reward_low",
     "reward_high",
@@ -32,6 +35,10 @@ CSV_COLUMNS = (
 """The first columns; answer errors, tokens and seconds a step follow, one column a kind."""
 
 
+MOST_NAMED = 3
+"""Tasks that are named where several have a ceiling from the same source."""
+
+
 def markdown(runs: Sequence[EvaluationRun]) -> str:
     """Return a table: a row a task, a column a run, and the suite's rate below.
 
@@ -41,17 +48,33 @@ def markdown(runs: Sequence[EvaluationRun]) -> str:
     first, beside = runs[0], runs[1:]
     names = column_names(runs)
     rates = [{task.name: task.rate for task in run.tasks} for run in beside]
-    head = ["task", "episodes", *names, "bad answers", "faults"]
-    if beside:
-        head.insert(len(names) + 2, f"above {' and '.join(names[1:])}")
-    rows = [_cells(task, [found.get(task.name) for found in rates]) for task in first.tasks]
+    above = [f"above {' and '.join(names[1:])}"] if beside else []
+    ceiling = ["ceiling"] if first.ceilings else []
+    head = ["task", "episodes", *names, *above, *ceiling, "bad answers", "faults"]
+    rows = [_cells(first, task, [found.get(task.name) for found in rates]) for task in first.tasks]
     if len(first.tasks) > 1:
         rows.append(_suite_cells(first, beside))
     note = "Success rates with 95% intervals; only the environment's own verdict counts."
+    if first.ceilings:
+        note += f" Beside a ceiling stands where it lies to the interval of {names[0]}."
+        note += "".join(f" {line}." for line in ceiling_lines(first.ceilings))
     if not all(run.complete for run in runs):
         stopped = [n for n, run in zip(names, runs, strict=True) if not run.complete]
         note += f" Stopped before its end: {', '.join(stopped)}."
     return f"{_table(head, rows)}\n\n{note}\n"
+
+
+def ceiling_lines(ceilings: Mapping[str, Ceiling]) -> list[str]:
+    """Return where the ceilings are from, a line a source: "43.2% (blackjack): by search"."""
+    tasks: dict[Ceiling, list[str]] = {}
+    for spec, ceiling in ceilings.items():
+        tasks.setdefault(ceiling, []).append(shown_name(spec))
+    return [
+        f"{ceiling} ({', '.join(names[:MOST_NAMED])}"
+        f"{f' and {len(names) - MOST_NAMED} more' if len(names) > MOST_NAMED else ''}): "
+        f"{ceiling.source or 'the source is not named'}"
+        for ceiling, names in tasks.items()
+    ]
 
 
 def comparison_markdown(comparison: Comparison, first: str, second: str) -> str:
@@ -84,7 +107,7 @@ def comparison_cells(difference: Difference) -> list[str]:
 def csv_text(runs: Sequence[EvaluationRun]) -> str:
     """Return a row a task and run, every number in full."""
     rows = [
-        {"policy": name, **_flat(summary)}
+        {"policy": name, **_flat(summary), **_ceiling_columns(run, summary)}
         for name, run in zip(column_names(runs), runs, strict=True)
         for summary in run.tasks
     ]
@@ -109,29 +132,21 @@ def percent(estimate: Estimate) -> str:
     """Return such as "87% [79, 92]"."""
     if estimate.value is None:
         return "no episode"
-    shown = f"{100 * estimate.value:.0f}%"
-    if estimate.low is None or estimate.high is None:
-        return shown
-    return f"{shown} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+    return f"{100 * estimate.value:.0f}%{_interval(estimate, _hundredths)}"
 
 
 def points(estimate: Estimate) -> str:
     """Return a difference of rates in percentage points: "+12 [-3, 27]"."""
     if estimate.value is None:
         return "-"
-    shown = f"{100 * estimate.value:+.0f}"
-    if estimate.low is None or estimate.high is None:
-        return shown
-    return f"{shown} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+    return f"{100 * estimate.value:+.0f}{_interval(estimate, _hundredths)}"
 
 
 def number(estimate: Estimate) -> str:
     """Return such as "0.42 [0.31, 0.55]"."""
     if estimate.value is None:
         return "-"
-    if estimate.low is None or estimate.high is None:
-        return _short(estimate.value)
-    return f"{_short(estimate.value)} [{_short(estimate.low)}, {_short(estimate.high)}]"
+    return f"{_short(estimate.value)}{_interval(estimate, _short)}"
 
 
 def p_value(p: float | None) -> str:
@@ -141,17 +156,29 @@ def p_value(p: float | None) -> str:
     return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
 
 
+def _interval(estimate: Estimate, shown: Callable[[float], str]) -> str:
+    """Return " [low, high]"; nothing where there is no interval."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f" [{shown(estimate.low)}, {shown(estimate.high)}]"
+
+
+def _hundredths(value: float) -> str:
+    return f"{100 * value:.0f}"
+
+
 def _short(value: float) -> str:
     """Return two decimals, or none where there are enough digits before the point."""
     return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 
 
-def _cells(task: Summary, beside: list[Rate | None]) -> list[str]:
+def _cells(run: EvaluationRun, task: Summary, beside: list[Rate | None]) -> list[str]:
     cells = [shown_name(task.name), str(task.rate.trials), str(task.rate)]
     cells += [str(rate) if rate else "not run" for rate in beside]
     if beside:
         above = all(rate is not None and task.rate.beats(rate) for rate in beside)
         cells.append("yes" if above else "no")
+    cells += _ceiling_cell(run, run.ceilings.get(task.name), task.rate)
     return [*cells, str(sum(task.answer_errors.values())), _faults(task)]
 
 
@@ -161,7 +188,22 @@ def _suite_cells(first: EvaluationRun, beside: Sequence[EvaluationRun]) -> list[
     cells = [f"**{suite.name}** (mean over tasks)", str(suite.rate.trials), *rates]
     if beside:
         cells.append("")
+    cells += _ceiling_cell(first, first.ceiling, suite.success)
     return [*cells, str(sum(suite.answer_errors.values())), _faults(suite)]
+
+
+def _ceiling_cell(
+    run: EvaluationRun, ceiling: Ceiling | None, measured: Rate | Estimate
+) -> list[str]:
+    """Return the cell of the ceiling: none where the run has no ceiling at all."""
+    if not run.ceilings:
+        return []
+    return [ceiling.beside(measured) if ceiling else ""]
+
+
+def _ceiling_columns(run: EvaluationRun, task: Summary) -> dict[str, object]:
+    ceiling = run.ceilings.get(task.name)
+    return {"ceiling": ceiling.value, "ceiling_source": ceiling.source} if ceiling else {}
 
 
 def _faults(summary: Summary) -> str:

@@ -4,7 +4,6 @@ import ast
 import json
 import sys
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,8 @@ from eyehand.agent.bench import peer
 from eyehand.agent.bench.sides import Side, Times
 from eyehand.agent.bench.step import PARTS, Row, play_rounds, ratios
 from eyehand.agent.cli import main
-from eyehand.envs.web.browser import Browser
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _browser_ends() -> Iterator[None]:
-    yield
-    Browser.close_shared()
+pytestmark = pytest.mark.usefixtures("browser_ends")
 
 
 @pytest.fixture

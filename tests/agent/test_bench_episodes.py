@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from eyehand.agent.bench.peer import Peer
 from eyehand.agent.bench.sides import CLICK_AT
 from eyehand.agent.cli import main
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
-from eyehand.envs.web.browser import Browser
 from eyehand.errors import EnvironmentFault, UsageError
+
+pytestmark = pytest.mark.usefixtures("browser_ends")
 
 # An interpreter's stand-in that keeps the peer's protocol: it notes its requests in a file.
 STAND_IN = """#!{python}
@@ -32,12 +32,6 @@ for line in sys.stdin:
 """
 
 ANSWERS: Answers = {"click-tab": {7: [(1.0, 2.0)], 8: [(3.0, 4.0)]}, "click-test": {7: [], 8: []}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _browser_ends() -> Iterator[None]:
-    yield
-    Browser.close_shared()
 
 
 @pytest.fixture

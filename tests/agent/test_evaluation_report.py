@@ -6,7 +6,7 @@ import json
 import re
 import time
 import xml.etree.ElementTree as ElementTree
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from eyehand.agent.cli import main
 from eyehand.agent.evaluate import run_evaluation
 from eyehand.agent.random_policy import RandomPolicy
 from eyehand.agent.report import write_report
-from eyehand.agent.report.evaluation_charts import Bar, Dot, dots, histogram, stacked
+from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, dots, histogram, stacked
 from eyehand.agent.report.evaluation_scales import bins, round_ticks
 from eyehand.agent.results import Plan
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
@@ -24,27 +24,10 @@ from eyehand.agent.runs import read_run
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import UsageError
 
+ReadPage = Callable[[str], Any]
+"""The fixture `read_page`."""
+
 HOSTILE = "</script><script>alert('x')</script><img src=https://example.org/x onerror=y>|\n\ud83d"
-
-
-class Tags(HTMLParser):
-    """Reads a page as a browser does: its elements, addresses, handlers and words."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.addresses: list[str] = []
-        self.handlers: list[str] = []
-        self.words = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
 
 
 def row(index: int, solved: bool, spec: str = "miniwob:click-tab", **more: Any) -> EpisodeRow:
@@ -111,13 +94,15 @@ def test_an_episodes_page_is_written_once_and_only_as_many_as_asked(
     assert [page.stat().st_mtime_ns for page in pages] == before
 
 
-def test_the_page_needs_no_other_file_and_lets_no_script_in(tmp_path: Path) -> None:
+def test_the_page_needs_no_other_file_and_lets_no_script_in(
+    tmp_path: Path, read_page: ReadPage
+) -> None:
     rows = [
         row(0, False, task=HOSTILE, message=HOSTILE, faults=[f"BrowserCrashed: {HOSTILE}"]),
         row(1, True, spec=f"web:{HOSTILE}"),
     ]
     folder = evaluation(tmp_path / "e", rows, suite=HOSTILE, policy_details={"name": HOSTILE})
-    tags = Tags(page_of(folder, folder))
+    tags = read_page(page_of(folder, folder))
     assert tags.names.count("script") == 1
     assert tags.names.count("img") == 0
     assert tags.addresses == []
@@ -125,23 +110,23 @@ def test_the_page_needs_no_other_file_and_lets_no_script_in(tmp_path: Path) -> N
     assert "alert('x')" in tags.words
 
 
-def test_other_policies_stand_beside_it(tmp_path: Path) -> None:
+def test_other_policies_stand_beside_it(tmp_path: Path, read_page: ReadPage) -> None:
     model = evaluation(tmp_path / "m", [row(0, True), row(1, True)], policy={"name": "model"})
     other = evaluation(tmp_path / "r", [row(0, False)], policy={"name": "random"})
-    words = Tags(page_of(model, other)).words
+    words = read_page(page_of(model, other)).words
     assert "Policies" in words
     assert "random" in words
     assert "0% [0, 79]" in words
 
 
-def test_simulated_faults_and_stops_are_told_apart(tmp_path: Path) -> None:
+def test_simulated_faults_and_stops_are_told_apart(tmp_path: Path, read_page: ReadPage) -> None:
     rows = [
         row(0, True, spec="phone:add-contact"),
         row(1, False, spec="phone:add-contact", outcome="environment_fault", faults=["X: y"] * 3),
         row(4, True, spec="phone:add-contact"),
     ]
     folder = evaluation(tmp_path / "e", rows, episodes=5, specs=["phone:add-contact"])
-    words = Tags(page_of(folder)).words
+    words = read_page(page_of(folder)).words
     assert "simulated phone" in words
     assert "phone:add-contact (simulated)" in words
     assert "3, 1 episodes lost" in words
@@ -150,9 +135,9 @@ def test_simulated_faults_and_stops_are_told_apart(tmp_path: Path) -> None:
     assert "1 of 1 episodes" in words
 
 
-def test_parse_failures_are_shown_by_kind(tmp_path: Path) -> None:
+def test_parse_failures_are_shown_by_kind(tmp_path: Path, read_page: ReadPage) -> None:
     rows = [row(0, False, steps=8, answer_errors={"unparsable": 1, "out_of_range": 1})]
-    words = Tags(page_of(evaluation(tmp_path / "e", rows))).words
+    words = read_page(page_of(evaluation(tmp_path / "e", rows))).words
     assert "out of range" in words
     assert "12.5% of decisions" in words
 
@@ -163,7 +148,7 @@ def test_an_evaluation_without_an_episode_is_shown(tmp_path: Path) -> None:
 
 
 def test_plots_are_well_formed_and_hold_their_marks() -> None:
-    plot = dots([("a<b", [Dot(0.5, 0.25, 0.75, "x"), Dot(None, 0, 1, "")])])
+    plot = dots([DotRow("a<b", [Dot(0.5, 0.25, 0.75, "x"), Dot(None, 0, 1, "")])])
     tree = ElementTree.fromstring(plot)
     (circle,) = tree.iter("circle")
     (whisker,) = (line for line in tree.iter("line") if line.get("class") == "whisker")

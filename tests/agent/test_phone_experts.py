@@ -18,8 +18,9 @@ from eyehand.envs.android.server import AdbServer
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.phone.environment import PhoneEnvironment
 from eyehand.envs.phone.tasks import PHONE_TASKS
-from eyehand.envs.web.browser import Browser
 from eyehand.errors import UsageError
+
+pytestmark = pytest.mark.usefixtures("browser_ends")
 
 FIRST_SEED = 1_000_000
 
@@ -38,12 +39,6 @@ def adb_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         AdbServer(port).ensure()
     yield port
     AdbClient(port=port).server_kill()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _browser_ends() -> Iterator[None]:
-    yield
-    Browser.close_shared()
 
 
 def test_every_task_has_an_expert_and_is_in_the_suite() -> None:

@@ -1,8 +1,9 @@
 """The pages: self-contained, escaped, with what was touched drawn where it was."""
 
 import re
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,27 +23,10 @@ from eyehand.agent.trajectory import TrajectoryWriter
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import UsageError
 
+ReadPage = Callable[[str], Any]
+"""The fixture `read_page`."""
+
 HOSTILE = "</script><script>alert('x')</script><img src=https://example.org/x onerror=y> \ud83d"
-
-
-class Tags(HTMLParser):
-    """Reads a page as a browser does: its elements, addresses, handlers and words."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.addresses: list[str] = []
-        self.handlers: list[str] = []
-        self.words = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
 
 
 def write_episode(
@@ -92,12 +76,14 @@ def write_episode(
         )
 
 
-def test_a_page_needs_no_other_file_and_lets_no_script_in(tmp_path: Path) -> None:
+def test_a_page_needs_no_other_file_and_lets_no_script_in(
+    tmp_path: Path, read_page: ReadPage
+) -> None:
     write_episode(tmp_path / "e", Reload())
     page = write_report(tmp_path / "e")
     assert page == tmp_path / "e" / "report.html"
     text = page.read_text(encoding="utf-8")
-    tags = Tags(text)
+    tags = read_page(text)
     assert tags.names.count("script") == 1
     assert tags.names.count("img") == 2
     assert all(address.startswith(("data:image/", "#")) for address in tags.addresses)
@@ -128,11 +114,11 @@ def test_everything_that_was_recorded_is_there(tmp_path: Path) -> None:
         assert shown in text
 
 
-def test_an_episode_on_the_simulated_phone_says_so(tmp_path: Path) -> None:
+def test_an_episode_on_the_simulated_phone_says_so(tmp_path: Path, read_page: ReadPage) -> None:
     write_episode(tmp_path / "phone", None, spec="phone:set-alarm")
     write_episode(tmp_path / "page", None)
-    assert "simulated" in Tags(write_report(tmp_path / "phone").read_text("utf-8")).words
-    assert "simulated" not in Tags(write_report(tmp_path / "page").read_text("utf-8")).words
+    assert "simulated" in read_page(write_report(tmp_path / "phone").read_text("utf-8")).words
+    assert "simulated" not in read_page(write_report(tmp_path / "page").read_text("utf-8")).words
 
 
 def test_large_screens_are_embedded_small(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from eyehand.envs.miniwob.tasks import (
     permitted_actions,
     task_names,
 )
-from eyehand.envs.web.browser import Browser
 from eyehand.errors import BrowserCrashed, OutOfRange, StaleScreen, UnknownAction, UsageError
+
+pytestmark = pytest.mark.usefixtures("browser_ends")
 
 SAMPLE = ("choose-date", "click-dialog", "click-shape", "email-inbox-nl-turk", "use-slider")
 """For each change: every kind of page. `python -m eyehand.envs.miniwob.check` checks them all."""
@@ -32,12 +33,6 @@ BOX = """selector => {
   const box = document.querySelector(selector).getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
 }"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _browser_ends() -> Iterator[None]:
-    yield
-    Browser.close_shared()
 
 
 @pytest.fixture

@@ -11,16 +11,11 @@ from eyehand.envs import make
 from eyehand.envs.check import check_environment
 from eyehand.envs.env import Observation
 from eyehand.envs.phone.environment import PhoneEnvironment
-from eyehand.envs.web.browser import Browser
 from eyehand.errors import DeviceUnauthorized, UnknownAction, UsageError
 
+pytestmark = pytest.mark.usefixtures("browser_ends")
+
 MakePhone = Callable[[str], PhoneEnvironment]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _browser_ends() -> Iterator[None]:
-    yield
-    Browser.close_shared()
 
 
 @pytest.fixture
