@@ -8,14 +8,14 @@ answer.
 """
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import eyehand
 from eyehand.agent.episodes_csv import write_csv
 from eyehand.agent.ledger import Ledger
+from eyehand.agent.policies import goes_along
 from eyehand.agent.policy import Policy
 from eyehand.agent.results import Evaluation, Plan, TaskResult
 from eyehand.agent.retention import Shelf
@@ -28,6 +28,9 @@ from eyehand.agent.workers.scheduler import Fleet, Scheduler
 from eyehand.agent.workers.station import Station
 from eyehand.envs.env import Environment
 from eyehand.errors import UsageError
+
+if TYPE_CHECKING:
+    from eyehand.agent.cluster.cluster import RayCluster
 
 MakeEnvironment = Callable[[str], Environment]
 MakePolicy = Callable[[str], Policy]
@@ -60,14 +63,20 @@ class Means:
     Attributes:
         workers: Environments at a time. 1 runs in this process, unless there is a cluster.
         ray_address: A Ray cluster's address, "auto" or "HOST:PORT"; None stays on this machine.
+        engines: How many actors of the cluster decide where the policy is a model; None is 1.
     """
 
     workers: int = 1
     ray_address: str | None = None
+    engines: int | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise UsageError(f"expected at least 1 worker, got {self.workers}")
+        if self.engines is not None and self.engines < 1:
+            raise UsageError(f"expected at least 1 engine, got {self.engines}")
+        if self.engines is not None and self.ray_address is None:
+            raise UsageError("engines run on a Ray cluster: --engines needs --ray ADDRESS")
 
 
 def run_evaluation(
@@ -85,7 +94,8 @@ def run_evaluation(
         plan: What to run.
         make_environment: Makes an environment from a spec; called again after a fault. With
             several workers it is sent to them.
-        make_policy: Returns the policy for a spec; it may return the same one each time.
+        make_policy: Returns the policy for a spec; it may return the same one each time. With a
+            cluster it is sent to the engines, which make the policies on their nodes.
         watcher: Follows along.
         means: What to run on; this process alone by default.
         resume: Go on with the interrupted evaluation in `plan.out`: what ended is not run again.
@@ -95,20 +105,53 @@ def run_evaluation(
 
     Raises:
         UsageError: a spec or a policy cannot be made, or the folder does not fit.
+        CheckpointError: a policy's model cannot be used.
         EnvironmentFault: the disk is full, so that nothing more can be kept; or workers cannot
             be started.
     """
-    watcher, means, evaluation = watcher or Unwatched(), means or Means(), Evaluation(plan)
-    # All policies first: one that does not exist is better refused before hours of work.
+    means = means or Means()
+    with ExitStack() as stack:
+        # Before the folder is begun: a wrong address leaves nothing behind.
+        cluster = _joined(means, stack)
+        ground = _Ground(make_environment, _policies(plan, make_policy, cluster), means, cluster)
+        return _evaluate(plan, ground, watcher or Unwatched(), resume)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What the episodes stand on."""
+
+    make_environment: MakeEnvironment
+    policies: dict[str, Policy]
+    means: Means
+    cluster: "RayCluster | None"
+
+
+def _joined(means: Means, stack: ExitStack) -> "RayCluster | None":
+    if means.ray_address is None:
+        return None
+    from eyehand.agent.cluster.cluster import RayCluster
+
+    return stack.enter_context(closing(RayCluster(means.ray_address, means.engines or 1)))
+
+
+def _policies(
+    plan: Plan, make_policy: MakePolicy, cluster: "RayCluster | None"
+) -> dict[str, Policy]:
+    """Make all policies first: one that does not exist is better refused before hours of work."""
+    if cluster is not None and not goes_along(make_policy):
+        return cluster.policies(make_policy, plan.specs, plan.batch)
     policies = {spec: make_policy(spec) for spec in plan.specs}
     for policy in policies.values():
         policy.expect(plan.batch)
-    described = {spec: policy.describe() for spec, policy in policies.items()}
+    return policies
+
+
+def _evaluate(plan: Plan, ground: _Ground, watcher: Watcher, resume: bool) -> Evaluation:
+    """Run the plan on what is there by now."""
+    evaluation, shelf = Evaluation(plan), Shelf(plan.out)
+    described = {spec: policy.describe() for spec, policy in ground.policies.items()}
     evaluation.policy = described[plan.specs[-1]]
-    if means.ray_address is not None:
-        # Before the folder is begun: a wrong address leaves nothing behind.
-        import_module("eyehand.agent.ray_workers").knock(means.ray_address)
-    shelf = Shelf(plan.out)
     document = {"eyehand": eyehand.__version__, **plan.to_json(), "policies": described}
     with Ledger(plan.out, document, resume) as ledger:
         jobs = [job for job in plan.jobs() if job.index not in ledger.rows]
@@ -116,7 +159,7 @@ def run_evaluation(
             shelf.clear(job.spec, job.seed)
         watcher.begins(plan, ledger.in_order())
         try:
-            with closing(_run(plan, jobs, make_environment, policies, means, shelf, ledger)) as run:
+            with closing(_run(plan, jobs, ground, shelf, ledger)) as run:
                 _count(run, evaluation, ledger, shelf, watcher)
         except KeyboardInterrupt:
             evaluation.finished = False
@@ -147,17 +190,12 @@ def _count(
 
 
 def _run(
-    plan: Plan,
-    jobs: list[Job],
-    make_environment: MakeEnvironment,
-    policies: dict[str, Policy],
-    means: Means,
-    shelf: Shelf,
-    ledger: Ledger,
+    plan: Plan, jobs: list[Job], ground: _Ground, shelf: Shelf, ledger: Ledger
 ) -> Generator[Finished, None, None]:
     """Yield the episodes as they end, wherever they run."""
+    means, policies = ground.means, ground.policies
     setup = Setup(
-        make_environment,
+        ground.make_environment,
         policies,
         {spec: plan.steps_of(spec) for spec in plan.specs},
         plan.time_limit_s,
@@ -173,19 +211,17 @@ def _run(
     decider = LocalDecider(
         {spec: served for spec, (_, served) in pairs.items() if served is not None}, plan.batch
     )
-    fleet = _fleet(setup, means, ledger)
+    fleet = _fleet(setup, ground.cluster, ledger)
     scheduler = Scheduler(
         fleet, decider, jobs, means.workers, lambda job: shelf.clear(job.spec, job.seed)
     )
     yield from scheduler.run()
 
 
-def _fleet(setup: Setup, means: Means, ledger: Ledger) -> Fleet:
-    if means.ray_address is None:
+def _fleet(setup: Setup, cluster: "RayCluster | None", ledger: Ledger) -> Fleet:
+    if cluster is None:
         return ProcessFleet(setup, ledger.descriptor)
-    from eyehand.agent.ray_workers import RayFleet
-
-    return RayFleet(replace(setup, deliver=True), means.ray_address)
+    return cluster.fleet(replace(setup, deliver=True))
 
 
 def _run_here(setup: Setup, jobs: list[Job]) -> Iterator[Finished]:

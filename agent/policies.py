@@ -53,6 +53,14 @@ def check_random(policy: str, specs: Iterable[str], allowed: bool) -> None:
             )
 
 
+def goes_along(make_policy: Callable[[str], "Policy"]) -> bool:
+    """Return whether what makes the policies is cheap, and they decide in the workers.
+
+    Then nothing has to be made elsewhere to know them.
+    """
+    return make_policy in (_random, _expert)
+
+
 def _random(spec: str) -> "Policy":
     from eyehand.agent.random_policy import RandomPolicy
 
@@ -66,9 +74,14 @@ def _expert(spec: str) -> "Policy":
 
 
 class _OneModel:
+    """Makes one model for all specs. It is sent as its options: each side loads for itself."""
+
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
         self._policy: Policy | None = None
+
+    def __reduce__(self) -> tuple[type["_OneModel"], tuple[dict[str, Any]]]:
+        return _OneModel, (self._options,)
 
     def __call__(self, spec: str) -> "Policy":
         from eyehand.agent.vlm_policy import VlmPolicy

@@ -15,12 +15,18 @@ AskFunction = Callable[[Ask], Answer]
 """Sends an observation and waits for the answer."""
 
 
+class DeciderGone(Exception):
+    """Who decided for an episode is gone. It ends the episode, and is heard by `serve` alone."""
+
+
 class Asking(Policy):
     """Sends each observation to where the policy is, and waits for its decision.
 
     Args:
         policy: Who decides; only its name and its description are kept.
     """
+
+    portable = True
 
     def __init__(self, policy: Policy) -> None:
         self.name = policy.name

@@ -1,7 +1,8 @@
 """What the evaluator and its workers say to each other.
 
 The evaluator speaks first, and a worker answers every message with exactly one: Setup with Ready,
-Job and Answer with Ask, Finished or Failed. The same holds over a pipe and over a cluster.
+Job and Answer with Ask, Finished, Lost or Failed. The same holds over a pipe and over a cluster,
+where a worker's questions go to an engine and never to the evaluator.
 """
 
 import io
@@ -106,13 +107,20 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Who decided for the episode is gone, and the episode with it; the worker is free."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """The worker met what ends the evaluation: wrong usage, a full disk, a defect."""
 
     error: BaseException
 
 
-Reply = Ready | Ask | Finished | Failed
+Reply = Ready | Ask | Finished | Lost | Failed
 
 
 def packed(message: Any) -> bytes:

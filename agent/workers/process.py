@@ -94,7 +94,7 @@ class ProcessWorker:
         """Return the reply that has arrived; None where the process has ended."""
         try:
             reply: Reply = unpacked(self.connection.recv_bytes())
-        except (EOFError, ConnectionResetError, BrokenPipeError):
+        except (EOFError, OSError):  # also where it ended in the middle of a message
             return None
         return reply
 

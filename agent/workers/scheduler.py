@@ -2,7 +2,7 @@
 
 What an episode is does not depend on who runs it or what ran before it, so any number of workers
 gives the same rows. A worker that is lost loses only the episode that it was running; a fresh
-worker runs it again, from its beginning.
+worker runs it again, from its beginning. The same holds where it was who decided that is lost.
 """
 
 from collections import Counter, deque
@@ -12,12 +12,12 @@ from typing import Protocol
 
 from eyehand.agent.rows import EpisodeRow
 from eyehand.agent.workers.decider import Decider, Question
-from eyehand.agent.workers.messages import Answer, Ask, Failed, Finished, Job, Ready, Reply
+from eyehand.agent.workers.messages import Answer, Ask, Failed, Finished, Job, Lost, Ready, Reply
 from eyehand.agent.workers.station import lost_episode
 from eyehand.errors import WorkerLost
 
 MOST_LOSSES = 3
-"""How many workers an episode may lose before it counts as lost to a fault."""
+"""How many workers or engines an episode may lose before it counts as lost to a fault."""
 
 MOST_FALSE_STARTS = 5
 """How many workers in a row may end before they are ready; then nothing can be expected."""
@@ -138,6 +138,8 @@ class Scheduler:
                 raise reply.error
             elif reply is None:
                 ended += self._lost(seat)
+            elif isinstance(reply, Lost):
+                ended += self._again(seat, reply.why)
             else:
                 ended += self._freed(seat, reply)
         self._staff()
@@ -152,16 +154,21 @@ class Scheduler:
     def _lost(self, seat: _Seat) -> list[Finished]:
         """Take a worker off that has ended; its episode runs again, unless it lost too many."""
         del self._seats[seat.number]
-        self._decider.forget(seat.number)
         seat.worker.kill()
         why = seat.worker.why_lost()
         if not seat.ready:
             self._false_starts += 1
             if self._false_starts >= MOST_FALSE_STARTS:
                 raise WorkerLost(f"workers end before they can begin: {why}")
-        if seat.job is None:
+        return self._again(seat, why)
+
+    def _again(self, seat: _Seat, why: str) -> list[Finished]:
+        """Queue a seat's episode once more, which was lost, unless that was too often."""
+        self._decider.forget(seat.number)
+        lost, seat.job = seat.job, None
+        if lost is None:
             return []
-        job = replace(seat.job, faults=(*seat.job.faults, f"{WorkerLost.__name__}: {why}"))
+        job = replace(lost, faults=(*lost.faults, f"{WorkerLost.__name__}: {why}"))
         self._losses[job.index] += 1
         self._clear(job)
         if self._losses[job.index] < MOST_LOSSES:

@@ -2,18 +2,19 @@
 
 import tempfile
 import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from eyehand.agent.workers.asking import connect
+from eyehand.agent.retention import Shelf
+from eyehand.agent.workers.asking import AskFunction, DeciderGone, connect
 from eyehand.agent.workers.messages import (
     Answer,
     Ask,
     Failed,
     Finished,
     Job,
+    Lost,
     Ready,
     Setup,
     packed,
@@ -35,26 +36,31 @@ class Link(Protocol):
         """Wait for a message."""
 
 
-def serve(link: Link) -> None:
-    """Take the Setup and then job after job, until the other side is gone."""
+def serve(link: Link, ask: AskFunction | None = None) -> None:
+    """Take the Setup and then job after job, until the other side is gone.
+
+    Args:
+        link: To the evaluator.
+        ask: Asks who decides; None asks the evaluator. It may raise `DeciderGone`.
+    """
     setup: Setup = unpacked(link.recv_bytes())
     with tempfile.TemporaryDirectory(prefix="eyehand-", ignore_cleanup_errors=True) as folder:
         if setup.deliver and setup.out is not None:
             setup = replace(setup, out=Path(folder))
         for policy in setup.policies.values():
-            connect(policy, _asking(link))
+            connect(policy, ask or _asking(link))
         station = Station(setup)
         link.send_bytes(packed(Ready()))
         try:
             while True:
-                link.send_bytes(packed(_run(station, unpacked(link.recv_bytes()))))
+                link.send_bytes(packed(_run(station, setup.out, unpacked(link.recv_bytes()))))
         except GONE:
             return
         finally:
             station.close()
 
 
-def _asking(link: Link) -> Callable[[Ask], Answer]:
+def _asking(link: Link) -> AskFunction:
     def ask(question: Ask) -> Answer:
         link.send_bytes(packed(question))
         answer: Answer = unpacked(link.recv_bytes())
@@ -63,11 +69,15 @@ def _asking(link: Link) -> Callable[[Ask], Answer]:
     return ask
 
 
-def _run(station: Station, job: Job) -> Finished | Failed:
+def _run(station: Station, out: Path | None, job: Job) -> Finished | Lost | Failed:
     try:
         return station.run(job)
     except GONE:
         raise
+    except DeciderGone as gone:
+        # This worker may be the one that runs it again.
+        Shelf(out).clear(job.spec, job.seed)
+        return Lost(str(gone))
     except Exception as error:  # whatever it is, the evaluator raises it
         error.add_note("".join(traceback.format_exception(error)))
         return Failed(error)

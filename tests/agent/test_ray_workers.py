@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 import pytest
 
 from eyehand.actions import ActionSpace
@@ -24,6 +25,9 @@ from eyehand.envs.registry import make
 
 LINE = "cards:number-line"
 
+# No node could import this module.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
 # Ray announces changes of its own defaults, and leaves sockets of its helpers to the collector.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -34,15 +38,23 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """Start two nodes with one CPU each; returns the address."""
+def module_patch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def cluster(module_patch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Start two nodes with two CPUs each; returns the address."""
+    # Ray's actors would give way to whatever else runs on this machine.
+    module_patch.setenv("RAY_worker_niceness", "0")
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    small = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+    small = {"num_cpus": 2, "object_store_memory": 80_000_000, "include_dashboard": False}
     nodes: Any = Cluster(initialize_head=True, head_node_args=small)
     try:
-        nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
+        nodes.add_node(num_cpus=2, object_store_memory=80_000_000)
         nodes.wait_for_nodes()
         yield str(nodes.address)
     finally:
@@ -51,25 +63,26 @@ def cluster() -> Iterator[str]:
 
 
 class Killing(Policy, Conversation):
-    """Goes up; at its third decision it kills an actor's process."""
+    """Goes up; at its third decision it kills a station's process below another one."""
 
     name = "killing"
 
-    def __init__(self, kills: bool) -> None:
-        self.left = 3 if kills else -1
+    def __init__(self, ancestor: int | None) -> None:
+        self.ancestor = ancestor
+        self.left = 3
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         return self
 
     def decide(self, observation: Observation) -> Decision:
         self.left -= 1
-        if self.left == 0:
-            os.kill(actor_pids()[0], signal.SIGKILL)
+        if self.left == 0 and self.ancestor is not None:
+            os.kill(station_pids(self.ancestor)[0], signal.SIGKILL)
         return Decision(action=Plus())
 
 
-def actor_pids() -> list[int]:
-    """Return the actors of this test's own cluster: this process started its nodes."""
+def station_pids(ancestor: int) -> list[int]:
+    """Return the stations of a test's own cluster, by the process that started its nodes."""
     parents, actors = {}, []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -78,7 +91,7 @@ def actor_pids() -> list[int]:
                 actors.append(int(path.name))
         except OSError:  # it has ended in the meantime
             continue
-    return sorted(pid for pid in actors if parents.get(parents[pid]) == os.getpid())
+    return sorted(pid for pid in actors if parents.get(parents[pid]) == ancestor)
 
 
 def evaluate(out: Path, policy: Any, address: str | None, episodes: int = 6) -> Any:
@@ -95,8 +108,9 @@ def test_a_cluster_gives_the_same_files(tmp_path: Path, cluster: str, policy: st
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_killed_actors_episode_is_run_again(tmp_path: Path, cluster: str) -> None:
-    evaluate(tmp_path / "calm", lambda spec: Killing(False), None)
-    result = evaluate(tmp_path / "killed", lambda spec: Killing(True), cluster).tasks[0]
+    evaluate(tmp_path / "calm", lambda spec: Killing(None), None)
+    here = os.getpid()
+    result = evaluate(tmp_path / "killed", lambda spec: Killing(here), cluster).tasks[0]
     assert (result.rate.trials, result.unscored, result.environment_faults) == (6, 0, 1)
     assert differences(tmp_path / "calm", tmp_path / "killed") == []
 

@@ -26,6 +26,7 @@ from eyehand.agent.workers.messages import (
     Begin,
     Finished,
     Job,
+    Lost,
     Ready,
     Reply,
     packed,
@@ -155,10 +156,15 @@ def test_a_killed_workers_episode_is_run_again(tmp_path: Path) -> None:
 
 
 class Doomed:
-    """A fleet whose workers end at the named episodes, or before they are ready."""
+    """A fleet whose workers end at the named episodes, or before they are ready.
 
-    def __init__(self, fatal: Sequence[int], false_starts: int = 0) -> None:
-        self.fatal, self.false_starts = fatal, false_starts
+    With an `end` they stay, and only the episode ends so.
+    """
+
+    def __init__(
+        self, fatal: Sequence[int], false_starts: int = 0, end: Lost | None = None
+    ) -> None:
+        self.fatal, self.false_starts, self.end = fatal, false_starts, end
         self.hired = 0
 
     def hire(self) -> "DoomedWorker":
@@ -179,7 +185,7 @@ class DoomedWorker:
     def send(self, message: Job | Answer) -> None:
         assert isinstance(message, Job)
         row = EpisodeRow(message.index, message.spec, message.seed, "", "failed")
-        self.reply = None if message.index in self.fleet.fatal else Finished(row)
+        self.reply = self.fleet.end if message.index in self.fleet.fatal else Finished(row)
 
     def dismiss(self) -> None:
         pass
@@ -207,6 +213,16 @@ def test_an_episode_that_ends_three_workers_is_lost_and_the_others_count() -> No
     assert rows[1].faults == ["WorkerLost: doomed"] * 3
     assert (rows[1].attempts, rows[0].attempts) == (3, 1)
     assert cleared == [1, 1, 1]
+
+
+def test_an_episode_that_loses_who_decides_runs_again_on_the_same_worker() -> None:
+    cleared: list[int] = []
+    fleet = Doomed(fatal=[2], end=Lost("nobody decides"))
+    rows = scheduled(fleet, cleared)
+    assert [row.outcome for row in rows] == ["failed", "failed", "environment_fault", "failed"]
+    assert rows[2].faults == ["WorkerLost: nobody decides"] * 3
+    assert cleared == [2, 2, 2]
+    assert fleet.hired == 2
 
 
 def test_workers_that_end_before_they_begin_are_replaced_within_a_bound() -> None:
@@ -279,6 +295,13 @@ def test_a_type_that_comes_back_is_the_type_that_was_sent() -> None:
         back = unpacked(packed(Decision(action=action))).action
         assert type(back) is type(action)
         assert environment.action_space.contains(back)
+
+
+def test_engines_are_refused_without_a_cluster() -> None:
+    with pytest.raises(UsageError, match="--engines needs --ray"):
+        Means(engines=2)
+    with pytest.raises(UsageError, match="at least 1 engine"):
+        Means(ray_address="auto", engines=0)
 
 
 def test_fewer_than_one_worker_is_refused() -> None:

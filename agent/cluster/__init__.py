@@ -1,0 +1,1 @@
+"""A Ray cluster: actors that run environments, and actors that decide for them."""

@@ -1,0 +1,183 @@
+"""What an engine does inside, on its own: gathering questions, and dropping conversations."""
+
+import asyncio
+import gc
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from eyehand.actions import ActionSpace
+from eyehand.agent.cluster.engine import EngineActor, Made, Recipe
+from eyehand.agent.policy import Conversation, Decision, Policy, Request
+from eyehand.agent.random_policy import RandomPolicy
+from eyehand.agent.workers.messages import Answer, Ask, Begin, Failed, packed, unpacked
+from eyehand.envs.cards.number_line import Plus
+from eyehand.envs.env import Observation
+from eyehand.envs.registry import make
+from eyehand.errors import CheckpointError, UsageError
+
+LINE = "cards:number-line"
+TIMEOUT_S = 60
+
+
+class _Up(Conversation):
+    def decide(self, observation: Observation) -> Decision:
+        return Decision(action=Plus())
+
+
+class Noting(Policy):
+    """Notes how many are asked at once, and which conversations live; waits until it may go on."""
+
+    name = "noting"
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.living: weakref.WeakSet[_Up] = weakref.WeakSet()
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        conversation = _Up()
+        self.living.add(conversation)
+        return conversation
+
+    def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
+        self.sizes.append(len(requests))
+        self.asked.set()
+        assert self.go_on.wait(TIMEOUT_S)
+        if len(self.sizes) > 9:
+            raise ZeroDivisionError("a defect")
+        return super().decide_many(requests)
+
+
+POLICIES: list[Noting] = []
+
+
+def noting(spec: str) -> Policy:
+    """Return this process's own policy: the recipe travels through here by its name."""
+    return POLICIES[-1]
+
+
+def missing(spec: str) -> Policy:
+    raise CheckpointError("no weights")
+
+
+def random_policy(spec: str) -> Policy:
+    return RandomPolicy()
+
+
+@pytest.fixture
+def policy() -> Iterator[Noting]:
+    POLICIES.append(Noting())
+    yield POLICIES[-1]
+    POLICIES.pop()
+
+
+@pytest.fixture(scope="module")
+def question() -> bytes:
+    environment = make(LINE)
+    observation, _ = environment.reset(seed=1)
+    begin = Begin("go", environment.action_space, 1)
+    environment.close()
+    return packed(Ask(observation, begin))
+
+
+def engine(make_policy: Any, batch: int = 1) -> EngineActor:
+    return EngineActor(packed(Recipe(make_policy, (LINE,), batch, ".")))
+
+
+def test_questions_that_arrive_meanwhile_go_into_the_next_call_up_to_the_batch(
+    policy: Noting, question: bytes
+) -> None:
+    async def ask() -> list[Answer]:
+        actor = engine(noting, batch=2)
+        await actor.begun()
+        first = asyncio.ensure_future(actor.decide(0, LINE, question))
+        await asyncio.to_thread(policy.asked.wait, TIMEOUT_S)
+        rest = [asyncio.ensure_future(actor.decide(n, LINE, question)) for n in (1, 2, 3)]
+        await asyncio.sleep(0)  # all three are waiting now
+        policy.go_on.set()
+        return [unpacked(blob) for blob in await asyncio.gather(first, *rest)]
+
+    answers = asyncio.run(ask())
+    assert policy.sizes == [1, 2, 1]
+    assert [answer.decision for answer in answers] == [Decision(action=Plus())] * 4
+
+
+def test_a_conversation_is_dropped_with_its_episode_and_a_late_question_begins_none(
+    policy: Noting, question: bytes
+) -> None:
+    policy.go_on.set()
+
+    async def ask() -> list[Any]:
+        actor = engine(noting)
+        for number in (0, 1):
+            await actor.decide(number, LINE, question)
+        before = len(policy.living)
+        await actor.forget(0)
+        await actor.forget(1, lost=True)
+        late = unpacked(await actor.decide(1, LINE, question))
+        gc.collect()
+        return [before, len(policy.living), type(late.error).__name__]
+
+    assert asyncio.run(ask()) == [2, 0, "WorkerLost"]
+
+
+def test_a_defect_of_the_policy_reaches_the_episode_that_asked(
+    policy: Noting, question: bytes
+) -> None:
+    policy.go_on.set()
+    policy.sizes = [0] * 9
+
+    async def ask() -> Answer:
+        answer: Answer = unpacked(await engine(noting).decide(0, LINE, question))
+        return answer
+
+    error = asyncio.run(ask()).error
+    assert isinstance(error, ZeroDivisionError)
+    assert "decide_many" in error.__notes__[0]
+
+
+def test_a_policy_that_cannot_be_made_is_told_with_its_node_and_to_who_asks(
+    question: bytes,
+) -> None:
+    async def ask() -> list[Any]:
+        actor = engine(missing)
+        return [unpacked(await actor.begun()), unpacked(await actor.decide(0, LINE, question))]
+
+    begun, answer = asyncio.run(ask())
+    assert isinstance(begun, Failed)
+    for error in (begun.error, answer.error):
+        assert isinstance(error, CheckpointError)
+        assert str(error).startswith("no weights (on node ")
+
+
+def test_policies_that_go_along_need_no_engine() -> None:
+    async def begin() -> Any:
+        return unpacked(await engine(random_policy).begun())
+
+    made = asyncio.run(begin())
+    assert isinstance(made, Made)
+    assert not made.serves
+    assert isinstance(made.policies[LINE], RandomPolicy)
+
+
+def test_a_recipe_that_cannot_be_sent_says_so() -> None:
+    from eyehand.agent.cluster.engines import _packed_recipe
+
+    lock = threading.Lock()
+
+    def closed_over(spec: str) -> Policy:
+        raise UsageError(str(lock))
+
+    with pytest.raises(UsageError, match="cannot be sent there: cannot pickle"):
+        _packed_recipe(Recipe(closed_over, (LINE,), 1, "."))
+
+
+def test_modules_are_found_by_name() -> None:
+    """The tests above rest on it: what travels here by name comes back as itself."""
+    assert unpacked(packed(noting)) is noting
+    assert __name__ in sys.modules
