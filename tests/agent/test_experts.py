@@ -1,7 +1,5 @@
 """Every expert solves its own task, by rounded actions through the environment's own step."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from eyehand.agent.demonstrations import MAX_EXPERT_STEPS, rounded
@@ -9,17 +7,12 @@ from eyehand.agent.experts import miniwob as miniwob_expert
 from eyehand.agent.experts import number_line as number_line_expert
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
-from eyehand.envs.web.browser import Browser
+
+pytestmark = pytest.mark.usefixtures("browser_ends")
 
 WANTED = 5
 MOST_SEEDS = 8
 """Some screens have no visible target (it lies under another): collecting passes them over."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _browser_ends() -> Iterator[None]:
-    yield
-    Browser.close_shared()
 
 
 def solve(environment: MiniWobEnvironment, seed: int) -> bool | None:

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from eyehand.agent.doctor import check_mujoco
-from eyehand.agent.episode import run_episode
-from eyehand.agent.experts import expert_for
 from eyehand.envs import gym_display, make
 from eyehand.envs.check import check_environment
 from eyehand.errors import MissingExtra, OutOfRange
@@ -35,15 +33,6 @@ def test_two_robots_in_one_process_each_see_their_own_scene() -> None:
     assert not np.array_equal(other.reset(seed=2)[0].pixels, alone)
     one.close()
     other.close()
-
-
-@pytest.mark.parametrize("task", ["fetch-reach", "fetch-push", "fetch-pick-and-place"])
-def test_the_expert_solves_it(task: str) -> None:
-    environment = make(f"robot:{task}")
-    episode = run_episode(expert_for(f"robot:{task}"), environment, seed=1_000_000, max_steps=50)
-    environment.close()
-    assert episode.verdict is True
-    assert len(episode.steps) < 50  # it ends at the goal
 
 
 def test_no_way_to_render_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
