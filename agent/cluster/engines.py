@@ -83,6 +83,7 @@ class Engines:
             waiting = [engine.begun for engine in self._engines]
             ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=TEND_INTERVAL_S)
             self.tend()
+            _require_patience([e for e in self._engines if not self._is_ready(e.greeting)])
             words = [self._word(engine) for engine in self._engines if engine.begun in ready]
             for word in words:
                 if isinstance(word, Failed):
@@ -92,9 +93,13 @@ class Engines:
                 return made[0]
 
     def seat(self, spec: str) -> Desk:
-        """Bind an episode to the engine with the fewest, in turn where several have as few."""
+        """Bind an episode to the engine with the fewest, in turn where several have as few.
+
+        A fresh one gets none while it loads, or waits for room, unless no other is ready.
+        """
         self.tend()
-        engine = min(self._engines, key=lambda engine: (engine.episodes, engine.seated))
+        ready = [engine for engine in self._engines if self._is_ready(engine.begun)]
+        engine = min(ready or self._engines, key=lambda engine: (engine.episodes, engine.seated))
         engine.episodes, engine.seated = engine.episodes + 1, engine.seated + 1
         number = next(self._numbers)
         self._at[number] = engine
@@ -120,13 +125,14 @@ class Engines:
         """Start a fresh engine in the place of each that has ended.
 
         Raises:
-            WorkerLost: engines end before they are ready, again and again, or there is no room.
+            WorkerLost: engines end before they are ready, again and again, or none finds room.
         """
         for engine in tuple(self._engines):
             if self._is_ready(engine.ended):
                 self._replace(engine, self._why_ended(engine))
-            elif not self._is_ready(engine.greeting):
-                _require_patience(engine)
+        if not any(self._is_ready(engine.greeting) for engine in self._engines):
+            # With one that has a place the episodes go on, whatever becomes of the others.
+            _require_patience(self._engines)
 
     def close(self) -> None:
         """End the engines and give their places back."""
@@ -200,7 +206,8 @@ def _bundle(total: dict[str, float], count: int) -> dict[str, float]:
     return {kind: 1.0}
 
 
-def _require_patience(engine: _Engine) -> None:
-    waited_s = time.monotonic() - engine.hired_s
+def _require_patience(without_room: list[_Engine]) -> None:
+    now_s = time.monotonic()
+    waited_s = max((now_s - engine.hired_s for engine in without_room), default=0.0)
     if waited_s > ROOM_TIMEOUT_S:
         raise WorkerLost(f"no node of the cluster has had room for an engine for {waited_s:.0f} s")
