@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eyehand.agent.ledger import read_plan, read_rows
+from eyehand.agent.ledger import PLAN_FILE, read_plan, read_rows
 from eyehand.agent.retention import EVALUATION_FILE
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
 from eyehand.agent.trajectory import LINES_FILE, read_trajectory
@@ -144,6 +144,11 @@ def _plans(a: Path, b: Path) -> Iterator[str]:
 
 
 def _planned(folder: Path) -> dict[str, Any]:
+    if not (folder / PLAN_FILE).is_file():
+        raise UsageError(
+            f"{folder} holds no evaluation: there is no {PLAN_FILE}; "
+            "name a folder that eyehand eval wrote"
+        )
     return {key: value for key, value in read_plan(folder).items() if key not in MEANS}
 
 

@@ -154,7 +154,8 @@ class EngineActor:
             if self._failure is not None:
                 raise self._failure
             for number, answer in self._decider.answer(self._questions(taken)):
-                taken.pop(number).answer.set_result(packed(answer))
+                blob = packed(answer)
+                taken.pop(number).answer.set_result(blob)
         except Exception as error:  # whatever it is, the episodes raise it
             error.add_note("".join(traceback.format_exception(error)))
             for waiting in taken.values():

@@ -21,8 +21,9 @@ examples:
   eyehand eval --resume results                   go on after an interruption
   eyehand eval miniwob --ray head-node:6379 --workers 32 --engines 2
 
-SUITE is embedded, miniwob (all 125 tasks), number-line, cards, a spec such as miniwob:click-tab,
-or several of these with commas between. Episode i of a task has the seed FIRST_SEED + i, whoever
+SUITE is embedded (what the embedded model was trained for), a suite that `eyehand suites` lists, a
+spec such as miniwob:click-tab, a declaration file such as my-suite.yaml, or several of these with
+commas between. Episode i of a task has the seed FIRST_SEED + i, whoever
 runs it: the result is the same for any number of workers. Faults of the environment are retried
 twice with the same seed and counted apart.
 

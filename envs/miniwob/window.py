@@ -2,11 +2,15 @@
 
 from weakref import WeakKeyDictionary
 
+from playwright.async_api import Error as PlaywrightError
+
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.tabs import Tabs
 
 # Wider than a task, because dialogs are placed with regard to the window.
 VIEWPORT = (500, 210)
+
+LEAVE_TIMEOUT_S = 5.0
 
 _spare: WeakKeyDictionary[Browser, Tabs] = WeakKeyDictionary()
 
@@ -28,13 +32,24 @@ async def leave_window(browser: Browser, tabs: Tabs) -> None:
     """Give a window back; one is kept for the next task, without the page that it showed.
 
     The pages are files of the package that keep nothing in the browser: what stays behind is an
-    empty tab.
+    empty tab. A window whose page cannot be left is closed.
     """
-    if browser not in _spare and _is_sound(tabs):
+    if await _is_emptied(tabs) and browser not in _spare:
+        tabs.notes.clear()
         _spare[browser] = tabs
-        await tabs.tabs[0].page.goto("about:blank")
     else:
         await tabs.close()
+
+
+async def _is_emptied(tabs: Tabs) -> bool:
+    """Leave the page; returns whether the window is fit for another one."""
+    if not _is_sound(tabs):
+        return False
+    try:
+        await tabs.tabs[0].page.goto("about:blank", timeout=LEAVE_TIMEOUT_S * 1000)
+    except PlaywrightError:
+        return False
+    return _is_sound(tabs)
 
 
 def _is_sound(tabs: Tabs) -> bool:

@@ -17,6 +17,7 @@ from playwright.async_api import Frame
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.tab import Tab, leave_running
 from eyehand.envs.web.tabs import Tabs
+from eyehand.envs.web.watch import WATCH
 
 QUIET_FRAMES = 2
 MAX_FRAMES_WATCHED = 12
@@ -24,41 +25,6 @@ MAX_FRAMES_WATCHED = 12
 ANSWER_MARGIN_S = 0.5
 # A frame that gives no answer (an advertisement that loads for ever) holds nobody up for longer.
 FRAME_PATIENCE_S = 0.5
-
-# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile].
-# Frames out of sight get no animation frames, hence the timer beside each. Animations that end
-# within 1.5 s are worth waiting for.
-WATCH = """([frames, changeMs, loadMs]) => ({state: new Promise(resolve => {
-  const began = performance.now();
-  const place = () => scrollX + ' ' + scrollY;
-  let calm = 0, why = 'changing', last = place(), touched = false;
-  const observer = new MutationObserver(() => { calm = -1; touched = true; why = 'changing'; });
-  observer.observe(document,
-    {subtree: true, childList: true, attributes: true, characterData: true});
-  const animated = () => document.getAnimations().some(a => {
-    if (a.playState !== 'running' || !a.effect) return false;
-    const left = a.effect.getComputedTiming().endTime - a.currentTime;
-    return left > 0 && left < 1500;
-  });
-  const look = () => {
-    const now = place();
-    if (document.readyState !== 'complete') { why = 'loading'; calm = 0; touched = true; }
-    else if (now !== last || animated()) { why = 'moving'; calm = 0; touched = true; }
-    else calm += 1;
-    last = now;
-    const limit = why === 'loading' ? loadMs : changeMs;
-    if (calm < frames && performance.now() - began < limit) return next();
-    observer.disconnect();
-    resolve([calm < frames ? why : 'quiet', document.title.slice(0, 200), touched]);
-  };
-  const next = () => {
-    let looked = false;
-    const once = () => { if (!looked) { looked = true; look(); } };
-    requestAnimationFrame(once);
-    setTimeout(once, 50);
-  };
-  next();
-})})"""
 
 
 @dataclass(frozen=True)
@@ -69,11 +35,14 @@ class Limits:
         change_s: For changes, animations and data requests.
         load_s: For a document that loads.
         restless_s: For a page that did not become quiet the last time.
+        drawn_at_once: Selector of canvases that are known to be drawn on at once or not at all;
+            what is on others may change unseen.
     """
 
     change_s: float = 2.0
     load_s: float = 10.0
     restless_s: float = 0.3
+    drawn_at_once: str = ""
 
     def for_tab(self, tab: Tab) -> tuple[float, float]:
         """Return the limits for changes and for loading, in seconds."""
@@ -119,14 +88,14 @@ async def settle(
         left_s = began_s + load_s - clock()
         bounds_s = min(change_s, max(left_s, 0.05)), max(left_s, 0.05)
         looking = None if tabs.in_flight(since_s) else on_watch
-        on_watch = None
-        state, untouched = await _watch(tabs, tab, bounds_s, looking)
+        on_watch, traffic = None, tab.traffic
+        state, untouched = await _watch(tabs, tab, bounds_s, limits.drawn_at_once, looking)
         if tabs.dialog is not None:
             return Settled()
         waits_for = tabs.in_flight(since_s)
         if state == "quiet" and not waits_for:
             tab.restless = False
-            return Settled(untouched=untouched)
+            return Settled(untouched=untouched and tab.traffic == traffic)
         slow = state in ("loading", "gone", "silent") or waits_for in ("page", "download")
         if clock() - began_s >= (load_s if slow else change_s):
             tab.restless = True
@@ -137,7 +106,11 @@ async def settle(
 
 
 async def _watch(
-    tabs: Tabs, tab: Tab, bounds_s: tuple[float, float], on_watch: Callable[[], None] | None
+    tabs: Tabs,
+    tab: Tab,
+    bounds_s: tuple[float, float],
+    drawn_at_once: str,
+    on_watch: Callable[[], None] | None,
 ) -> tuple[str, bool]:
     """Watch every frame of a tab until each is quiet.
 
@@ -146,7 +119,7 @@ async def _watch(
         since `on_watch` was called.
     """
     change_s, load_s = bounds_s
-    arguments = [QUIET_FRAMES, change_s * 1000, load_s * 1000]
+    arguments: list[float | str] = [QUIET_FRAMES, change_s * 1000, load_s * 1000, drawn_at_once]
     frames = tab.page.frames[:MAX_FRAMES_WATCHED]
     # With further frames, some might not be watched yet when the first one is.
     alone = on_watch if len(frames) == 1 else None
@@ -170,7 +143,7 @@ async def _watch(
 
 
 async def _watch_frame(
-    frame: Frame, arguments: list[float], on_watch: Callable[[], None] | None
+    frame: Frame, arguments: list[float | str], on_watch: Callable[[], None] | None
 ) -> tuple[str, str, bool]:
     try:
         watcher = await frame.evaluate_handle(WATCH, arguments)

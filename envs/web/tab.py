@@ -25,6 +25,8 @@ class Tab:
         opener: The tab that opened it.
         announced: Windows that it opened and that have not come yet.
         chooser: A file picker that it opened.
+        requests: What it waits for, with the loop time at which each began.
+        traffic: How many requests began or ended so far.
     """
 
     page: Page
@@ -39,6 +41,7 @@ class Tab:
     announced: int = 0
     chooser: FileChooser | None = None
     requests: dict[Request, float] = field(default_factory=dict)
+    traffic: int = 0
     _session: CDPSession | None = None
     _drawn: tuple[int, int, float] | None = None
 

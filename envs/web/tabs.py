@@ -232,12 +232,14 @@ class Tabs:
     def _on_request(self, tab: Tab, request: Request) -> None:
         if request.resource_type in AWAITED_KINDS:
             tab.requests[request] = asyncio.get_running_loop().time()
+            tab.traffic += 1
         if request.is_navigation_request() and request.frame == tab.page.main_frame:
             tab.navigating = True
         self._wake()
 
     def _on_answer(self, tab: Tab, request: Request) -> None:
-        tab.requests.pop(request, None)
+        if tab.requests.pop(request, None) is not None:
+            tab.traffic += 1
         if request.is_navigation_request() and request.frame == tab.page.main_frame:
             tab.navigating = False
         self._wake()

@@ -25,8 +25,11 @@ TIMEOUT_S = 60
 
 
 class _Up(Conversation):
+    def __init__(self, decision: Decision) -> None:
+        self._decision = decision
+
     def decide(self, observation: Observation) -> Decision:
-        return Decision(action=Plus())
+        return self._decision
 
 
 class Noting(Policy):
@@ -35,12 +38,13 @@ class Noting(Policy):
     name = "noting"
 
     def __init__(self) -> None:
+        self.decision = Decision(action=Plus())
         self.sizes: list[int] = []
         self.living: weakref.WeakSet[_Up] = weakref.WeakSet()
         self.asked, self.go_on = threading.Event(), threading.Event()
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
-        conversation = _Up()
+        conversation = _Up(self.decision)
         self.living.add(conversation)
         return conversation
 
@@ -139,6 +143,20 @@ def test_a_defect_of_the_policy_reaches_the_episode_that_asked(
     error = asyncio.run(ask()).error
     assert isinstance(error, ZeroDivisionError)
     assert "decide_many" in error.__notes__[0]
+
+
+def test_a_decision_that_cannot_be_sent_is_an_error_and_not_a_question_without_an_answer(
+    policy: Noting, question: bytes
+) -> None:
+    policy.go_on.set()
+    policy.decision = Decision(action=Plus(), timings_s={"lock": threading.Lock()})  # type: ignore[dict-item]
+
+    async def ask() -> Answer:
+        asking = engine(noting).decide(0, LINE, question)
+        answer: Answer = unpacked(await asyncio.wait_for(asking, TIMEOUT_S))
+        return answer
+
+    assert "cannot pickle" in str(asyncio.run(ask()).error)
 
 
 def test_a_policy_that_cannot_be_made_is_told_with_its_node_and_to_who_asks(

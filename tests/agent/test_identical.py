@@ -15,6 +15,7 @@ from eyehand.agent.identical import compare_folders, differences
 from eyehand.agent.policies import policy_maker
 from eyehand.agent.results import Plan
 from eyehand.envs.registry import make
+from eyehand.errors import UsageError
 
 GAMES = ["cards:number-line", "cards:ez-points"]
 
@@ -167,3 +168,8 @@ def test_what_cannot_be_compared_is_wrong_usage(
     screen.write_bytes(screen.read_bytes()[:60])
     assert main(["compare", str(first), str(second), "--identical"]) == 2
     assert str(screen) in capsys.readouterr().err
+
+
+def test_a_folder_without_an_evaluation_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no evaluation: there is no plan"):
+        compare_folders(tmp_path, tmp_path)

@@ -358,17 +358,3 @@ def test_back_does_not_lead_to_another_task_whose_verdict_still_stands(play: Pla
     field = place(environment, "#tt")
     _, reward, terminated, _, info = environment.step(Click(point=field))
     assert (reward, terminated, info.get("verdict")) == (0.0, False, None)
-
-
-def test_the_next_task_takes_over_the_window_of_the_last(play: Play) -> None:
-    async def page_itself(page: Any) -> Any:
-        return page
-
-    first = play("click-test")
-    page = first.page_call(page_itself)
-    first.close()
-    second = play("click-color")
-    assert second.page_call(page_itself) is page
-    third = play("click-test")
-    assert third.page_call(page_itself) is not page
-    assert ask(second, "() => document.title") == "Click Color Task"

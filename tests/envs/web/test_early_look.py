@@ -8,6 +8,7 @@ import pytest
 
 from eyehand.actions import web
 from eyehand.envs.env import Pixels
+from eyehand.envs.web import settle
 from eyehand.envs.web.early_look import EarlyLook
 from eyehand.envs.web.settle import Settled
 
@@ -18,6 +19,33 @@ LATE = """([timers, frames]) => {
     const next = () => left-- > 0 ? requestAnimationFrame(next) : change();
     setTimeout(next, timers);
   };
+}"""
+
+
+CANVAS = "<canvas id=shown width=300 height=200></canvas>"
+BOX = "<div id=shown style='height:90px; overflow:auto'><p style='height:900px'>far</p></div>"
+UNSEEN_BY_OBSERVERS = {
+    "a canvas": (CANVAS, "shown.getContext('2d').fillRect(0, 0, 300, 200)"),
+    "a value": ("<input id=shown>", "shown.value = 'text'"),
+    "a tick": ("<input id=shown type=checkbox>", "shown.checked = true"),
+    "a choice": ("<select id=shown><option>a<option>bbb</select>", "shown.selectedIndex = 1"),
+    "a scrolled area": (BOX, "shown.scrollTop = 300"),
+    "a shadow tree": (
+        "<div id=shown></div>",
+        "root.innerHTML = '<p>other text'",
+        "window.root = shown.attachShadow({mode: 'open'}); root.innerHTML = '<b>text</b>'",
+    ),
+    "a style sheet": (
+        "<style id=shown></style>",
+        "shown.sheet.insertRule('body { background: red }')",
+    ),
+    "a popover": ("<p popover id=shown>text</p>", "shown.showPopover()"),
+    "a selection": ("<p id=shown>text</p>", "getSelection().selectAllChildren(shown)"),
+}
+AFTER_A_WHILE = """([element, change, prepare]) => {
+  document.body.insertAdjacentHTML('beforeend', element);
+  if (prepare) (0, eval)(prepare);
+  button.onclick = () => { setTimeout(change, 80); };
 }"""
 
 
@@ -70,6 +98,18 @@ def test_a_change_that_comes_soon_after_the_action_is_in_the_picture(
     page.ask(LATE, [timers, frames])
     page.do(web.Click(point=page.place("#button")))
     assert page.observation.pixels[-1, -1].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("what", UNSEEN_BY_OBSERVERS)
+def test_changes_that_no_mutation_tells_of_are_in_the_picture(
+    visit: Any, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "QUIET_FRAMES", 20)
+    page = visit("quiet.html")
+    element, change, *prepare = UNSEEN_BY_OBSERVERS[what]
+    page.ask(AFTER_A_WHILE, [element, change, prepare[0] if prepare else ""])
+    shown = page.do(web.Click(point=page.place("#button")))
+    assert np.array_equal(shown.pixels, page.do(web.Wait(seconds=0.3)).pixels)
 
 
 def test_the_picture_of_a_settled_page_is_the_page_as_it_stays(visit: Any) -> None:

@@ -1,0 +1,69 @@
+"""What watches a frame from inside: whether it is quiet, and whether anything changed meanwhile.
+
+A mutation observer sees the document's own tree. It sees no drawing on a canvas, no frame of a
+video, nothing in a shadow tree, no value that a script sets, no focus, no scrolled area and no
+rule of a style sheet. Whether the page is quiet is asked of the tree, of scrolling and of
+animations alone; that nothing changed is claimed only where none of the others did either.
+"""
+
+# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile].
+# Frames out of sight get no animation frames, hence the timer beside each. Animations that end
+# within 1.5 s are worth waiting for.
+WATCH = """([frames, changeMs, loadMs, drawnAtOnce]) => ({state: new Promise(resolve => {
+  const began = performance.now();
+  const place = () => scrollX + ' ' + scrollY;
+  const animated = () => document.getAnimations().some(a => {
+    if (a.playState !== 'running' || !a.effect) return false;
+    const left = a.effect.getComputedTiming().endTime - a.currentTime;
+    return left > 0 && left < 1500;
+  });
+
+  // Where changes leave no trace at all; a custom element may hold a closed shadow tree.
+  const untraceable = e => e.shadowRoot !== null || e.localName.includes('-') ||
+    /^(canvas|video|audio|object|embed)$/.test(e.localName);
+  const rules = sheet => { try { return sheet.cssRules.length; } catch { return -1; } };
+  const traces = () => {
+    const at = getSelection(), sheets = [...document.styleSheets, ...document.adoptedStyleSheets];
+    return [
+      document.activeElement, at?.anchorNode, at?.anchorOffset, at?.focusNode, at?.focusOffset,
+      ...[...document.querySelectorAll('input, textarea, select')].flatMap(
+        e => [e, e.value, e.checked, e.indeterminate, e.selectionStart, e.selectionEnd]),
+      ...sheets.flatMap(sheet => [sheet, sheet.disabled, rules(sheet)]),
+    ];
+  };
+  const same = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
+
+  const before = traces();
+  let calm = 0, why = 'changing', last = place();
+  const elements = document.querySelectorAll(drawnAtOnce ? `:not(${drawnAtOnce})` : '*');
+  let touched = animated() || [...elements].some(untraceable);
+  const touch = () => { touched = true; };
+  const EVENTS = ['scroll', 'load', 'beforetoggle'];
+  for (const name of EVENTS) addEventListener(name, touch, {capture: true, passive: true});
+  const observer = new MutationObserver(() => { calm = -1; touch(); why = 'changing'; });
+  observer.observe(document,
+    {subtree: true, childList: true, attributes: true, characterData: true});
+  const end = () => {
+    observer.disconnect();
+    for (const name of EVENTS) removeEventListener(name, touch, {capture: true});
+    const untouched = !touched && same(before, traces());
+    resolve([calm < frames ? why : 'quiet', document.title.slice(0, 200), !untouched]);
+  };
+
+  const look = () => {
+    const now = place();
+    if (document.readyState !== 'complete') { why = 'loading'; calm = 0; touch(); }
+    else if (now !== last || animated()) { why = 'moving'; calm = 0; touch(); }
+    else calm += 1;
+    last = now;
+    const limit = why === 'loading' ? loadMs : changeMs;
+    if (calm < frames && performance.now() - began < limit) next(); else end();
+  };
+  const next = () => {
+    let looked = false;
+    const once = () => { if (!looked) { looked = true; look(); } };
+    requestAnimationFrame(once);
+    setTimeout(once, 50);
+  };
+  next();
+})})"""
