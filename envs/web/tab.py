@@ -27,6 +27,7 @@ class Tab:
         chooser: A file picker that it opened.
         requests: What it waits for, with the loop time at which each began.
         traffic: How many requests began or ended so far.
+        fitting: `fit` at work, or when it last was.
     """
 
     page: Page
@@ -42,6 +43,7 @@ class Tab:
     chooser: FileChooser | None = None
     requests: dict[Request, float] = field(default_factory=dict)
     traffic: int = 0
+    fitting: "asyncio.Future[None] | None" = None
     _session: CDPSession | None = None
     _drawn: tuple[int, int, float] | None = None
 
@@ -53,17 +55,28 @@ class Tab:
             await self._session.send("Page.enable")
         return self._session
 
-    async def draw_at(self, pixel_ratio: float) -> None:
-        """Draw the page with so many device pixels in a CSS pixel, from now on.
+    def fits(self, viewport: tuple[int, int], pixel_ratio: float) -> bool:
+        """Return whether the page is drawn as `fit` draws it."""
+        return self._session is not None and self._drawn == (*viewport, pixel_ratio)
 
-        The session that takes the pictures has to ask for it: after a picture, Chromium goes back
-        to what that session asked for, and forgets the ratio of the context.
+    async def fit(self, viewport: tuple[int, int], pixel_ratio: float) -> None:
+        """Draw the page in a viewport, from now on.
+
+        The session that takes the pictures has to ask for the ratio: after a picture, Chromium
+        goes back to what that session asked for, and forgets the ratio of the context.
+
+        Args:
+            viewport: Width and height in CSS pixels.
+            pixel_ratio: Device pixels in a CSS pixel.
         """
-        session, (width, height) = await self.session(), self.size
-        if self._drawn != (width, height, pixel_ratio):
+        width, height = viewport
+        if self.size != viewport:
+            await self.page.set_viewport_size({"width": width, "height": height})
+        session = await self.session()
+        if pixel_ratio != 1.0:
             metrics = {"width": width, "height": height, "deviceScaleFactor": pixel_ratio}
             await session.send("Emulation.setDeviceMetricsOverride", {**metrics, "mobile": False})
-            self._drawn = (width, height, pixel_ratio)
+        self._drawn = (width, height, pixel_ratio)
 
     def _announce(self, event: dict[str, Any]) -> None:
         self.announced += 1

@@ -13,10 +13,10 @@ from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.downloads import keep_download
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running, quietly, stop_loading
-from eyehand.errors import BrowserCrashed
+from eyehand.errors import BrowserCrashed, EnvironmentFault
 
 AWAITED_KINDS = ("document", "stylesheet", "script", "image", "font", "xhr", "fetch")
-SESSION_TIMEOUT_S = 5.0
+FIT_TIMEOUT_S = 5.0
 
 
 class Tabs:
@@ -65,8 +65,11 @@ class Tabs:
     async def shown(self) -> Tab:
         """Return the shown tab; where every tab was closed, open an empty one.
 
+        A tab that opened with a dialog is returned as it is: it answers nothing before that.
+
         Raises:
             BrowserCrashed: the tab's renderer died.
+            EnvironmentFault: it gives no answer.
         """
         if self._current is None:
             page = await self.context.new_page()
@@ -76,12 +79,17 @@ class Tabs:
         tab = self._current
         if tab is None or tab.crashed:
             raise BrowserCrashed("the page's renderer crashed")
-        if tab.size != self.viewport:
-            width, height = self.viewport
-            await tab.page.set_viewport_size({"width": width, "height": height})
-        await asyncio.wait_for(tab.session(), SESSION_TIMEOUT_S)
-        if self.pixel_ratio != 1.0:
-            await asyncio.wait_for(tab.draw_at(self.pixel_ratio), SESSION_TIMEOUT_S)
+        if tab.fits(self.viewport, self.pixel_ratio):
+            return tab
+        if tab.fitting is None or tab.fitting.done():
+            tab.fitting = asyncio.ensure_future(tab.fit(self.viewport, self.pixel_ratio))
+            leave_running(tab.fitting)
+        if await self.race(tab.fitting, FIT_TIMEOUT_S):
+            tab.fitting.result()
+        elif self._current is not tab:
+            return await self.shown()
+        elif self.dialog is None:
+            raise EnvironmentFault(f"a tab gave no answer in {FIT_TIMEOUT_S:g} s")
         return tab
 
     def show(self, tab: Tab) -> None:

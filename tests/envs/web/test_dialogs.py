@@ -46,6 +46,20 @@ def test_a_dialog_after_a_dialog_is_told_too(visit: Any) -> None:
     assert page.text("#log") == "both"
 
 
+@pytest.mark.parametrize("ratio", [1.0, 2.0])
+def test_a_window_that_opens_with_a_dialog_is_told_and_then_shown(
+    visit: Any, site: str, ratio: float
+) -> None:
+    page, url = visit("tabs.html", pixel_ratio=ratio), f"{site}/dialogs.html?now"
+    page.ask("url => { document.querySelector('#open').onclick = () => window.open(url); }", url)
+    page.do(web.Click(point=page.place("#open")))
+    assert 'Open dialog: alert "Welcome"' in page.observation.text
+    page.do(web.AnswerDialog(accept=True))
+    assert "Title: Dialogs" in page.observation.text
+    assert page.ask("() => devicePixelRatio") == ratio
+    assert page.observation.pixels.shape == (400 * ratio, 640 * ratio, 3)
+
+
 def test_leaving_a_guarded_page_asks_first(visit: Any, site: str) -> None:
     page = visit("dialogs.html")
     page.do(web.Click(point=page.place("#guard")))
