@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.episode import DEFAULT_MAX_STEPS
+from eyehand.agent.suites import SUITES
 from eyehand.envs.declaration import Suite as Declaration
 from eyehand.envs.declaration import Task as DeclaredTask
 from eyehand.envs.declaration_files import built_in_suite, read_suite
@@ -65,9 +66,11 @@ def suite_named(name: str) -> Suite:
     """
     if name in CATALOGUE:
         return CATALOGUE[name]()
+    if name in SUITES:
+        return _selected(name)
     if Path(name).suffix:
         return from_declaration(read_suite(Path(name)), f"suite:{name}#")
-    raise unknown_name("suite", name, CATALOGUE)
+    raise unknown_name("suite", name, SUITES)
 
 
 def suites() -> Iterable[Suite]:
@@ -97,6 +100,14 @@ def step_limit(spec: str) -> int:
     """
     task = suite_task(spec)
     return (task.max_steps if task else None) or DEFAULT_MAX_STEPS
+
+
+def _selected(name: str) -> Suite:
+    """Return a suite that picks tasks of others."""
+    specs = SUITES[name]()
+    tasks = (suite_task(spec) or SuiteTask(spec, DRAWN, "the environment's word") for spec in specs)
+    of = ", ".join(dict.fromkeys(spec.partition(":")[0] for spec in specs))
+    return Suite(name, f"{len(specs)} of the tasks of {of}.", tuple(tasks))
 
 
 def from_declaration(declared: Declaration, prefix: str) -> Suite:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import queue
 import socket
 import traceback
@@ -159,7 +160,7 @@ class EngineActor:
         except Exception as error:  # whatever it is, the episodes raise it
             error.add_note("".join(traceback.format_exception(error)))
             for waiting in taken.values():
-                waiting.answer.set_result(packed(Answer(error=error)))
+                waiting.answer.set_result(_packed_error(error))
 
     def _questions(self, taken: dict[int, _Waiting]) -> list[Question]:
         """Unpack the questions; those of lost episodes are answered to nobody."""
@@ -177,6 +178,14 @@ class EngineActor:
         self._decider.forget(number)
         if lost:
             self._lost.add(number)
+
+
+def _packed_error(error: Exception) -> bytes:
+    """Pack an error; one that cannot be sent is told in words."""
+    try:
+        return packed(Answer(error=error))
+    except (TypeError, AttributeError, pickle.PicklingError):
+        return packed(Answer(error=RuntimeError(f"{type(error).__name__}: {error}")))
 
 
 def _told(error: Exception) -> Exception:

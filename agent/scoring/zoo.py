@@ -89,8 +89,15 @@ class ZooStep:
 
 
 def is_zoo(path: Path) -> bool:
-    """Return whether a path is an episode's file, or a folder that has one in or below it."""
-    return any(_lines(file) is not None for file in _files(path))
+    """Return whether a path is an episode's file, or a folder that has one in or below it.
+
+    Raises:
+        UsageError: the path is a file that cannot be read. In a folder such a file may be
+            anything.
+    """
+    if path.suffix == ".json":
+        return _lines(path) is not None
+    return any(_holds_steps(file) for file in _files(path))
 
 
 def read_zoo(path: Path) -> list[ZooStep]:
@@ -163,6 +170,13 @@ def _files(path: Path) -> Iterator[Path]:
         for name in sorted(names):
             if name.endswith(".json") and not name.startswith("."):
                 yield Path(parent) / name
+
+
+def _holds_steps(file: Path) -> bool:
+    try:
+        return _lines(file) is not None
+    except UsageError:
+        return False
 
 
 def _lines(file: Path) -> list[Any] | None:

@@ -1,17 +1,18 @@
-"""Scheduler: a queue of episodes, and workers that take the next one as soon as they are free.
+"""Scheduler: episodes that wait, and workers that take the next one as soon as they are free.
 
 What an episode is does not depend on who runs it or what ran before it, so any number of workers
 gives the same rows. A worker that is lost loses only the episode that it was running; a fresh
 worker runs it again, from its beginning. The same holds where it was who decided that is lost.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from eyehand.agent.rows import EpisodeRow
 from eyehand.agent.workers.decider import Decider, Question
+from eyehand.agent.workers.jobs import JobQueue
 from eyehand.agent.workers.messages import Answer, Ask, Failed, Finished, Job, Lost, Ready, Reply
 from eyehand.agent.workers.station import lost_episode
 from eyehand.errors import WorkerLost
@@ -60,6 +61,7 @@ class _Seat:
     number: int
     worker: Worker
     job: Job | None = None
+    spec: str | None = None
     ready: bool = False
 
     @property
@@ -73,7 +75,7 @@ class Scheduler:
     Args:
         fleet: Makes the workers.
         decider: Answers those that ask.
-        jobs: The episodes, in the order in which they begin.
+        jobs: The episodes; see `JobQueue` for which begins when.
         workers: How many run at a time, at least 1.
         clear: Called with a job before it runs again: removes what it left behind.
     """
@@ -88,7 +90,7 @@ class Scheduler:
     ) -> None:
         self._fleet = fleet
         self._decider = decider
-        self._queue = deque(jobs)
+        self._queue = JobQueue(jobs)
         self._workers = workers
         self._clear = clear
         self._seats: dict[int, _Seat] = {}
@@ -114,7 +116,9 @@ class Scheduler:
         """Give the free workers their next jobs, hire what is missing; return who is at work."""
         for seat in self._seats.values():
             if seat.free and self._queue:
-                seat.job = self._queue.popleft()
+                others = [other.spec for other in self._seats.values() if other is not seat]
+                seat.job = self._queue.take(seat.spec, others)
+                seat.spec = seat.job.spec
                 seat.worker.send(seat.job)
         starting = sum(not seat.ready for seat in self._seats.values())
         while len(self._seats) < self._workers and starting < len(self._queue):
@@ -172,7 +176,7 @@ class Scheduler:
         self._losses[job.index] += 1
         self._clear(job)
         if self._losses[job.index] < MOST_LOSSES:
-            self._queue.appendleft(job)
+            self._queue.put_back(job)
             return []
         episode = lost_episode(job.spec, job.seed, job.faults[-1])
         return [Finished(EpisodeRow.of(job.index, job.spec, episode, job.faults))]

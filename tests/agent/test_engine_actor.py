@@ -39,6 +39,7 @@ class Noting(Policy):
 
     def __init__(self) -> None:
         self.decision = Decision(action=Plus())
+        self.error: Exception | None = None
         self.sizes: list[int] = []
         self.living: weakref.WeakSet[_Up] = weakref.WeakSet()
         self.asked, self.go_on = threading.Event(), threading.Event()
@@ -52,8 +53,8 @@ class Noting(Policy):
         self.sizes.append(len(requests))
         self.asked.set()
         assert self.go_on.wait(TIMEOUT_S)
-        if len(self.sizes) > 9:
-            raise ZeroDivisionError("a defect")
+        if self.error is not None:
+            raise self.error
         return super().decide_many(requests)
 
 
@@ -134,7 +135,7 @@ def test_a_defect_of_the_policy_reaches_the_episode_that_asked(
     policy: Noting, question: bytes
 ) -> None:
     policy.go_on.set()
-    policy.sizes = [0] * 9
+    policy.error = ZeroDivisionError("a defect")
 
     async def ask() -> Answer:
         answer: Answer = unpacked(await engine(noting).decide(0, LINE, question))
@@ -157,6 +158,18 @@ def test_a_decision_that_cannot_be_sent_is_an_error_and_not_a_question_without_a
         return answer
 
     assert "cannot pickle" in str(asyncio.run(ask()).error)
+
+
+def test_an_error_that_cannot_be_sent_is_told_in_words(policy: Noting, question: bytes) -> None:
+    policy.go_on.set()
+    policy.error = ZeroDivisionError("a defect", threading.Lock())
+
+    async def ask() -> Answer:
+        asking = engine(noting).decide(0, LINE, question)
+        answer: Answer = unpacked(await asyncio.wait_for(asking, TIMEOUT_S))
+        return answer
+
+    assert "ZeroDivisionError: ('a defect'" in str(asyncio.run(ask()).error)
 
 
 def test_a_policy_that_cannot_be_made_is_told_with_its_node_and_to_who_asks(

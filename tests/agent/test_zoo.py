@@ -311,3 +311,11 @@ def test_one_episode_and_pictures_of_other_steps_may_be_left_out(tmp_path: Path)
     assert is_zoo(episode / "GENERAL-123.json")
     assert read_zoo(episode / "GENERAL-123.json") == read_zoo(data)
     assert not is_zoo(data / "about.json")
+
+
+def test_a_broken_file_makes_no_folder_one_of_the_data_set(tmp_path: Path) -> None:
+    broken = tmp_path / "notes.json"
+    broken.write_text("{")
+    assert not is_zoo(tmp_path)
+    with pytest.raises(UsageError, match="cannot read"):
+        is_zoo(broken)

@@ -230,3 +230,10 @@ def test_a_rule_that_cannot_be_read_says_what_is_expected(rule: str) -> None:
 def test_a_rule_about_a_key_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(UsageError, match=r"info\.score, but info holds lives"):
         Rule("info.score > 1").holds(Standing(info={"lives": 3}))
+
+
+def test_a_suite_that_picks_tasks_of_others_is_listed_with_what_they_are() -> None:
+    suite = suite_named("number-line")
+    assert suite.tasks == (suite_task("cards:number-line"),)
+    specs = [task.spec for task in suite_named("embedded").tasks]
+    assert specs == suite_specs("embedded")
