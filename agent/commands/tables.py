@@ -8,7 +8,7 @@ TABLE_WIDTH = 120
 
 
 def table(*columns: str, numbers: bool = False) -> Table:
-    """Return a table without lines.
+    """Return a table without lines, whose first column, of names to copy, stays whole.
 
     Args:
         columns: Their heads.
@@ -16,7 +16,8 @@ def table(*columns: str, numbers: bool = False) -> Table:
     """
     made = Table(box=None, pad_edge=False)
     for index, head in enumerate(columns):
-        made.add_column(head, justify="right" if numbers and index else "left", no_wrap=numbers)
+        whole = numbers or index == 0
+        made.add_column(head, justify="right" if numbers and index else "left", no_wrap=whole)
     return made
 
 

@@ -237,3 +237,12 @@ def test_a_suite_that_picks_tasks_of_others_is_listed_with_what_they_are() -> No
     assert suite.tasks == (suite_task("cards:number-line"),)
     specs = [task.spec for task in suite_named("embedded").tasks]
     assert specs == suite_specs("embedded")
+
+
+def test_names_of_tasks_stay_whole_in_a_narrow_window(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["suites", "embedded"]) == 0
+    printed = capsys.readouterr().out
+    assert all(spec in printed for spec in suite_specs("embedded"))
