@@ -8,13 +8,12 @@ again.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+
+from two_nodes import two_nodes
 
 from eyehand.agent.identical import Compared, compare_folders
 from eyehand.agent.retention import EVALUATION_FILE
@@ -23,19 +22,6 @@ from eyehand.agent.suites import suite_specs
 
 ON_THIS_MACHINE = (1, 2, 4)
 ON_A_CLUSTER = 4
-
-
-def cluster(stack: ExitStack) -> str:
-    """Start a cluster of two nodes on this machine; returns its address."""
-    # Ray's actors give way to other processes by default.
-    os.environ["RAY_worker_niceness"] = "0"
-    from ray.cluster_utils import Cluster
-
-    small = {"num_cpus": 4, "object_store_memory": 80_000_000}
-    nodes: Any = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
-    stack.callback(nodes.shutdown)
-    nodes.add_node(**small)
-    return str(nodes.address)
 
 
 def evaluate(folder: Path, words: list[str]) -> float:
@@ -81,8 +67,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| suite | policy | 1 worker beside | episodes | screens | other files | differing | s |")
     print("|---|---|---|---|---|---|---|---|")
-    with ExitStack() as stack:
-        address = cluster(stack)
+    with two_nodes(4) as address:
         ways = {f"{n} workers": ["--workers", str(n)] for n in ON_THIS_MACHINE}
         ways["Ray, two nodes"] = ["--workers", str(ON_A_CLUSTER), "--ray", address]
         for suite in arguments.suites:

@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from two_nodes import processes, two_nodes
 
 from eyehand.agent.identical import differences
 from eyehand.agent.ledger import read_rows
@@ -49,19 +51,6 @@ def command(folder: Path, address: str | None) -> list[str]:
     return [sys.executable, "-m", "eyehand", *words, *where]
 
 
-def processes(mark: bytes, ancestor: int) -> list[int]:
-    """Return the processes below another one whose command line holds a mark."""
-    parents, found = {}, []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if mark in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-        except OSError:  # it has ended in the meantime
-            continue
-    return sorted(pid for pid in found if ancestor in (parents[pid], parents.get(parents[pid])))
-
-
 def run_trial(
     target: str, folder: Path, calm: Path, address: str | None, draw: random.Random
 ) -> Trial:
@@ -76,9 +65,9 @@ def run_trial(
     time.sleep(draw.uniform(0, 0.5))
     before = rows.read_bytes().count(b"\n") if rows.exists() else 0
     victims = {
-        "worker": lambda: processes(CHILD, running.pid),
+        "worker": lambda: processes(lambda line: CHILD in line, running.pid, (1, 2)),
         "evaluator": lambda: [running.pid],
-        "actor": lambda: processes(ACTOR, os.getpid()),
+        "actor": lambda: processes(lambda line: ACTOR in line, os.getpid(), (1, 2)),
     }[target]()
     killed = bool(victims) and running.poll() is None
     if killed:
@@ -129,31 +118,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     draw = random.Random(arguments.seed)
-    cluster: Any = None
-    address: str | None = None
-    with tempfile.TemporaryDirectory() as temporary:
-        folder, trials = Path(temporary), []
-        if "actor" in arguments.targets:
-            import ray
-            from ray.cluster_utils import Cluster
-
-            small = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
-            cluster = Cluster(initialize_head=True, head_node_args=small)
-            cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
-            address = str(cluster.address)
-        try:
-            subprocess.run(command(folder / "calm", None), check=True)
-            for number in range(arguments.trials):
-                target = arguments.targets[number % len(arguments.targets)]
-                place = folder / f"trial-{number}"
-                where = address if target == "actor" else None
-                trials.append(run_trial(target, place, folder / "calm", where, draw))
-                print(trials[-1], flush=True)
-                arguments.out.write_text(report(trials), encoding="utf-8")
-        finally:
-            if cluster is not None:
-                ray.shutdown()
-                cluster.shutdown()
+    with ExitStack() as stack:
+        folder, trials = Path(stack.enter_context(tempfile.TemporaryDirectory())), []
+        address = stack.enter_context(two_nodes(1)) if "actor" in arguments.targets else None
+        subprocess.run(command(folder / "calm", None), check=True)
+        for number in range(arguments.trials):
+            target = arguments.targets[number % len(arguments.targets)]
+            place = folder / f"trial-{number}"
+            where = address if target == "actor" else None
+            trials.append(run_trial(target, place, folder / "calm", where, draw))
+            print(trials[-1], flush=True)
+            arguments.out.write_text(report(trials), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from two_nodes import processes, two_nodes
 
 from eyehand.agent.identical import differences
 from eyehand.agent.ledger import read_rows
@@ -52,19 +53,6 @@ def sides(episodes: int) -> list[Side]:
     ]
 
 
-def engines_below(ancestor: int) -> list[int]:
-    """Return the processes of the engines on a cluster that a process has started."""
-    parents, found = {}, []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if (path / "cmdline").read_bytes().startswith(ENGINE):
-                found.append(int(path.name))
-        except OSError:  # it has ended in the meantime
-            continue
-    return sorted(pid for pid in found if parents.get(parents[pid]) == ancestor)
-
-
 def run_side(side: Side, folder: Path, words: list[str], address: str) -> float:
     """Evaluate; returns the seconds that the command took."""
     where = ["--ray", address, "--engines", str(side.engines)] if side.engines else []
@@ -78,7 +66,7 @@ def run_side(side: Side, folder: Path, words: list[str], address: str) -> float:
     if side.kill_after is not None:
         while running.poll() is None and _lines(rows) < side.kill_after:
             time.sleep(0.05)
-        victims = engines_below(os.getpid())
+        victims = processes(lambda line: line.startswith(ENGINE), os.getpid(), (2,))
         if not victims:
             raise SystemExit(f"{side.name}: it ended before an engine could be killed")
         os.kill(victims[0], signal.SIGKILL)
@@ -100,29 +88,17 @@ def main() -> None:
         *("--episodes", str(arguments.episodes), "--workers", str(arguments.workers)),
         *("--batch", str(arguments.batch), "--max-steps", str(arguments.max_steps)),
     ]
-    # Ray's actors give way to other processes by default, which would measure the machine's load.
-    os.environ["RAY_worker_niceness"] = "0"
-    from ray.cluster_utils import Cluster
-
-    small = {"num_cpus": 4, "object_store_memory": 80_000_000}
-    nodes: Any = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
-    nodes.add_node(**small)
     print("| run | seconds | episodes | run again | differences |\n|---|---|---|---|---|")
-    try:
-        with tempfile.TemporaryDirectory() as temporary:
-            calm = Path(temporary) / "0"
-            for number, side in enumerate(sides(arguments.episodes)):
-                folder = Path(temporary) / str(number)
-                seconds = run_side(side, folder, words, str(nodes.address))
-                rows = read_rows(folder / "episodes.jsonl")[0]
-                again = sum(row.attempts - 1 for row in rows)
-                found = differences(calm, folder) if number else []
-                shown = "; ".join(found[:3]) or ("none" if number else "-")
-                print(
-                    f"| {side.name} | {seconds:.0f} | {len(rows)} | {again} | {shown} |", flush=True
-                )
-    finally:
-        nodes.shutdown()
+    with two_nodes(4) as address, tempfile.TemporaryDirectory() as temporary:
+        calm = Path(temporary) / "0"
+        for number, side in enumerate(sides(arguments.episodes)):
+            folder = Path(temporary) / str(number)
+            seconds = run_side(side, folder, words, address)
+            rows = read_rows(folder / "episodes.jsonl")[0]
+            again = sum(row.attempts - 1 for row in rows)
+            found = differences(calm, folder) if number else []
+            shown = "; ".join(found[:3]) or ("none" if number else "-")
+            print(f"| {side.name} | {seconds:.0f} | {len(rows)} | {again} | {shown} |", flush=True)
 
 
 def _lines(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pickle
 import queue
 import socket
 import traceback
@@ -16,7 +15,7 @@ from eyehand.agent.cluster.connect import first_line
 from eyehand.agent.policy import Policy
 from eyehand.agent.workers.asking import parted
 from eyehand.agent.workers.decider import LocalDecider, Question
-from eyehand.agent.workers.messages import Answer, Ask, Failed, packed, unpacked
+from eyehand.agent.workers.messages import UNSENDABLE, Answer, Ask, Failed, packed, unpacked
 from eyehand.errors import CheckpointError, EyehandError, WorkerLost
 
 
@@ -184,7 +183,7 @@ def _packed_error(error: Exception) -> bytes:
     """Pack an error; one that cannot be sent is told in words."""
     try:
         return packed(Answer(error=error))
-    except (TypeError, AttributeError, pickle.PicklingError):
+    except UNSENDABLE:
         return packed(Answer(error=RuntimeError(f"{type(error).__name__}: {error}")))
 
 

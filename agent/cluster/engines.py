@@ -1,14 +1,13 @@
 """The engines of an evaluation, as the evaluator sees them: who sits where, and who is gone."""
 
 import itertools
-import pickle
 import time
 from types import ModuleType
 from typing import Any
 
 from eyehand.agent.cluster.connect import first_line, lost_errors
 from eyehand.agent.cluster.engine import Desk, EngineActor, Made, Recipe
-from eyehand.agent.workers.messages import Failed, packed, unpacked
+from eyehand.agent.workers.messages import UNSENDABLE, Failed, packed, unpacked
 from eyehand.agent.workers.scheduler import MOST_FALSE_STARTS
 from eyehand.errors import UsageError, WorkerLost
 
@@ -185,7 +184,7 @@ class Engines:
 def _packed_recipe(recipe: Recipe) -> bytes:
     try:
         return packed(recipe)
-    except (TypeError, AttributeError, pickle.PicklingError) as error:
+    except UNSENDABLE as error:
         raise UsageError(
             "on a cluster engines make the policy on their nodes, but what makes it cannot be "
             f"sent there: {first_line(error)}"

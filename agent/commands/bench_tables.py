@@ -115,8 +115,7 @@ def _totals(row: dict[str, Any]) -> list[str]:
 
 
 def _range(seconds: dict[str, float]) -> str:
-    median, low, high = (1000 * seconds[name] for name in ("median", "low", "high"))
-    return f"{median:.0f} ({low:.0f} to {high:.0f})"
+    return _spread({name: 1000 * value for name, value in seconds.items()}, 0)
 
 
 def _part(seconds: float) -> str:
@@ -124,8 +123,13 @@ def _part(seconds: float) -> str:
 
 
 def _times(ratio: dict[str, float]) -> str:
-    return f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})"
+    return _spread(ratio, 1)
 
 
 def _count(rate: dict[str, float]) -> str:
-    return f"{rate['median']:.0f} ({rate['low']:.0f} to {rate['high']:.0f})"
+    return _spread(rate, 0)
+
+
+def _spread(numbers: dict[str, float], decimals: int) -> str:
+    median, low, high = (f"{numbers[name]:.{decimals}f}" for name in ("median", "low", "high"))
+    return f"{median} ({low} to {high})"

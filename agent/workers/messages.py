@@ -123,6 +123,10 @@ class Failed:
 Reply = Ready | Ask | Finished | Lost | Failed
 
 
+UNSENDABLE = (TypeError, AttributeError, pickle.PicklingError)
+"""What `packed` raises of a message that holds what cannot be sent: a lock, an open file."""
+
+
 def packed(message: Any) -> bytes:
     """Return a message as bytes.
 

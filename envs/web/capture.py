@@ -19,14 +19,14 @@ async def capture(
     """Return what the page shows, RGB uint8 (H, W, 3), at device resolution.
 
     Chromium's own command with its fast PNG compressor takes one frame (17 ms) on a page of
-    332 x 214 CSS pixels; naming an area costs a second frame, since Chromium then resizes its
-    surface, so the whole viewport at pixel ratio 1 names none.
+    332 x 214 CSS pixels at ratio 1. Naming an area costs a second frame, since Chromium then
+    resizes its surface, and so does a ratio of the page's own.
 
     Args:
         session: `await context.new_cdp_session(page)`.
         area: Left, top, width and height in CSS pixels of the viewport; None for the whole
-            viewport, which needs pixel ratio 1.
-        pixel_ratio: Device pixels in a CSS pixel.
+            viewport, as `Tab.fit` has it drawn.
+        pixel_ratio: Pixels of the picture in a CSS pixel of the area.
 
     Raises:
         CaptureFailed: Chromium's picture is damaged.

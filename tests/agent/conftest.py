@@ -1,7 +1,8 @@
-"""What tests of the agent share: a page read as a browser reads it."""
+"""What tests of the agent share: a page read as a browser reads it, and a Ray cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -30,3 +31,29 @@ class Tags(HTMLParser):
 def read_page() -> Callable[[str], Tags]:
     """Reads the text of a page: `read_page(text).words`."""
     return Tags
+
+
+@pytest.fixture(scope="module")
+def module_patch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def cluster(module_patch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Start two nodes with two CPUs each; returns the address."""
+    # Ray's actors would give way to whatever else runs on this machine.
+    module_patch.setenv("RAY_worker_niceness", "0")
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 2, "object_store_memory": 80_000_000}
+    head = {**small, "include_dashboard": False}
+    nodes: Any = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        nodes.add_node(**small)
+        nodes.wait_for_nodes()
+        yield str(nodes.address)
+    finally:
+        ray.shutdown()
+        nodes.shutdown()

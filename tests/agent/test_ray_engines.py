@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,32 +42,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def module_patch() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def cluster(module_patch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Start two nodes with two CPUs each; returns the address."""
-    # Ray's actors would give way to whatever else runs on this machine.
-    module_patch.setenv("RAY_worker_niceness", "0")
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    small = {"num_cpus": 2, "object_store_memory": 80_000_000}
-    head = {**small, "include_dashboard": False}
-    nodes: Any = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        nodes.add_node(**small)
-        nodes.wait_for_nodes()
-        yield str(nodes.address)
-    finally:
-        ray.shutdown()
-        nodes.shutdown()
 
 
 def engine_pids() -> list[int]:
