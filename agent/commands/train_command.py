@@ -12,12 +12,17 @@ examples:
   eyehand train collect --out demonstrations --documents 10000
   eyehand train collect --out demonstrations --documents 10000 --first-seed 100000
   eyehand train run --data demonstrations --out my-model --minutes 60
+  eyehand train read --out reading --steps 20000
+  eyehand train read --out tower --branch reading --steps 22000 --decay-steps 2000
   eyehand eval embedded --model my-model --episodes 100
 
 `collect` lets the experts solve MiniWoB++ tasks and number-line in real environments and writes
 what they saw and did, in the runtime's own prompt format, as shards. Several may write into one
 folder with different first seeds. `run` trains a network of 6 million parameters, from scratch
-with a tokenizer of its own, or further from a checkpoint. Only the training seeds 0 to 999,999 are
+with a tokenizer of its own, or further from a checkpoint. `read` teaches a vision tower alone to
+read drawn pages of text; called again it goes on where it was interrupted, and with `--branch` it
+goes on from another run's state while the learning rate falls, to measure what that run is worth.
+Only the training seeds 0 to 999,999 are
 used: the others are for evaluation.
 """
 
@@ -108,13 +113,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="learning rate at its highest (default: 0.001)",
     )
-    for part in (collect, run):
+    read = parts.add_parser("read", help="teach a vision tower to read drawn pages")
+    _add_read_arguments(read)
+    for part in (collect, run, read):
         shared.add_json_argument(part)
 
 
+def _add_read_arguments(read: argparse.ArgumentParser) -> None:
+    read.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of state, log and tower"
+    )
+    read.add_argument(
+        "--steps",
+        type=shared.positive_int,
+        required=True,
+        metavar="N",
+        help="stop after so many steps, earlier ones included",
+    )
+    read.add_argument(
+        "--decay-steps",
+        type=shared.seed,
+        default=0,
+        metavar="N",
+        help="in so many last steps the rate falls to zero (default: 0)",
+    )
+    read.add_argument(
+        "--branch", type=Path, metavar="DIR", help="begin with a copy of this run's state"
+    )
+    read.add_argument(
+        "--from",
+        dest="initial",
+        type=Path,
+        metavar="FILE",
+        help="begin with this tower.safetensors, which may have fewer blocks",
+    )
+    read.add_argument("--seed", type=shared.seed, default=0, metavar="N", help="default: 0")
+    read.add_argument(
+        "--rate", type=shared.positive_float, default=0.0015, metavar="R", help="default: 0.0015"
+    )
+
+
 def execute(arguments: argparse.Namespace) -> int:
-    """Collect, or train."""
-    return _collect(arguments) if arguments.part == "collect" else _train(arguments)
+    """Collect, train, or read."""
+    parts = {"collect": _collect, "run": _train, "read": _read}
+    return parts[arguments.part](arguments)
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    from eyehand.model.training import reading
+    from eyehand.model.training.embedded import tower_config
+    from eyehand.model.training.tower import read_tower, save_tower
+
+    if arguments.branch is not None:
+        reading.branch(arguments.branch, arguments.out)
+    initial = None if arguments.initial is None else read_tower(arguments.initial)
+    plan = reading.ReadingPlan(seed=arguments.seed, learning_rate=arguments.rate)
+    run = reading.ReadingRun(tower_config(), plan, arguments.out, initial)
+    measured = run.train(arguments.steps, arguments.decay_steps, _say_reading)
+    save_tower(run.tower, run.head, arguments.out / "tower.safetensors")
+    if arguments.json:
+        shared.print_json({**measured, "folder": str(arguments.out)})
+    return 0
+
+
+def _say_reading(line: dict[str, float]) -> None:
+    shared.say(
+        f"step {line['step']}, loss {line['loss']:.3f}, held-out words: "
+        f"{line['characters']:.1%} of characters, {line['words']:.1%} of words"
+    )
 
 
 def _collect(arguments: argparse.Namespace) -> int:
