@@ -9,15 +9,15 @@ import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
+from eyehand.model.image_settings import read_image_settings, write_image_settings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer
 from eyehand.model.training.documents import Document, read_shard, shards
 from eyehand.model.training.embedded import (
-    LIMITS,
+    SETTINGS,
     embedded_config,
     make_tokenizer,
     new_model,
-    write_preprocessor,
 )
 from eyehand.model.training.synthetic import synthetic_documents
 from eyehand.model.training.trainer import (
@@ -99,8 +99,8 @@ def train_embedded(
         data: Folder of the shards.
         out: The checkpoint's folder; made when it is missing.
         plan: How.
-        initial: A checkpoint folder to go on from, with its tokenizer; None starts from scratch
-            with a tokenizer trained on the shards' texts.
+        initial: A checkpoint folder to go on from, with its tokenizer and its view of a screen;
+            None starts from scratch with a tokenizer trained on the shards' texts.
         drawn_share: Share of drawn screens among the documents, 0 to 1.
         items_every: See `synthetic_documents`.
         only: Sources to take demonstrations from; all where it is empty.
@@ -117,13 +117,15 @@ def train_embedded(
     if initial is None:
         tokenizer = make_tokenizer(data, prompt_texts())
         model = new_model(embedded_config(tokenizer), plan.seed)
+        settings = SETTINGS
     else:
         tokenizer = Tokenizer.from_folder(initial)
         model = _trainable(load_checkpoint(initial, dtype=torch.float32))
+        settings = read_image_settings(initial, model.config.vision)
     tokenizer.save(out)
-    write_preprocessor(out)
+    write_image_settings(out, settings)
     documents = training_documents(data, plan.seed, drawn_share, items_every, only)
-    return train(model, tokenizer, documents, out, plan, LIMITS, follow)
+    return train(model, tokenizer, documents, out, plan, settings, follow)
 
 
 def _trainable(model: Qwen2VL) -> Qwen2VL:

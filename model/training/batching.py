@@ -10,6 +10,7 @@ from torch import Tensor
 
 from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.image import ImageInput, preprocess
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.mrope import position_ids
 from eyehand.model.qwen2vl import IGNORED_TARGET
 from eyehand.model.tokenizer import Tokenizer
@@ -19,14 +20,6 @@ TRUNK = 0
 NOWHERE = -1
 
 _POINT = re.compile(r"\[(\d+), (\d+)\]")
-
-
-@dataclass(frozen=True)
-class PixelLimits:
-    """Smallest and largest area at which the model sees a screen, in pixels."""
-
-    min_pixels: int
-    max_pixels: int
 
 
 @dataclass(frozen=True)
@@ -80,23 +73,24 @@ class Encoder:
     Args:
         tokenizer: The model's tokenizer.
         config: The model's configuration.
-        limits: At which area the model sees a screen.
+        settings: How the model sees a screen.
+
+    Raises:
+        UsageError: The settings' patches are not the model's.
     """
 
-    def __init__(self, tokenizer: Tokenizer, config: Qwen2VLConfig, limits: PixelLimits) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, config: Qwen2VLConfig, settings: ImageSettings
+    ) -> None:
+        settings.check_fits(config.vision)
         self._tokenizer = tokenizer
         self._config = config
-        self._limits = limits
+        self._settings = settings
         self._text_cache: dict[tuple[str, str], list[int]] = {}
 
     def encode(self, document: Document) -> Encoded:
         """Encode one document."""
-        images = [
-            preprocess(
-                image, min_pixels=self._limits.min_pixels, max_pixels=self._limits.max_pixels
-            )
-            for image in document.images
-        ]
+        images = [preprocess(image, self._settings) for image in document.images]
         trunk = _Tokens()
         self._extend(trunk, document.trunk, images)
         grids = [image.grid for image in images]
@@ -113,8 +107,9 @@ class Encoder:
     ) -> None:
         for part in parts:
             if part.kind == "screen":
-                grid = images[part.screen].grid
-                tokens.screen = (len(tokens.ids) + 1, grid[1] // 2, grid[2] // 2)
+                _, rows, columns = images[part.screen].grid
+                merge = self._settings.merge_size
+                tokens.screen = (len(tokens.ids) + 1, rows // merge, columns // merge)
                 found = self._screen(images[part.screen])
             else:
                 found = self._text(part)
@@ -141,9 +136,7 @@ class Encoder:
         return looks
 
     def _screen(self, image: ImageInput) -> list[int]:
-        frames, height, width = image.grid
-        count = frames * height * width // self._config.vision.spatial_merge_size**2
-        pads = [self._config.image_token_id] * count
+        pads = [self._config.image_token_id] * image.num_tokens
         return [self._config.vision_start_token_id, *pads, self._config.vision_end_token_id]
 
     def _text(self, part: Part) -> list[int]:

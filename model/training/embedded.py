@@ -1,21 +1,20 @@
 """The embedded model's recipe: its sizes, its tokenizer, its view of a screen."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 
 from eyehand.model.config import Qwen2VLConfig, TextConfig, VisionConfig
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
-from eyehand.model.training.batching import PixelLimits
 from eyehand.model.training.documents import Document, read_shard, shards
 
 VOCABULARY = 2048
 POSITION_BIAS = 0.7
 
-LIMITS = PixelLimits(min_pixels=56 * 56, max_pixels=224 * 280)
+SETTINGS = ImageSettings(min_pixels=56 * 56, max_pixels=224 * 280)
 """A MiniWoB screen (224 x 280) is seen as it is, in 80 tokens; larger ones are scaled down."""
 
 
@@ -41,7 +40,16 @@ def embedded_config(tokenizer: Tokenizer) -> Qwen2VLConfig:
             max_position_embeddings=4096,
             tie_word_embeddings=True,
         ),
-        vision=VisionConfig(depth=4, embed_dim=192, num_heads=3, mlp_ratio=4, hidden_size=width),
+        vision=VisionConfig(
+            depth=4,
+            embed_dim=192,
+            num_heads=3,
+            mlp_ratio=4,
+            patch_size=SETTINGS.patch_size,
+            temporal_patch_size=SETTINGS.temporal_patch_size,
+            spatial_merge_size=SETTINGS.merge_size,
+            hidden_size=width,
+        ),
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
@@ -105,19 +113,3 @@ def make_tokenizer(folder: Path, further_texts: Iterable[str] = ()) -> Tokenizer
         yield from document_texts(d for path in shards(folder) for d in read_shard(path))
 
     return train_tokenizer(texts(), VOCABULARY)
-
-
-def write_preprocessor(folder: Path, limits: PixelLimits = LIMITS) -> None:
-    """Write `preprocessor_config.json`, with the fields that Qwen2-VL's folders have."""
-    fields = {
-        "image_processor_type": "Qwen2VLImageProcessor",
-        "min_pixels": limits.min_pixels,
-        "max_pixels": limits.max_pixels,
-        "patch_size": 14,
-        "temporal_patch_size": 2,
-        "merge_size": 2,
-        "image_mean": [0.48145466, 0.4578275, 0.40821073],
-        "image_std": [0.26862954, 0.26130258, 0.27577711],
-    }
-    text = json.dumps(fields, indent=2) + "\n"
-    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from eyehand.errors import UsageError
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer
-from eyehand.model.training.batching import Batch, Encoded, Encoder, PixelLimits, collate
+from eyehand.model.training.batching import Batch, Encoded, Encoder, collate
 from eyehand.model.training.documents import Document, read_shard, shards
 from eyehand.model.training.positions import LookLoss, PositionLoss
 from eyehand.model.weights import save_checkpoint
@@ -164,7 +165,7 @@ def train(
     documents: Iterator[Document],
     out: Path,
     plan: TrainingPlan,
-    limits: PixelLimits,
+    settings: ImageSettings,
     follow: Follow = lambda now: None,
 ) -> dict[str, float]:
     """Train a model in place and write checkpoints to `out`.
@@ -175,14 +176,14 @@ def train(
         documents: The documents, without end.
         out: The folder of checkpoint and log (`training_log.jsonl`).
         plan: How.
-        limits: At which area the model sees a screen.
+        settings: How the model sees a screen.
         follow: Called with the counts so far whenever a line is logged.
 
     Returns:
         Steps, documents, answer tokens, the last mean loss and the minutes it took.
     """
     torch.manual_seed(plan.seed)
-    encoder = Encoder(tokenizer, model.config, limits)
+    encoder = Encoder(tokenizer, model.config, settings)
     guides = (PositionLoss(model), LookLoss(model)) if plan.guide_weight else None
     optimizer = make_optimizer(model, plan, guides[0].head.parameters() if guides else ())
     run = _Run(out, plan, follow)

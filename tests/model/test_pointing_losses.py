@@ -11,7 +11,7 @@ from eyehand.model.language import SelfAttention
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.training.batching import NOWHERE, Batch, Encoder, collate
-from eyehand.model.training.embedded import LIMITS, embedded_config, new_model
+from eyehand.model.training.embedded import SETTINGS, embedded_config, new_model
 from eyehand.model.training.positions import LookLoss, PositionLoss
 from eyehand.model.training.synthetic import synthetic_documents
 
@@ -29,7 +29,7 @@ def config(tokenizer: Tokenizer) -> Qwen2VLConfig:
 
 @pytest.fixture(scope="module")
 def batch(tokenizer: Tokenizer, config: Qwen2VLConfig) -> Batch:
-    encoder = Encoder(tokenizer, config, LIMITS)
+    encoder = Encoder(tokenizer, config, SETTINGS)
     documents = itertools.islice(synthetic_documents(1, ["ok"]), 2)
     return collate([encoder.encode(document) for document in documents], tokenizer.pad_id)
 
@@ -47,7 +47,7 @@ def _forward(model: Qwen2VL, batch: Batch) -> None:
 def test_an_answer_looks_at_the_vision_token_that_holds_its_point(
     tokenizer: Tokenizer, config: Qwen2VLConfig
 ) -> None:
-    encoder = Encoder(tokenizer, config, LIMITS)
+    encoder = Encoder(tokenizer, config, SETTINGS)
     document = next(synthetic_documents(2, ["ok"]))
     document.branches = document.branches[:1]
     encoded = encoder.encode(document)

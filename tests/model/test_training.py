@@ -12,9 +12,10 @@ import torch
 from eyehand.errors import UsageError
 from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.hub import load
+from eyehand.model.image_settings import ImageSettings, write_image_settings
 from eyehand.model.qwen2vl import IGNORED_TARGET, Qwen2VL
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
-from eyehand.model.training.batching import Encoded, Encoder, PixelLimits, collate
+from eyehand.model.training.batching import Encoded, Encoder, collate
 from eyehand.model.training.documents import (
     SHARD_SUFFIX,
     Document,
@@ -23,7 +24,7 @@ from eyehand.model.training.documents import (
     read_shard,
     shards,
 )
-from eyehand.model.training.embedded import embedded_config, make_tokenizer, write_preprocessor
+from eyehand.model.training.embedded import embedded_config, make_tokenizer
 from eyehand.model.training.trainer import (
     TrainingPlan,
     document_stream,
@@ -32,7 +33,7 @@ from eyehand.model.training.trainer import (
     train,
 )
 
-LIMITS = PixelLimits(56 * 56, 84 * 56)
+SETTINGS = ImageSettings(min_pixels=56 * 56, max_pixels=84 * 56)
 WORDS = "press the red green blue button near left right top end"
 
 
@@ -107,7 +108,7 @@ def network(config: Qwen2VLConfig) -> Qwen2VL:
 
 @pytest.fixture
 def encoder(tokenizer: Tokenizer, config: Qwen2VLConfig) -> Encoder:
-    return Encoder(tokenizer, config, LIMITS)
+    return Encoder(tokenizer, config, SETTINGS)
 
 
 def logits(network: Qwen2VL, documents: list[Encoded]) -> torch.Tensor:
@@ -228,10 +229,12 @@ def test_training_lowers_the_loss_writes_a_log_and_a_folder_that_loads(
     write_shard(data, "a", [document(seed) for seed in range(4)])
     torch.manual_seed(0)
     network = Qwen2VL(config)
-    encoded = Encoder(tokenizer, config, LIMITS).encode(document(0))
+    encoded = Encoder(tokenizer, config, SETTINGS).encode(document(0))
     before = loss(network, encoded)
     plan = TrainingPlan(minutes=10, steps=6, batch=4, warmup=0.01, learning_rate=0.01)
-    summary = train(network, tokenizer, document_stream(data, random.Random(0)), out, plan, LIMITS)
+    summary = train(
+        network, tokenizer, document_stream(data, random.Random(0)), out, plan, SETTINGS
+    )
     assert summary["steps"] == 6
     assert summary["documents"] == 24
     assert loss(network, encoded) < 0.8 * before
@@ -239,9 +242,9 @@ def test_training_lowers_the_loss_writes_a_log_and_a_folder_that_loads(
     assert json.loads(lines[0])["plan"]["steps"] == 6
     assert json.loads(lines[-1])["steps"] == 6
     tokenizer.save(out)
-    write_preprocessor(out, LIMITS)
+    write_image_settings(out, SETTINGS)
     loaded = load(out, dtype=torch.float32)
-    assert (loaded.min_pixels, loaded.max_pixels) == (LIMITS.min_pixels, LIMITS.max_pixels)
+    assert loaded.settings == SETTINGS
     # Stored in bfloat16: the last bits of the weights are gone.
     assert loss(loaded.model, encoded) == pytest.approx(loss(network, encoded), rel=0.05)
 
