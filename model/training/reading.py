@@ -9,17 +9,18 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eyehand.errors import UsageError
 from eyehand.model.config import VisionConfig
+from eyehand.model.image import concatenate, preprocess
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.training.characters import Cells, CharacterHead, character_loss
 from eyehand.model.training.pages import FONTS, Page, draw_page, word_lists
 from eyehand.model.training.state import STATE_FILE, read_state, write_state
@@ -29,8 +30,9 @@ from eyehand.model.vision import VisionTower
 PAGE_SIZES_PX = ((112, 84), (112, 84), (168, 56), (84, 112), (224, 42), (56, 168))
 """Width and height of the pages of a batch: about 9,400 pixels, 48 tokens, in several shapes."""
 EVALUATION_SEED = 1_000_000
-WHITE_IS_ZERO = (1.0, 0.35)
-"""Mean and standard deviation of a channel, 0 to 1: paper is zero, ink is what is seen."""
+WHITE_MEAN = (1.0, 1.0, 1.0)
+WHITE_STD = (0.35, 0.35, 0.35)
+"""Mean and standard deviation of the channels, 0 to 1: paper is zero, ink is what is seen."""
 
 
 @dataclass(frozen=True)
@@ -73,42 +75,34 @@ class PageBatch:
     spans: list[list[int]]
 
 
+def picture_settings(config: VisionConfig, max_pixels: int) -> ImageSettings:
+    """Return how a reading tower sees pictures of up to so many pixels."""
+    patches = ImageSettings.of_model(config)
+    return replace(
+        patches, min_pixels=patches.factor**2, max_pixels=max_pixels, mean=WHITE_MEAN, std=WHITE_STD
+    )
+
+
 def page_batch(pages: Sequence[Page], config: VisionConfig) -> PageBatch:
     """Turn pages of one size into tensors."""
     height_px, width_px = pages[0].image.shape[:2]
     cells = Cells(width_px, height_px, config)
     per_page = cells.rows * cells.columns * cells.of_token
-    grid = (1, height_px // config.patch_size, width_px // config.patch_size)
+    settings = picture_settings(config, width_px * height_px)
+    pictures = [preprocess(page.image, settings) for page in pages]
     spans = [
         [index * per_page + place for place in span]
         for index, page in enumerate(pages)
         for span in cells.spans(word.characters for word in page.words)
     ]
+    patches, grid_thw = concatenate(pictures)
     labels = np.concatenate([cells.labels(page.characters) for page in pages])
     return PageBatch(
-        patches=still_patches(np.stack([page.image for page in pages]), config),
-        grid_thw=torch.tensor([grid] * len(pages)),
+        patches=patches,
+        grid_thw=grid_thw,
         labels=torch.from_numpy(labels),
         spans=spans,
     )
-
-
-def still_patches(images: NDArray[np.uint8], config: VisionConfig) -> Tensor:
-    """Cut pictures of one size into patches in merge order: float32 (P, values of a patch).
-
-    Args:
-        images: RGB uint8 (B, H, W, 3), both sides multiples of a token's side.
-        config: Gives the sizes of patches and tokens.
-    """
-    mean, deviation = WHITE_IS_ZERO
-    pixels = (torch.from_numpy(images).float() / 255 - mean) / deviation
-    count, height, width, _ = images.shape
-    side, merge = config.patch_size, config.spatial_merge_size
-    rows, columns = height // side // merge, width // side // merge
-    cut = pixels.view(count, rows, merge, side, columns, merge, side, 3)
-    cut = cut.permute(0, 1, 4, 2, 5, 7, 3, 6)  # (B, rows, columns, merge, merge, 3, side, side)
-    cut = cut.unsqueeze(-3).expand(*cut.shape[:-2], config.temporal_patch_size, side, side)
-    return cut.reshape(-1, config.patch_values)
 
 
 class ReadingRun:
