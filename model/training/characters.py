@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eyehand.model.config import VisionConfig
+from eyehand.model.qwen2vl import Qwen2VL
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:!?-@#\"'()/&"
 CLASSES = len(ALPHABET) + 1
 """Class 0 is "no character begins here"; the others follow the alphabet's order."""
+
+UNKNOWN = -1
+"""Label of the cells of a picture whose characters nobody knows."""
 
 CELL_WIDTH_PX = 3.5
 CELL_HEIGHT_PX = 14.0
@@ -116,7 +120,41 @@ def character_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: (V, cells, classes).
-        labels: LongTensor (V, cells).
+        labels: LongTensor (V, cells); cells that are `UNKNOWN` do not count.
     """
-    total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+    total = F.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), reduction="sum", ignore_index=UNKNOWN
+    )
     return total / torch.clamp((labels > 0).sum(), min=1)
+
+
+class CharacterLoss:
+    """The character loss of whatever the network's vision tower saw last.
+
+    Args:
+        model: The network; a hook is put on its tower.
+        head: The head to go on with; a new one where there is none.
+    """
+
+    def __init__(self, model: Qwen2VL, head: CharacterHead | None = None) -> None:
+        self.head = head or CharacterHead(model.config.vision)
+        self._tokens: Tensor | None = None
+        self._hook = model.visual.register_forward_hook(self._keep)
+
+    def close(self) -> None:
+        """Take the hook away."""
+        self._hook.remove()
+
+    def __call__(self, labels: Tensor) -> Tensor:
+        """Return the loss of the last forward pass, a scalar.
+
+        Args:
+            labels: LongTensor (V, cells) of that pass's pictures, `UNKNOWN` where not known.
+        """
+        if self._tokens is None or not bool((labels != UNKNOWN).any()):
+            return torch.zeros(())
+        tokens, self._tokens = self._tokens, None
+        return character_loss(self.head(tokens), labels)
+
+    def _keep(self, module: nn.Module, inputs: object, output: Tensor) -> None:
+        self._tokens = output

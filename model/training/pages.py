@@ -34,6 +34,8 @@ PACKAGES = (
     "fonts-noto-core fonts-freefont-ttf wamerican"
 )
 """Debian's packages of the fonts and of the word list."""
+LINE_HEIGHT = 1.15
+"""Height of a line of text, in sizes of its font."""
 WORD_LIST = Path("/usr/share/dict/words")
 
 _DARK = ("black",) * 6 + (
@@ -51,6 +53,10 @@ _HELD_OUT_SHARE = 24  # of 256
 _LETTERS_AND_DIGITS = ALPHABET[:62]
 
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+
+
 @dataclass(frozen=True)
 class Word:
     """A word on a page.
@@ -64,7 +70,7 @@ class Word:
 
     text: str
     characters: list[Character]
-    box: tuple[float, float, float, float]
+    box: Box
     size_px: int
 
 
@@ -125,6 +131,32 @@ def draw_page(
     return Page(np.asarray(page.image, dtype=np.uint8), page.words)
 
 
+def set_word(
+    draw: ImageDraw.ImageDraw, text: str, x: float, y: float, font: ImageFont.FreeTypeFont,
+    size_px: int, ink: str,
+) -> Word:  # fmt: skip
+    """Write a word and return it with the place of each character.
+
+    Args:
+        draw: Where to write.
+        text: One word.
+        x: Left end in pixels.
+        y: Top of the line in pixels.
+        font: Of `size_px`.
+        size_px: The font's size.
+        ink: Its colour.
+    """
+    advances = _advances(font, text)
+    draw.text((x, y), text, fill=ink, font=font)
+    middle = y + size_px * 0.6
+    characters = [
+        Character(character, x + (advances[i] + advances[i + 1]) / 2, middle)
+        for i, character in enumerate(text)
+        if character in ALPHABET
+    ]
+    return Word(text, characters, (x, y, x + advances[-1], y + size_px * LINE_HEIGHT), size_px)
+
+
 class _Drawing:
     """A page as it grows, line by line."""
 
@@ -146,11 +178,11 @@ class _Drawing:
         size_px, name = choose.choice(SIZES_PX), choose.choice(self._fonts)
         gap = choose.choice((1.1, 1.15, 1.25, 1.5, 2.0))
         y = choose.uniform(0, 8)
-        while y + size_px * 1.15 < self._height:
+        while y + size_px * LINE_HEIGHT < self._height:
             if choose.random() < 0.4:
                 size_px, name = choose.choice(SIZES_PX), choose.choice(self._fonts)
-            if y + size_px * 1.15 < self._height:
-                self._line(y, _font(name, size_px), size_px)
+            if y + size_px * LINE_HEIGHT < self._height:
+                self._line(y, text_font(name, size_px), size_px)
             y += size_px * gap
 
     def _line(self, y: float, font: ImageFont.FreeTypeFont, size_px: int) -> None:
@@ -181,19 +213,10 @@ class _Drawing:
     def _word(
         self, text: str, x: float, y: float, font: ImageFont.FreeTypeFont, size_px: int, ink: str
     ) -> None:
-        advances = _advances(font, text)
-        box = (x, y, x + advances[-1], y + size_px * 1.15)
-        self._decorate(box, ink)
-        self._draw.text((x, y), text, fill=ink, font=font)
-        middle = y + size_px * 0.6
-        characters = [
-            Character(character, x + (advances[i] + advances[i + 1]) / 2, middle)
-            for i, character in enumerate(text)
-            if character in ALPHABET
-        ]
-        self.words.append(Word(text, characters, box, size_px))
+        self._decorate((x, y, x + font.getlength(text), y + size_px * LINE_HEIGHT), ink)
+        self.words.append(set_word(self._draw, text, x, y, font, size_px, ink))
 
-    def _decorate(self, box: tuple[float, float, float, float], ink: str) -> None:
+    def _decorate(self, box: Box, ink: str) -> None:
         """Draw a frame or a line now and then, as buttons, fields and links have."""
         drawn = self._random.random()
         left, top, right, bottom = box
@@ -232,7 +255,12 @@ class _Drawing:
 
 
 @cache
-def _font(name: str, size_px: int) -> ImageFont.FreeTypeFont:
+def text_font(name: str, size_px: int) -> ImageFont.FreeTypeFont:
+    """Return a font of the system by the name of its file.
+
+    Raises:
+        UsageError: it is not installed.
+    """
     try:
         return ImageFont.truetype(f"{name}.ttf", size_px)
     except OSError:

@@ -17,22 +17,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyehand.errors import UsageError
 from eyehand.model.config import VisionConfig
 from eyehand.model.image import concatenate, preprocess
 from eyehand.model.image_settings import ImageSettings
 from eyehand.model.training.characters import Cells, CharacterHead, character_loss
+from eyehand.model.training.embedded import WHITE_MEAN, WHITE_STD
 from eyehand.model.training.pages import FONTS, Page, draw_page, word_lists
-from eyehand.model.training.state import STATE_FILE, read_state, write_state
+from eyehand.model.training.state import read_state, write_state
 from eyehand.model.training.tower import grow, initialise_tower
 from eyehand.model.vision import VisionTower
 
 PAGE_SIZES_PX = ((112, 84), (112, 84), (168, 56), (84, 112), (224, 42), (56, 168))
 """Width and height of the pages of a batch: about 9,400 pixels, 48 tokens, in several shapes."""
 EVALUATION_SEED = 1_000_000
-WHITE_MEAN = (1.0, 1.0, 1.0)
-WHITE_STD = (0.35, 0.35, 0.35)
-"""Mean and standard deviation of the channels, 0 to 1: paper is zero, ink is what is seen."""
 
 
 @dataclass(frozen=True)
@@ -216,21 +213,6 @@ class ReadingRun:
         self.tower.load_state_dict(state["tower"])
         self.head.load_state_dict(state["head"])
         self.optimizer.load_state_dict(state["optimizer"])
-
-
-def branch(source: Path, folder: Path) -> None:
-    """Copy a run's state to another folder, where its rate may fall while the run goes on.
-
-    A folder that has a state already keeps it.
-
-    Raises:
-        UsageError: there is no state to copy.
-    """
-    state = read_state(source)
-    if state is None:
-        raise UsageError(f"{source} holds no {STATE_FILE}: name the folder of a reading run")
-    if read_state(folder) is None:
-        write_state(folder, state)
 
 
 def training_pages(plan: ReadingPlan, step: int) -> list[Page]:

@@ -1,7 +1,8 @@
 """The state of a training run on disk: written whole, read back bit by bit."""
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,25 @@ def read_state(folder: Path) -> dict[str, Any] | None:
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise UsageError(f"{path} is no training state: {error}") from error
     return state
+
+
+def branch(source: Path, folder: Path, beside: Collection[str] = ()) -> None:
+    """Copy a run's state to another folder, where its rate may fall while the run goes on.
+
+    A folder that has a state already keeps it.
+
+    Args:
+        source: The run's folder.
+        folder: Made when it is missing.
+        beside: Names of files that are copied too.
+
+    Raises:
+        UsageError: there is no state to copy.
+    """
+    if not (source / STATE_FILE).is_file():
+        raise UsageError(f"{source} holds no {STATE_FILE}: name the folder of a training run")
+    if (folder / STATE_FILE).is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*beside, STATE_FILE):
+        shutil.copyfile(source / name, folder / name)

@@ -14,11 +14,10 @@ from eyehand.model.training.pages import FONTS, draw_page, word_lists
 from eyehand.model.training.reading import (
     ReadingPlan,
     ReadingRun,
-    branch,
     measure,
     page_batch,
 )
-from eyehand.model.training.state import STATE_FILE, read_state, write_state
+from eyehand.model.training.state import STATE_FILE, branch, read_state, write_state
 from eyehand.model.training.tower import grow, initialise_tower, read_tower, save_tower
 from eyehand.model.vision import VisionTower
 
