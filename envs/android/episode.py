@@ -209,8 +209,8 @@ class AndroidEpisode:
         began_s = time.perf_counter()
         try:
             perform(action, scene)
-        except Undelivered:
-            raise
+        except Undelivered as error:
+            raise DeviceDisconnected(str(error)) from error
         except DeviceDisconnected as error:
             return self._interrupted(scene, began_s, action, error)
         return self.conclude(scene, scene.effect, action, began_s)

@@ -15,12 +15,16 @@ from adbutils import AdbDevice
 from adbutils.errors import AdbError, AdbTimeout
 
 from eyehand.envs.android.server import AdbServer, Deadline
-from eyehand.errors import DeviceDisconnected, DeviceTimeout
+from eyehand.errors import DeviceDisconnected, DeviceTimeout, EnvironmentFault
 
 CALL_TIMEOUT_S = 10.0
 RECONNECT_S = 10.0
 CHUNK_BYTES = 256 * 1024
 _FIRST_CAPACITY = 1 << 20
+TOO_OLD = (
+    "the adb server is older than 1.0.41 (2019): end it with `adb kill-server`, and start it with "
+    "a newer adb"
+)
 # Shell protocol, version 2 (packages/modules/adb/shell_protocol.h): id, length, payload.
 _PACKET = struct.Struct("<BI")
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
@@ -92,7 +96,8 @@ class Link:
             DeviceDisconnected: it is not there.
         """
         limit_s = self.reconnect_s if timeout_s is None else timeout_s
-        self._transport_id = self.server.await_device(self.serial, limit_s)
+        known = self._transport_id != 0
+        self._transport_id = self.server.await_device(self.serial, limit_s, known)
 
     def ask(self, *argv: str, timeout_s: float | None = None) -> ShellResult:
         """Run a command that changes nothing; after a reconnect it is run again.
@@ -160,7 +165,10 @@ class Link:
         except DeviceDisconnected:
             self.connect()
             self.reconnects += 1
-        return call()
+        try:
+            return call()
+        except Undelivered as error:
+            raise DeviceDisconnected(str(error)) from error
 
     def _shell(self, line: str, timeout_s: float | None) -> ShellResult:
         deadline = self._deadline(line.split(" ", 1)[0], timeout_s)
@@ -177,6 +185,7 @@ class Link:
             DeviceTimeout: the deadline passed.
             Undelivered: the device is gone; the service was not asked for.
             DeviceDisconnected: it went away while the stream was opened, or refuses.
+            EnvironmentFault: the adb server is too old.
         """
         self.server.ensure()
         try:
@@ -203,6 +212,8 @@ class Link:
             raise deadline.timeout() from error
         except (AdbError, OSError, EOFError, ValueError) as error:
             opened.close()
+            if "unknown host service" in str(error):
+                raise EnvironmentFault(TOO_OLD) from error
             if not delivered:
                 raise Undelivered(f"{self.serial} is gone: {error}") from error
             # The device may have received it: a refusal and a death look alike.
