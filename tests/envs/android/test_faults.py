@@ -265,6 +265,40 @@ def test_a_screen_that_never_rests_ends_the_wait_at_its_bound(
     assert observation.text == "The screen keeps changing by itself."
 
 
+@pytest.mark.parametrize("moves", [0, 2])
+@pytest.mark.parametrize("settle_timeout_s", [0.0, 0.5])
+def test_a_still_screen_is_never_called_restless_however_slow_its_captures(
+    make_phone: Callable[..., Any], settle_timeout_s: float, moves: int
+) -> None:
+    phone = make_phone(settle_timeout_s=settle_timeout_s)
+    phone.device.faults.only_for = "screencap"
+    phone.device.faults.slow_shell_s = 0.6
+    observation, _ = phone.environment.reset()
+    assert observation.text == ""
+    for _ in range(2):
+        phone.screen.moves = moves
+        observation, _ = phone.step(MIDDLE)
+        assert observation.text == ""
+        if settle_timeout_s:
+            assert phone.screen.moves == 0
+            assert np.array_equal(observation.pixels, phone.screen.capture())
+
+
+def test_a_slow_phone_whose_screen_never_rests_is_still_told(
+    make_phone: Callable[..., Any],
+) -> None:
+    phone = make_phone(settle_timeout_s=0.5)
+    phone.environment.reset()
+    phone.device.faults.only_for = "screencap"
+    phone.device.faults.slow_shell_s = 0.6
+    phone.screen.restless = True
+    observation, _ = phone.step(MIDDLE)
+    assert observation.text == "The screen keeps changing by itself."
+    phone.screen.restless = False
+    observation, _ = phone.step(MIDDLE)
+    assert observation.text == ""
+
+
 def test_two_phones_at_once_each_get_their_own_actions(
     phone: Any, make_phone: Callable[..., Any]
 ) -> None:
