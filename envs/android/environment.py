@@ -103,6 +103,8 @@ class AndroidEnvironment(Environment):
     ) -> tuple[Observation, StepInfo]:
         """Connect, wake the phone and look at it.
 
+        `info["details"]["recovered"]` says what an earlier run had left and was put back.
+
         Args:
             seed: Unused: a phone has none.
             options: See `EpisodeOptions`; a phone uses neither.
@@ -181,6 +183,8 @@ class AndroidEnvironment(Environment):
 
     def _info(self, view: DeviceView) -> StepInfo:
         details = {"capture": view.outcome.value}
+        if view.recovered:
+            details["recovered"] = view.recovered
         if view.failed:
             details["error"] = "ActionHadNoEffect"
         return StepInfo(effect=view.effect, verdict=None, timings_s=view.timings_s, details=details)

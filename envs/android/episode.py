@@ -35,9 +35,10 @@ BLIND_TEXT = "nothing of this screen can be seen, so no point of it can be touch
 
 @dataclass
 class DeviceView(View):
-    """A view that also says what became of the capture."""
+    """A view that also says what became of the capture, and what an earlier run had left."""
 
     outcome: CaptureOutcome = CaptureOutcome.CAPTURED
+    recovered: str = ""
 
 
 class AndroidEpisode:
@@ -67,6 +68,8 @@ class AndroidEpisode:
     def open(self, from_home: bool) -> DeviceView:
         """Wake the phone, show its home screen where that is wanted, and look.
 
+        A keyboard that an earlier run left switched is put back.
+
         Raises:
             EnvironmentFault: the device failed.
         """
@@ -75,7 +78,10 @@ class AndroidEpisode:
         for key in keys:
             # Nothing is lost where a key is pressed twice: both keys only ever lead to one state.
             self.link.ask("input", "keyevent", key)
-        return self._view(began_s, None, None, f"opened {self.link.serial}")
+        recovered = self._keyboard.extra.recover()
+        view = self._view(began_s, None, None, f"opened {self.link.serial}")
+        view.recovered = recovered
+        return view
 
     def step(self, action: Action) -> DeviceView:
         """Perform an action of the vocabulary and look at what became of it.
@@ -154,7 +160,7 @@ class AndroidEpisode:
     def close(self) -> None:
         """Give the phone its keyboard back; a device that is gone keeps what it has."""
         try:
-            self._keyboard.restore()
+            self._keyboard.extra.restore()
         except EnvironmentFault:
             return
 
@@ -220,7 +226,7 @@ class AndroidEpisode:
     ) -> DeviceView:
         """Look after a break in the middle of an action, which is not performed again."""
         self._reconnect()
-        self._keyboard.restore()
+        self._keyboard.extra.restore()
         scene.failed, scene.feedback = True, BROKEN_TEXT
         return self._view(began_s, scene, action, f"interrupted: {scene.effect} ({error})")
 

@@ -4,6 +4,7 @@ What can be asked again (`ask`, `stream`) is asked again after a reconnect. What
 is: no input is performed twice. `Undelivered` says that nothing of it can have been performed.
 """
 
+import re
 import shlex
 import socket
 import struct
@@ -28,6 +29,9 @@ TOO_OLD = (
 # Shell protocol, version 2 (packages/modules/adb/shell_protocol.h): id, length, payload.
 _PACKET = struct.Struct("<BI")
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
+
+# "java.lang.SecurityException: uid 2000 does not have ...", and what follows it.
+_REASON = re.compile(r"(?:[\w$.]*(?:Exception|Error)): (\S.*)")
 
 _T = TypeVar("_T")
 
@@ -54,6 +58,16 @@ class ShellResult:
     def said(self) -> str:
         """Everything it said, on one line."""
         return " ".join(f"{self.stdout} {self.stderr}".split())
+
+    @property
+    def refusal(self) -> str:
+        """Why it failed, in the phone's words without a stack trace; empty where it did not."""
+        if not self.exit_code and "Exception" not in self.stderr:
+            return ""
+        lines = f"{self.stderr}\n{self.stdout}".splitlines()
+        told = [line.strip() for line in lines if line.strip()] or [f"status {self.exit_code}"]
+        reasons = [found.group(1) for line in told if (found := _REASON.match(line))]
+        return (reasons or told)[0][:200]
 
 
 class Link:
