@@ -121,6 +121,8 @@ class AndroidEnvironment(Environment):
             link = Link(self.server, self.server.choose(self.serial), *self._limits)
             link.connect()
             self._episode = AndroidEpisode(link, self.display_id, self._settle_timeout_s)
+            self._episode.wake()
+            self._prepare()
             view = self._episode.open(self.from_home)
         except DeviceDisconnected as error:
             raise StartUnreachable(str(error)) from error
@@ -173,6 +175,9 @@ class AndroidEnvironment(Environment):
         episode, self._episode = self._episode, None
         if episode is not None:
             episode.close()
+
+    def _prepare(self) -> None:
+        """Bring the phone, which is awake, to an episode's start, before it is looked at."""
 
     def _running(self) -> AndroidEpisode:
         if self._episode is None:

@@ -58,6 +58,7 @@ class AndroidEpisode:
         self._eye = Eye(link, self._displays, settle_timeout_s)
         self._seen: Look | None = None
         self._reconnects = 0
+        self._recovered = ""
         self.last: Observation | None = None
 
     @property
@@ -65,22 +66,27 @@ class AndroidEpisode:
         """About how many bytes a capture has; 0 before the first."""
         return self._eye.camera.capacity
 
-    def open(self, from_home: bool) -> DeviceView:
-        """Wake the phone, show its home screen where that is wanted, and look.
+    def wake(self) -> None:
+        """Wake the phone, and put back a keyboard that an earlier run left switched.
 
-        A keyboard that an earlier run left switched is put back.
+        Raises:
+            EnvironmentFault: the device failed.
+        """
+        # Nothing is lost where the key is pressed twice: it only ever leads to one state.
+        self.link.ask("input", "keyevent", "KEYCODE_WAKEUP")
+        self._recovered = self._keyboard.extra.recover()
+
+    def open(self, from_home: bool) -> DeviceView:
+        """Show the home screen where that is wanted, and look.
 
         Raises:
             EnvironmentFault: the device failed.
         """
         began_s = time.perf_counter()
-        keys = ["KEYCODE_WAKEUP", *(["KEYCODE_HOME"] if from_home else [])]
-        for key in keys:
-            # Nothing is lost where a key is pressed twice: both keys only ever lead to one state.
-            self.link.ask("input", "keyevent", key)
-        recovered = self._keyboard.extra.recover()
+        if from_home:
+            self.link.ask("input", "keyevent", "KEYCODE_HOME")
         view = self._view(began_s, None, None, f"opened {self.link.serial}")
-        view.recovered = recovered
+        view.recovered = self._recovered
         return view
 
     def step(self, action: Action) -> DeviceView:

@@ -135,6 +135,17 @@ class Link:
         """
         return self._again(lambda: self._shell(joined(commands), timeout_s))
 
+    def ask_line(self, line: str, timeout_s: float | None = None) -> ShellResult:
+        """Run a line of the user's own as it is written; after a reconnect it is run again.
+
+        Nothing that a model wrote may be part of it.
+
+        Raises:
+            DeviceTimeout: it took longer.
+            DeviceDisconnected: the device is gone and did not return in time.
+        """
+        return self._again(lambda: self._shell(line, timeout_s))
+
     def act(self, *commands: tuple[str, ...], timeout_s: float | None = None) -> ShellResult:
         """Run commands that act, one after another in one call.
 
