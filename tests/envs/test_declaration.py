@@ -66,9 +66,10 @@ def test_units_bounds_and_frames_are_as_declared(documented: Path) -> None:
 
 
 def test_a_scaled_number_is_the_environments_own(documented: Path) -> None:
-    from eyehand.envs.declaration_make import make_from_file
+    from eyehand.envs.declaration_make import DeclaredEnvironment, make_from_file
 
     environment = make_from_file(f"{documented}#swing")
+    assert isinstance(environment, DeclaredEnvironment)
     assert environment.scaled is not None
     assert environment.scaled.to_own(np.array([50.0])) == pytest.approx([1.0])  # of 2 N m
     assert environment.scaled.from_own(np.array([-2.0])) == pytest.approx([-100.0])
