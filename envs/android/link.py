@@ -32,6 +32,7 @@ _STDOUT, _STDERR, _EXIT = 1, 2, 3
 
 # "java.lang.SecurityException: uid 2000 does not have ...", and what follows it.
 _REASON = re.compile(r"(?:[\w$.]*(?:Exception|Error)): (\S.*)")
+_THROWN = re.compile(r"(?:[\w$]+\.)+[\w$]*(?:Exception|Error)\b")
 
 _T = TypeVar("_T")
 
@@ -62,12 +63,13 @@ class ShellResult:
     @property
     def refusal(self) -> str:
         """Why it failed, in the phone's words without a stack trace; empty where it did not."""
-        if not self.exit_code and "Exception" not in self.stderr:
+        lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
+        # Older Androids end with 0 all the same.
+        if not self.exit_code and not any(map(_THROWN.match, lines)):
             return ""
-        lines = f"{self.stderr}\n{self.stdout}".splitlines()
-        told = [line.strip() for line in lines if line.strip()] or [f"status {self.exit_code}"]
-        reasons = [found.group(1) for line in told if (found := _REASON.match(line))]
-        return (reasons or told)[0][:200]
+        reasons = [found.group(1) for line in lines if (found := _REASON.match(line))]
+        told = next(iter([*reasons, *filter(None, lines)]), f"status {self.exit_code}")
+        return told[:200].rstrip(".")
 
 
 class Link:

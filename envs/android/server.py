@@ -164,8 +164,8 @@ class AdbServer:
             DeviceDisconnected: there is none.
             UsageError: there are several.
         """
-        if named := serial or os.environ.get("ANDROID_SERIAL"):
-            return with_port(named.strip())
+        if named := (serial or os.environ.get("ANDROID_SERIAL", "")).strip():
+            return with_port(named)
         devices = self.devices()
         candidates = [device for device in devices if device.ready] or devices
         if not candidates:

@@ -22,10 +22,10 @@ from eyehand.envs.phone.shell.system import CommandFailed, Invocation
 from eyehand.errors import InvalidArgument
 
 OTHER_IME = "org.example.keyboard/.Ime"
-NO_SETTINGS = "uid 2000 does not have android.permission.WRITE_SECURE_SETTINGS."
+NO_SETTINGS = "uid 2000 does not have android.permission.WRITE_SECURE_SETTINGS"
 DENIAL = (
     "\nException occurred while executing 'ime':\n"
-    f"java.lang.SecurityException: {NO_SETTINGS}\n"
+    f"java.lang.SecurityException: {NO_SETTINGS}.\n"
     "\tat android.app.ContextImpl.enforce(ContextImpl.java:2089)"
 )
 TIMEOUT_S = 30.0
@@ -276,6 +276,8 @@ def test_a_start_goes_on_where_the_keyboard_may_not_be_put_back(
         (ShellResult("fine", "", 0), ""),
         (ShellResult("", DENIAL, 255), NO_SETTINGS),
         (ShellResult("", DENIAL, 0), NO_SETTINGS),
+        (ShellResult(DENIAL, "", 0), NO_SETTINGS),
+        (ShellResult("ExceptionHandler: idle", "", 0), ""),
         (ShellResult("", "Error: no input method specified\n", 1), "no input method specified"),
         (ShellResult("", "", 1), "status 1"),
         (ShellResult("Unknown command: x\n", "", 255), "Unknown command: x"),
