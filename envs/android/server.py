@@ -199,7 +199,7 @@ class AdbServer:
                 return found.transport_id
             if found is None and is_address(serial) and not deadline.passed:
                 connected, said = True, self._connect(serial, deadline)
-            may_come = found.may_get_ready if found else known or is_address(serial)
+            may_come = found.may_get_ready if found else known or _may_answer(serial, said)
             if deadline.passed or (patience.passed and not may_come):
                 break
             time.sleep(POLL_PAUSE_S)
@@ -261,6 +261,12 @@ class AdbServer:
             return said
         reason = why_unreachable(address)
         return said if reason in said.lower() else f"{said}: {reason}"
+
+
+def _may_answer(serial: str, said: str) -> bool:
+    """Return whether an address that was not connected to yet may be, by what adb said."""
+    refused = any(word in said.lower() for word in ("refused", "resolve", "bad port"))
+    return is_address(serial) and not refused
 
 
 def _several(devices: Sequence[Listed]) -> str:
