@@ -195,6 +195,6 @@ def make_phone(adb_port: int) -> Iterator[Callable[..., Phone]]:
 @pytest.fixture
 def phone(make_phone: Callable[..., Phone]) -> Phone:
     """A painted phone, at its home screen."""
-    phone = make_phone(call_timeout_s=3.0, reconnect_s=4.0)
+    phone = make_phone(call_timeout_s=3.0, reconnect_s=20.0)
     phone.environment.reset()
     return phone
