@@ -70,6 +70,7 @@ def run_checks() -> Iterator[Check]:
         check_disk,
         check_memory,
         check_adb,
+        check_phones,
         check_desktop,
         check_mujoco,
     )
@@ -176,6 +177,17 @@ def check_adb() -> Check:
         return Check("adb", False, "not installed", fix, needed=False)
     version = (_output(path, "version") or "").splitlines()
     return Check("adb", True, version[0] if version else path, needed=False)
+
+
+def check_phones() -> Check:
+    """Look at the phones that the adb server lists; none is started to look for them."""
+    from eyehand.envs.android.inspection import inspect_phones
+
+    try:
+        found, troubles = inspect_phones()
+    except EyehandError as error:
+        return Check("phones", False, str(error), needed=False)
+    return Check("phones", not troubles, "; ".join(found), "; ".join(troubles), needed=False)
 
 
 def check_desktop() -> Check:

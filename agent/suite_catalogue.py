@@ -15,6 +15,8 @@ from eyehand.envs.names import unknown_name
 DRAWN = "its own, drawn from the seed"
 """Stands for an instruction that differs from episode to episode."""
 
+OWN_WORD = "the environment's own word, where it has one"
+
 
 @dataclass(frozen=True)
 class SuiteTask:
@@ -102,6 +104,21 @@ def step_limit(spec: str) -> int:
     return (task.max_steps if task else None) or DEFAULT_MAX_STEPS
 
 
+def stands_behind(spec: str) -> str:
+    """Return the scheme of what a spec reaches; a suite's task may reach a phone.
+
+    Raises:
+        UsageError: it names a declaration file that cannot be read, or no task of it.
+    """
+    scheme, _, rest = spec.partition(":")
+    if scheme.lower() != "suite":
+        return scheme.lower()
+    path, _, name = rest.partition("?")[0].partition("#")
+    declared = read_suite(Path(path))
+    task = declared.task(name) if name else declared.tasks[0]
+    return "android" if task.on_phone else "gym"
+
+
 def _selected(name: str) -> Suite:
     """Return a suite that picks tasks of others."""
     specs = SUITES[name]()
@@ -125,7 +142,7 @@ def _declared_task(task: DeclaredTask, prefix: str) -> SuiteTask:
     return SuiteTask(
         spec=prefix + task.name,
         instruction=task.instruction or DRAWN,
-        success=task.success or "the environment's own word, where it has one",
+        success=task.success or ("none" if task.on_phone else OWN_WORD),
         max_steps=task.limits.steps,
         ceiling=task.ceiling,
         ceiling_source=task.ceiling_source,

@@ -7,6 +7,7 @@ from typing import Any
 
 from eyehand.envs.declaration import Suite, Task
 from eyehand.envs.declaration_files import built_in_suite, read_suite
+from eyehand.envs.env import Environment
 from eyehand.envs.gym import GymEnvironment
 from eyehand.envs.gym_cameras import CameraViews
 from eyehand.envs.gym_display import prepare_display
@@ -96,12 +97,13 @@ def make_built_in(suite: str, task: str, **options: Any) -> DeclaredEnvironment:
     return DeclaredEnvironment(declared, declared.task(task), **options)
 
 
-def make_from_file(name: str, **options: Any) -> DeclaredEnvironment:
+def make_from_file(name: str, **options: Any) -> Environment:
     """Make a task of a declaration file.
 
     Args:
         name: "PATH#TASK"; the task may be left out where the file declares one only.
-        **options: Keyword arguments for `gymnasium.make` that replace the declared ones.
+        **options: Keyword arguments for `gymnasium.make`, or of `AndroidEnvironment`, that replace
+            the declared ones.
 
     Raises:
         UsageError: the file cannot be read, is broken, or has no such task.
@@ -111,7 +113,13 @@ def make_from_file(name: str, **options: Any) -> DeclaredEnvironment:
     if not wanted and len(suite.tasks) > 1:
         raise UsageError(f"{path} has {len(suite.tasks)} tasks: write {path}#TASK")
     task = suite.task(wanted) if wanted else suite.tasks[0]
-    environment = DeclaredEnvironment(suite, task, **options)
+    environment: Environment
+    if task.on_phone:
+        # Only here: a game needs no adb.
+        phone = import_module("eyehand.envs.android.declared").DeclaredPhone
+        environment = phone(suite, task, **options)
+    else:
+        environment = DeclaredEnvironment(suite, task, **options)
     environment.spec_uri = f"suite:{path}#{task.name}"
     return environment
 

@@ -3,7 +3,8 @@
 RULE       CONDITION, or several joined by "and"
 CONDITION  terminated, truncated, info.KEY, each perhaps after "not";
            or a number compared: reward_sum, last_reward, steps or info.KEY with
-           > >= < <= == != and a number
+           > >= < <= == != and a number;
+           or a text compared: info.KEY with == != contains and a text in quotes
 """
 
 import operator
@@ -27,11 +28,16 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 _QUANTITY = r"(?P<quantity>reward_sum|last_reward|steps|info\.\w+)"
 _NUMBER = r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _COMPARED = re.compile(rf"{_QUANTITY}\s*(?P<sign>>=|<=|==|!=|>|<)\s*{_NUMBER}")
+_QUOTED = r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')"""
+_TEXT = re.compile(rf"info\.(?P<key>\w+)\s*(?P<sign>==|!=|contains)\s*{_QUOTED}")
+# "and" between conditions, not inside quotes.
+_AND = re.compile(r"""\s+and\s+(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
 _FLAG = re.compile(r"(?P<negated>not\s+)?(?P<flag>terminated|truncated|info\.\w+)")
 
 EXPECTED = (
     'expected "terminated", "truncated", "info.KEY", or a comparison such as "reward_sum > 0" '
-    '(reward_sum, last_reward, steps, info.KEY), joined by "and"'
+    "(reward_sum, last_reward, steps, info.KEY), or info.KEY ==, != or contains 'a text', "
+    'joined by "and"'
 )
 
 
@@ -75,7 +81,7 @@ class Rule:
 
     def __init__(self, text: str) -> None:
         self.text = " ".join(text.split())
-        parts = re.split(r"\s+and\s+", self.text)
+        parts = _AND.split(self.text)
         self._conditions = [_condition(part, self.text) for part in parts]
 
     def holds(self, standing: Standing) -> bool:
@@ -97,10 +103,34 @@ def _condition(part: str, rule: str) -> Callable[[Standing], bool]:
         compare, number = _COMPARISONS[found["sign"]], float(found["number"])
         quantity = found["quantity"]
         return lambda standing: compare(_number(standing, quantity), number)
+    if found := _TEXT.fullmatch(part):
+        return _text_condition(
+            found["key"], found["sign"], found["double"] or found["single"] or ""
+        )
     if found := _FLAG.fullmatch(part):
         wanted, flag = not found["negated"], found["flag"]
         return lambda standing: bool(_number(standing, flag)) is wanted
     raise UsageError(f"cannot read {part!r} in the rule {rule!r}: {EXPECTED}")
+
+
+def _text_condition(key: str, sign: str, wanted: str) -> Callable[[Standing], bool]:
+    """Return a condition on a text; numbers are equal as numbers, and what is not there is ""."""
+
+    def holds(standing: Standing) -> bool:
+        value = standing.info.get(key, "")
+        if sign == "contains":
+            return wanted.casefold() in str(value).casefold()
+        return (_plain(value) == _plain(wanted)) is (sign == "==")
+
+    return holds
+
+
+def _plain(value: object) -> object:
+    """Return a number where a text or a value is one, else the text."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def _number(standing: Standing, quantity: str) -> float:

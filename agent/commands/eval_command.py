@@ -42,6 +42,9 @@ PLANNED = (
 )  # fmt: skip
 """Arguments that the plan fixes."""
 
+ONE_DEVICE = ("android", "desktop")
+"""Schemes behind which stands one device: several workers would get into each other's way."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -145,7 +148,8 @@ def execute(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments)
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
     for spec in plan.specs:
-        make(spec).close()  # a name that does not exist is refused before anything runs
+        with make(spec) as environment:  # a name that does not exist is refused before it runs
+            _check(spec, environment.instruction, arguments)
     notice = shared.outside_card_notice(
         plan.options.get("model"), str(plan.options.get("policy")), plan.specs
     )
@@ -164,6 +168,29 @@ def execute(arguments: argparse.Namespace) -> int:
     report = write_report(out)
     _print(evaluation, out, report, arguments.json)
     return _status(evaluation)
+
+
+def _check(spec: str, instruction: str | None, arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be evaluated, before anything runs.
+
+    Raises:
+        UsageError: a device has no task, or one device would be worked by several workers.
+    """
+    from eyehand.agent.suite_catalogue import stands_behind
+
+    scheme = stands_behind(spec)
+    if scheme not in ONE_DEVICE:
+        return
+    if instruction is None:
+        how = "`eyehand run TASK --env SPEC` runs one"
+        if scheme == "android":
+            how = (
+                "declare one in a file (environment: android:SERIAL, instruction, read, success) "
+                "and evaluate that: eyehand eval my-phone.yaml"
+            )
+        raise UsageError(f"{spec} sets no task by itself; {how}")
+    if arguments.workers > 1 or arguments.ray:
+        raise UsageError(f"{spec} is one device: it takes one worker, on this machine")
 
 
 def _plan(arguments: argparse.Namespace) -> "Plan":

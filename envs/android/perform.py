@@ -165,6 +165,7 @@ def _type_text(action: android.TypeText, scene: Scene) -> None:
         scene.keyboard.type(action.text)
     finally:
         scene.acted = scene.acted or scene.keyboard.typed > 0
+    scene.feedback = scene.keyboard.extra.left
 
 
 def _press(action: android.Press, scene: Scene) -> None:

@@ -66,9 +66,10 @@ def test_units_bounds_and_frames_are_as_declared(documented: Path) -> None:
 
 
 def test_a_scaled_number_is_the_environments_own(documented: Path) -> None:
-    from eyehand.envs.declaration_make import make_from_file
+    from eyehand.envs.declaration_make import DeclaredEnvironment, make_from_file
 
     environment = make_from_file(f"{documented}#swing")
+    assert isinstance(environment, DeclaredEnvironment)
     assert environment.scaled is not None
     assert environment.scaled.to_own(np.array([50.0])) == pytest.approx([1.0])  # of 2 N m
     assert environment.scaled.from_own(np.array([-2.0])) == pytest.approx([-100.0])
@@ -246,3 +247,35 @@ def test_names_of_tasks_stay_whole_in_a_narrow_window(
     assert main(["suites", "embedded"]) == 0
     printed = capsys.readouterr().out
     assert all(spec in printed for spec in suite_specs("embedded"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        ("info.state == 'open'", True),
+        ('info.state != "open"', False),
+        ("info.state == 'Open'", False),
+        ("info.state contains 'PE'", True),
+        ("info.state contains 'x'", False),
+        ("info.state == 'open' and steps > 2", True),
+        ("info.state == 'open' and info.state contains 'a and b'", False),
+        ("info.both == 'a and b'", True),
+        ('info.both contains "\'s and"', False),
+        ("info.count == '3'", True),
+        ("info.count == '3.0'", True),
+        ("info.count contains '3'", True),
+        ("info.count != 'three'", True),
+        ("info.nothing == ''", True),
+        ("info.nothing contains 'x'", False),
+        ("info.state contains 'pe' and terminated", False),
+    ],
+)
+def test_rules_compare_texts(rule: str, holds: bool) -> None:
+    info = {"state": "open", "both": "a and b", "count": 3}
+    assert Rule(rule).holds(Standing(steps=3, info=info)) is holds
+
+
+@pytest.mark.parametrize("rule", ["info.state == open", "steps == '3'", "info.state contains 3"])
+def test_a_text_without_quotes_or_of_something_else_is_refused(rule: str) -> None:
+    with pytest.raises(UsageError, match="contains 'a text'"):
+        Rule(rule)
