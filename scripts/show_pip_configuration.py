@@ -24,7 +24,7 @@ def settings() -> dict[str, list[str]]:
     for line in sorted(listed.splitlines(), reverse=True):  # ":env:" sorts before "global"
         place, _, rest = line.partition(".")
         name, _, value = rest.partition("=")
-        if place in ("global", ":env:"):
+        if place in ("global", ":env:") and name != "config-file":  # it names a file of here
             found[name] = str(ast.literal_eval(value)).split()
     return found
 
