@@ -17,7 +17,7 @@ from eyehand.envs.packages import CJK_FONTS, EGL, X_CAPTURE, X_SERVER
 def test_it_looks_at_this_machine_and_starts_chromium() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "eyehand", "doctor", "--json"],
-        capture_output=True, text=True, timeout=90, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     report = json.loads(result.stdout)
     checks = {check["name"]: check for check in report["checks"]}

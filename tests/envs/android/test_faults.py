@@ -39,7 +39,7 @@ def _server_lives_on(phone: Any, adb_port: int) -> Any:
     """Another client of the adb server still gets its answers afterwards."""
     version = AdbClient(port=adb_port).server_version()
     yield
-    client = AdbClient(port=adb_port, socket_timeout=5)
+    client = AdbClient(port=adb_port, socket_timeout=SLACK_S)
     assert client.server_version() == version
     assert isinstance(client.list(), list)
 
