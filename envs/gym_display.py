@@ -9,6 +9,7 @@ import subprocess
 import sys
 from functools import cache
 
+from eyehand.envs.packages import EGL, OSMESA, apt_command
 from eyehand.errors import MissingExtra
 
 VARIABLE = "MUJOCO_GL"
@@ -17,18 +18,34 @@ PLATFORMS = ("egl", "osmesa")
 
 PROBE_TIMEOUT_S = 60.0
 
-HOW_TO_GET = "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri, or libosmesa6"
+HOW_TO_GET = f"{apt_command(EGL)}, or {' '.join(OSMESA)}"
 
-# Pixels are read back: a context that can be made may still be unable to draw.
+LIBRARIES = {"egl": "libEGL.so.1", "osmesa": "libOSMesa.so.8", "glfw": "libGL.so.1"}
+
+# Pixels are read back: a context that can be made may still be unable to draw. Why it fails is
+# printed with a mark, for drivers print things of their own; a library that is not there makes
+# exceptions of many kinds, so it is looked for.
 _PROBE = """\
-import mujoco
-model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>")
-data = mujoco.MjData(model)
-mujoco.mj_forward(model, data)
-with mujoco.Renderer(model, 16, 16) as renderer:
-    renderer.update_scene(data)
-    if not renderer.render().any():
-        raise SystemExit("it drew nothing")
+import ctypes, sys
+
+def fault():
+    try:
+        import mujoco
+        xml = "<mujoco><worldbody><geom size='1'/></worldbody></mujoco>"
+        model = mujoco.MjModel.from_xml_string(xml)
+        data = mujoco.MjData(model)
+        mujoco.mj_forward(model, data)
+        with mujoco.Renderer(model, 16, 16) as renderer:
+            renderer.update_scene(data)
+            return "" if renderer.render().any() else "it drew nothing"
+    except Exception as error:
+        try:
+            ctypes.CDLL(sys.argv[1])
+        except OSError:
+            return sys.argv[1] + " cannot be loaded"
+        return "no driver of it works here"
+
+print("\\nfault:" + fault(), flush=True)
 """
 
 
@@ -43,21 +60,20 @@ def platform_fault(platform: str) -> str:
     """
     surroundings = {**os.environ, VARIABLE: platform}
     surroundings.pop("PYOPENGL_PLATFORM", None)  # MuJoCo sets it, to the platform of this process
+    command = [sys.executable, "-c", _PROBE, LIBRARIES.get(platform, platform)]
     try:
-        subprocess.run(
-            [sys.executable, "-c", _PROBE],
+        answer = subprocess.run(
+            command,
             env=surroundings,
             capture_output=True,
             text=True,
             timeout=PROBE_TIMEOUT_S,
-            check=True,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return f"no answer within {PROBE_TIMEOUT_S:g} s"
-    except subprocess.CalledProcessError as error:
-        said = [line.strip() for line in error.stderr.splitlines() if line.strip()]
-        return said[-1] if said else f"ended with status {error.returncode}"
-    return ""
+    _, mark, fault = answer.stdout.rpartition("\nfault:")
+    return fault.strip() if mark and not answer.returncode else "its driver ended the process"
 
 
 def prepare_display() -> str:
