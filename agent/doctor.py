@@ -10,6 +10,7 @@ from pathlib import Path
 from eyehand.agent.doctor_check import Check, lacks, output_of
 from eyehand.agent.doctor_screens import (
     check_desktop,
+    check_drawing,
     check_fonts,
     check_mujoco,
     check_virtual_screen,
@@ -49,6 +50,7 @@ def checks() -> dict[str, Callable[[], Check]]:
         "desktop": check_desktop,
         "xvfb": check_virtual_screen,
         "mujoco": check_mujoco,
+        "drawing": check_drawing,
     }
 
 

@@ -30,9 +30,9 @@ HELD_OUT_FONTS = ("Lato-Regular", "Lato-Bold")
 """Fonts that no training page has: what reading loses on them is measured."""
 SIZES_PX = (11, 12, 12, 13, 13, 14, 14, 14, 15, 15, 16, 16, 17, 18, 18, 20, 22, 24)
 PACKAGES = (
-    "fonts-liberation fonts-dejavu-core fonts-roboto-hinted fonts-open-sans fonts-lato "
-    "fonts-noto-core fonts-freefont-ttf wamerican"
-)
+    "fonts-liberation", "fonts-dejavu-core", "fonts-roboto-hinted", "fonts-open-sans",
+    "fonts-lato", "fonts-noto-core", "fonts-freefont-ttf", "wamerican",
+)  # fmt: skip
 """Debian's packages of the fonts and of the word list."""
 LINE_HEIGHT = 1.15
 """Height of a line of text, in sizes of its font."""
@@ -49,6 +49,7 @@ _DARK = ("black",) * 6 + (
 )
 _LIGHT = ("white",) * 7 + ("#ffff00", "#f0f0f0", "#f8f9fa", "#dddddd", "#cde4ff", "#fff3cd")
 _DEEP = ("#3366cc", "#444444", "#008800", "#1a73e8", "#212529", "#6200ee", "#b00020")
+_INSTALL = f"apt-get install {' '.join(PACKAGES)}"
 _HELD_OUT_SHARE = 24  # of 256
 _LETTERS_AND_DIGITS = ALPHABET[:62]
 
@@ -95,11 +96,22 @@ def word_lists(path: Path = WORD_LIST) -> tuple[tuple[str, ...], tuple[str, ...]
         UsageError: there is no word list.
     """
     if not path.is_file():
-        raise UsageError(f"drawing pages needs a word list at {path}: apt-get install {PACKAGES}")
+        raise UsageError(f"there is no word list at {path}: {_INSTALL}")
     words = [w for w in path.read_text("utf-8").split() if w.isascii() and w.isalpha()]
     words = [w for w in words if 2 <= len(w) <= 12]
     held_out = {w for w in words if is_held_out(w)}
     return tuple(w for w in words if w not in held_out), tuple(sorted(held_out))
+
+
+def check_drawing() -> None:
+    """Look for the word list and for every font.
+
+    Raises:
+        UsageError: one is missing; the message says how to get it.
+    """
+    word_lists()
+    for name in dict.fromkeys((*FONTS, *HELD_OUT_FONTS)):
+        text_font(name, SIZES_PX[0])
 
 
 def is_held_out(word: str) -> bool:
@@ -264,7 +276,7 @@ def text_font(name: str, size_px: int) -> ImageFont.FreeTypeFont:
     try:
         return ImageFont.truetype(f"{name}.ttf", size_px)
     except OSError:
-        raise UsageError(f"the font {name} is not installed: apt-get install {PACKAGES}") from None
+        raise UsageError(f"the font {name} is not installed: {_INSTALL}") from None
 
 
 @cache
