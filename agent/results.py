@@ -11,7 +11,7 @@ from eyehand.agent.outcome import Outcome
 from eyehand.agent.retention import Keep
 from eyehand.agent.rows import ANSWER_ERRORS, EpisodeRow
 from eyehand.agent.statistics import Rate, mean_with_interval
-from eyehand.agent.suite_catalogue import step_limit
+from eyehand.agent.suite_catalogue import declared_content, step_limit
 from eyehand.agent.workers.messages import Job
 from eyehand.errors import UsageError
 
@@ -28,7 +28,7 @@ class Plan:
         specs: The tasks.
         episodes: Episodes a task.
         first_seed: Seed of episode 0.
-        max_steps: Most steps an episode; None for each task's own limit.
+        max_steps: Most steps an episode; None for each task's own limit, 30 where it sets none.
         time_limit_s: Most seconds an episode, or None.
         max_tokens: Most tokens an episode that are read anew and written, or None.
         out: Folder of the evaluation; None keeps nothing.
@@ -69,15 +69,23 @@ class Plan:
             for i in range(self.episodes):
                 yield Job(position * self.episodes + i, spec, self.first_seed + i)
 
-    def steps_of(self, spec: str) -> int:
-        """Return the most steps of a task's episodes: as planned, its suite's, or 30."""
+    def steps_of(self, spec: str) -> int | None:
+        """Return the most steps of a task's episodes: as planned, or its suite's.
+
+        None leaves it to the environment, whose own limit counts, else 30.
+        """
         return self.max_steps or step_limit(spec)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what fixes the episodes, JSON-ready; not where they are kept."""
+        """Return what fixes the episodes, JSON-ready; not where they are kept.
+
+        Raises:
+            UsageError: a task's declaration file cannot be read.
+        """
         return {
             "suite": self.suite,
             "specs": self.specs,
+            "declared": [declared_content(spec) for spec in self.specs],
             "episodes": self.episodes,
             "first_seed": self.first_seed,
             "max_steps": self.max_steps,

@@ -1,7 +1,6 @@
 """Argument types and groups that several commands share."""
 
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
@@ -135,8 +134,12 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
 
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
-    sys.stdout.flush()
+    from eyehand.agent.commands.streams import result_stream
+    from eyehand.agent.json_text import json_text
+
+    result = result_stream()
+    result.write(json_text(document, indent=2) + "\n")
+    result.flush()
 
 
 def say(line: str) -> None:

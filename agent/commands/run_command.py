@@ -104,7 +104,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 environment,
                 task=arguments.task,
                 seed=arguments.seed,
-                max_steps=arguments.max_steps or step_limit(spec),
+                max_steps=arguments.max_steps or step_limit(spec),  # None: the environment's own
                 time_limit_s=arguments.time_limit,
                 trajectory=trajectory,
                 uploads=uploads,

@@ -21,7 +21,9 @@ def main(arguments: list[str]) -> None:
     # The paths first: what comes next may need a module of the starting program's.
     sys.path[:] = connection.recv()
     from eyehand.agent.workers.serve import serve
+    from eyehand.envs.gym_watchdog import end_process_when_stuck
 
+    end_process_when_stuck()
     serve(connection)
 
 

@@ -143,8 +143,8 @@ def test_a_torn_last_line_is_an_episode_that_runs_again(tmp_path: Path) -> None:
 
 def test_another_plan_is_refused_and_every_difference_named(tmp_path: Path) -> None:
     interrupted(tmp_path / "e", after=2)
-    other = Plan("s", [LINE], 5, 7, max_steps=3, out=tmp_path / "e")
-    with pytest.raises(UsageError, match=r"episodes was 4 and is now 5; first_seed was 1000000"):
+    other = Plan("s", [LINE], 4, 7, max_steps=3, out=tmp_path / "e")
+    with pytest.raises(UsageError, match=r"plan: first_seed was 1000000 and is now 7"):
         run_evaluation(other, make, policy_maker("random"), resume=True)
     with pytest.raises(UsageError, match="policies was"):
         run_evaluation(
@@ -197,7 +197,9 @@ def test_the_command_goes_on_as_it_was_asked(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--episodes", "7"], "begun with --episodes 3, not 7"),
+        (["--episodes", "2"], "begun with --episodes 3, not 2, and only more can be asked for"),
+        (["--keep", "all"], "begun with --keep none, not all"),
+        (["--first-seed", "1000001"], "begun with --first-seed 1000000, not 1000001"),
         (["--policy", "expert"], "begun with --policy random, not expert"),
         (["--out", "elsewhere"], "leave --out away"),
     ],
