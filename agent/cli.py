@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import eyehand
 from eyehand.agent.commands import commands
+from eyehand.agent.commands.streams import end_of_result, only_the_result
 from eyehand.errors import (
     CheckpointError,
     EnvironmentFault,
@@ -70,12 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except EyehandError as error:
         return _complain(error, as_json=bool(getattr(arguments, "json", False)))
+    finally:
+        if argv is None and getattr(arguments, "json", False):
+            end_of_result()
 
 
 def _executed(arguments: argparse.Namespace) -> int:
     """Execute a command; where one JSON document was asked for, nothing else gets to its stream."""
-    from eyehand.agent.commands.streams import only_the_result
-
     with only_the_result() if getattr(arguments, "json", False) else nullcontext():
         status: int = arguments.execute(arguments)
     return status

@@ -125,6 +125,7 @@ class TaskResult:
         tokens: Tokens of all counted episodes, by name.
         rewards: The summed reward of every counted episode.
         raw_rewards: The environment's raw rewards, where it reports them.
+        judged: What the episodes tell of a verdict, see `EpisodeRow.judged`.
     """
 
     task: str
@@ -137,10 +138,13 @@ class TaskResult:
     tokens: Counter[str] = field(default_factory=Counter)
     rewards: list[float] = field(default_factory=list)
     raw_rewards: list[float] = field(default_factory=list)
+    judged: set[bool | None] = field(default_factory=set)
 
     @property
     def rate(self) -> Rate:
-        """The success rate: only the environment's own verdict counts."""
+        """The success rate: only the environment's own verdict counts; none without one."""
+        if False in self.judged and True not in self.judged:
+            return Rate(0, 0, unjudged=self.outcomes.total())
         return Rate(self.outcomes[Outcome.SUCCEEDED], self.outcomes.total())
 
     @property
@@ -160,18 +164,21 @@ class TaskResult:
         self.answer_errors.update(row.answer_errors)
         self.tokens.update(row.tokens)
         self.rewards.append(row.reward)
+        self.judged.add(row.judged)
         if row.raw_reward is not None:
             self.raw_rewards.append(row.raw_reward)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row, JSON-ready."""
-        count, ceiling = max(1, self.rate.trials), self.ceiling
+        rate, ceiling = self.rate, self.ceiling
+        count, interval = max(1, rate.episodes), [round(bound, 4) for bound in rate.interval]
         row: dict[str, Any] = {
             "task": self.task,
-            "episodes": self.rate.trials,
-            "successes": self.rate.successes,
-            "success_rate": self.rate.value,
-            "interval": [round(bound, 4) for bound in self.rate.interval],
+            "episodes": rate.episodes,
+            "judged": not rate.unjudged,
+            "successes": rate.successes,
+            "success_rate": rate.value,
+            "interval": None if rate.unjudged else interval,
             "ceiling": ceiling.value if ceiling else None,
             "ceiling_source": ceiling.source if ceiling else "",
             "environment_faults": self.environment_faults,

@@ -87,6 +87,13 @@ class EpisodeRow:
         """Whether the environment's own verdict is that the task is solved."""
         return self.outcome == Outcome.SUCCEEDED
 
+    @property
+    def judged(self) -> bool | None:
+        """Whether there was a verdict to be had; None where the episode does not tell."""
+        if self.verdict is not None or self.gives_verdict is not None:
+            return self.verdict is not None or self.gives_verdict
+        return False if self.outcome in (Outcome.ENDED, Outcome.CLAIMED) else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the row, JSON-ready."""
         return asdict(self)

@@ -168,8 +168,9 @@ def execute(arguments: argparse.Namespace) -> int:
     notice = shared.outside_card_notice(
         plan.options.get("model"), str(plan.options.get("policy")), plan.specs
     )
-    if notice:
-        shared.say(notice)
+    for line in (notice, shared.ignored_notice(str(plan.options.get("policy")), plan.options)):
+        if line:
+            shared.say(line)
     with EvaluationProgress() as progress:
         evaluation = run_evaluation(
             plan,
@@ -299,5 +300,5 @@ def _status(evaluation: "Evaluation") -> int:
 
     if not evaluation.finished:
         return EXIT_INTERRUPTED
-    lost = any(row.unscored and not row.rate.trials for row in evaluation.tasks)
+    lost = any(row.unscored and not row.rate.episodes for row in evaluation.tasks)
     return EXIT_FAULT if lost else EXIT_SUCCESS

@@ -92,8 +92,9 @@ def execute(arguments: argparse.Namespace) -> int:
     with make(arguments.env, **_environment_options(arguments)) as environment:
         spec = environment.spec_uri or arguments.env
         notice = shared.outside_card_notice(arguments.model, arguments.policy, [spec])
-        if notice:
-            shared.say(notice)
+        ignored = shared.ignored_notice(arguments.policy, shared.model_options(arguments))
+        for line in filter(None, (notice, ignored)):
+            shared.say(line)
         policy = policy_maker(arguments.policy, **shared.model_options(arguments))(spec)
         with (
             TrajectoryWriter(arguments.out or default_folder(spec)) as trajectory,

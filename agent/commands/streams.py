@@ -31,6 +31,13 @@ def only_the_result() -> Iterator[None]:
         _result = outer
 
 
+def end_of_result() -> None:
+    """Send what third-party code prints while the program ends to standard error too."""
+    sys.stdout.flush()
+    if _is_descriptor_1(sys.stdout):
+        os.dup2(2, 1)
+
+
 @contextmanager
 def _descriptor_kept() -> Iterator[None]:
     """Let descriptor 1 be standard error; the result goes through a copy of what it was."""
