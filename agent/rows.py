@@ -90,8 +90,10 @@ class EpisodeRow:
     @property
     def judged(self) -> bool | None:
         """Whether there was a verdict to be had; None where the episode does not tell."""
-        if self.verdict is not None or self.gives_verdict is not None:
-            return self.verdict is not None or self.gives_verdict
+        if self.verdict is not None or self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            return True
+        if self.gives_verdict is not None:
+            return self.gives_verdict
         return False if self.outcome in (Outcome.ENDED, Outcome.CLAIMED) else None
 
     def to_json(self) -> dict[str, Any]:

@@ -13,9 +13,7 @@ LONGEST_REASON = 300
 def missing_package(environment_id: str, error: Exception) -> MissingExtra:
     """Say which package to install."""
     # Gymnasium wraps the failed import of an id's module in an error that has no name.
-    if isinstance(error.__cause__, ImportError):
-        error = error.__cause__
-    name = getattr(error, "name", None)
+    name = getattr(error, "name", None) or getattr(error.__cause__, "name", None)
     hint = (
         f"; install the package that provides {name!r}, or work in the folder where it lies"
         if name
