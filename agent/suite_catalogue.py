@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.episode import DEFAULT_MAX_STEPS
 from eyehand.agent.suites import SUITES
 from eyehand.envs.declaration import Suite as Declaration
 from eyehand.envs.declaration import Task as DeclaredTask
-from eyehand.envs.declaration_files import built_in_suite, read_suite
+from eyehand.envs.declaration_files import built_in_suite, declared_task, read_suite
 from eyehand.envs.names import unknown_name
 
 DRAWN = "its own, drawn from the seed"
@@ -94,14 +93,33 @@ def suite_task(spec: str) -> SuiteTask | None:
     return next((task for task in suite_named(name).tasks if task.spec == bare), None)
 
 
-def step_limit(spec: str) -> int:
-    """Return the most steps an episode of a spec lasts: its suite's limit, else 30.
+def step_limit(spec: str) -> int | None:
+    """Return the most steps that a spec's suite gives an episode; None where it says nothing.
 
     Raises:
         UsageError: it names a declaration file that cannot be read.
     """
     task = suite_task(spec)
-    return (task.max_steps if task else None) or DEFAULT_MAX_STEPS
+    return task.max_steps if task else None
+
+
+def declared_content(spec: str) -> dict[str, Any] | None:
+    """Return what a declaration file says of a task that fixes its episodes, JSON-ready.
+
+    None for a task that is declared in no file of the user's.
+
+    Raises:
+        UsageError: the file cannot be read, or has no such task.
+    """
+    scheme, _, name = spec.partition(":")
+    if scheme.lower() != "suite":
+        return None
+    suite, task = declared_task(name)
+    shared = suite.model_dump(mode="json", include={"packages", "mujoco"}, exclude_defaults=True)
+    own = task.model_dump(
+        mode="json", exclude={"ceiling", "ceiling_source", "expert"}, exclude_defaults=True
+    )
+    return {**shared, **own}
 
 
 def stands_behind(spec: str) -> str:

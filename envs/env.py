@@ -177,14 +177,17 @@ class EpisodeOptions:
     Attributes:
         folder: The episode's folder, where downloads go; None keeps none.
         uploads: Files that `upload_file` may send, by the name the model sees.
+        deadline_s: When the episode's time limit comes, on the clock of `time.monotonic`; None
+            without one. Environments whose calls might never return break them off after it.
     """
 
     folder: Path | None = None
     uploads: dict[str, Path] = field(default_factory=dict)
+    deadline_s: float | None = None
 
     def as_options(self) -> dict[str, Any]:
         """Return the mapping to hand to `reset(options=...)`."""
-        return {"folder": self.folder, "uploads": self.uploads}
+        return {"folder": self.folder, "uploads": self.uploads, "deadline_s": self.deadline_s}
 
 
 class Environment(gymnasium.Env[Observation, Action]):
@@ -212,6 +215,16 @@ class Environment(gymnasium.Env[Observation, Action]):
     @property
     def instruction(self) -> str | None:
         """The task that the current episode sets by itself; None where the user gives it."""
+        return None
+
+    @property
+    def max_episode_steps(self) -> int | None:
+        """Most steps an episode lasts by the environment's own limit; None where it sets none."""
+        return None
+
+    @property
+    def gives_verdict(self) -> bool | None:
+        """Whether there is a judgement to be had in this episode; None where that is not known."""
         return None
 
     @abstractmethod

@@ -7,14 +7,15 @@ CONDITION  terminated, truncated, info.KEY, each perhaps after "not";
            or a text compared: info.KEY with == != contains and a text in quotes
 """
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from eyehand.envs.gym_contained import one_number
+from eyehand.envs.gym_faults import one_line
 from eyehand.errors import UsageError
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -32,6 +33,7 @@ _QUOTED = r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')"""
 _TEXT = re.compile(rf"info\.(?P<key>\w+)\s*(?P<sign>==|!=|contains)\s*{_QUOTED}")
 # "and" between conditions, not inside quotes.
 _AND = re.compile(r"""\s+and\s+(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
+_KEY = re.compile(r"\binfo\.(\w+)")
 _FLAG = re.compile(r"(?P<negated>not\s+)?(?P<flag>terminated|truncated|info\.\w+)")
 
 EXPECTED = (
@@ -87,11 +89,22 @@ class Rule:
     def holds(self, standing: Standing) -> bool:
         """Return whether every condition holds.
 
+        About a key that info does not have at this step, as where it comes with a success only,
+        nothing holds but that it is not so ("not info.KEY").
+
         Raises:
-            UsageError: the rule names a key that the environment's info does not have, or whose
-                value is no number.
+            UsageError: a key's value is no number.
         """
         return all(condition(standing) for condition in self._conditions)
+
+    def not_told(self, standing: Standing) -> str:
+        """Return a line that names what the rule asks for and info does not hold; empty without."""
+        keys = dict.fromkeys(_KEY.findall(self.text))
+        missing = [f"info.{key}" for key in keys if key not in standing.info]
+        if not missing:
+            return ""
+        held = ", ".join(map(str, standing.info)) or "nothing"
+        return f"the rule asks for {' and '.join(missing)}, but info held {held}"
 
     def __str__(self) -> str:
         """Return the text, its spaces made even."""
@@ -102,7 +115,7 @@ def _condition(part: str, rule: str) -> Callable[[Standing], bool]:
     if found := _COMPARED.fullmatch(part):
         compare, number = _COMPARISONS[found["sign"]], float(found["number"])
         quantity = found["quantity"]
-        return lambda standing: compare(_number(standing, quantity), number)
+        return lambda standing: _compared(compare, _number(standing, quantity), number)
     if found := _TEXT.fullmatch(part):
         return _text_condition(
             found["key"], found["sign"], found["double"] or found["single"] or ""
@@ -133,15 +146,19 @@ def _plain(value: object) -> object:
         return str(value)
 
 
-def _number(standing: Standing, quantity: str) -> float:
-    """Return a quantity of the standing, yes and no as 1 and 0."""
-    head, dot, key = quantity.partition(".")
+def _compared(compare: Callable[[float, float], bool], value: float | None, number: float) -> bool:
+    return value is not None and compare(value, number)
+
+
+def _number(standing: Standing, quantity: str) -> float | None:
+    """Return a quantity of the standing, yes and no as 1 and 0; None for a key that is missing."""
+    _, dot, key = quantity.partition(".")
     if not dot:
         return float(getattr(standing, quantity))
     if key not in standing.info:
-        known = ", ".join(map(str, standing.info)) or "nothing"
-        raise UsageError(f"the rule asks for {quantity}, but {head} holds {known}")
-    value = standing.info[key]
-    if not isinstance(value, bool | int | float | np.bool_ | np.number):
-        raise UsageError(f"the rule asks for {quantity}, which is {value!r}, not a number")
-    return float(value)
+        return None
+    value = one_number(standing.info[key])
+    if value is None or math.isnan(value):
+        shown = one_line(repr(standing.info[key]))
+        raise UsageError(f"the rule asks for {quantity}, which is {shown}, not a number")
+    return value

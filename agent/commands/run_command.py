@@ -92,8 +92,9 @@ def execute(arguments: argparse.Namespace) -> int:
     with make(arguments.env, **_environment_options(arguments)) as environment:
         spec = environment.spec_uri or arguments.env
         notice = shared.outside_card_notice(arguments.model, arguments.policy, [spec])
-        if notice:
-            shared.say(notice)
+        ignored = shared.ignored_notice(arguments.policy, shared.model_options(arguments))
+        for line in filter(None, (notice, ignored)):
+            shared.say(line)
         policy = policy_maker(arguments.policy, **shared.model_options(arguments))(spec)
         with (
             TrajectoryWriter(arguments.out or default_folder(spec)) as trajectory,
@@ -104,7 +105,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 environment,
                 task=arguments.task,
                 seed=arguments.seed,
-                max_steps=arguments.max_steps or step_limit(spec),
+                max_steps=arguments.max_steps or step_limit(spec),  # None: the environment's own
                 time_limit_s=arguments.time_limit,
                 trajectory=trajectory,
                 uploads=uploads,

@@ -229,8 +229,18 @@ def test_a_rule_that_cannot_be_read_says_what_is_expected(rule: str) -> None:
 
 
 def test_a_rule_about_a_key_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(UsageError, match=r"info\.score, but info holds lives"):
-        Rule("info.score > 1").holds(Standing(info={"lives": 3}))
+    rule, standing = Rule("terminated and info.score > 1"), Standing(info={"lives": 3})
+    assert not rule.holds(standing)
+    assert rule.not_told(standing) == "the rule asks for info.score, but info held lives"
+    assert not Rule("info.won").holds(standing)
+    assert Rule("not info.crashed").holds(standing)
+    assert Rule("info.lives > 1").not_told(standing) == ""
+
+
+@pytest.mark.parametrize("value", ["yes", None, float("nan"), np.zeros(2), [1]])
+def test_a_rule_about_what_is_no_number_says_what_it_is(value: object) -> None:
+    with pytest.raises(UsageError, match=r"info\.won, which is .*, not a number"):
+        Rule("info.won").holds(Standing(info={"won": value}))
 
 
 def test_a_suite_that_picks_tasks_of_others_is_listed_with_what_they_are() -> None:
