@@ -57,7 +57,7 @@ def meant_for_the_browser(keys: Sequence[str], permitted: Sequence[str]) -> str:
 
     Example:
         >>> meant_for_the_browser(["Control", "r"], ["reload"])
-        'Control+r reached the page only; to load the page again use reload.'
+        'The page alone got Control+r; to load the page again use reload.'
     """
     *held, last = keys
     named = ["Control" if key in ("ControlOrMeta", "Meta") else key for key in held]
@@ -67,5 +67,5 @@ def meant_for_the_browser(keys: Sequence[str], permitted: Sequence[str]) -> str:
         return ""
     wish, action = known
     if action in permitted:
-        return f"{'+'.join(keys)} reached the page only; to {wish} use {action}."
-    return f"{'+'.join(keys)} reached the page only; nothing here can {wish} by keys."
+        return f"The page alone got {'+'.join(keys)}; to {wish} use {action}."
+    return f"The page alone got {'+'.join(keys)}; no keys {wish} here."

@@ -27,7 +27,7 @@ COUNT_CLICKS = """(() => {
   const downloads = {asked: 0};
   Object.defineProperty(window, Symbol.for('eyehand.downloads'), {value: downloads});
   const asks = e => e instanceof HTMLAnchorElement && e.hasAttribute('download') &&
-    e.origin === location.origin;
+    /^https?:$/.test(e.protocol) && e.origin === location.origin;
   const count = event =>
     setTimeout(() => { if (!event.defaultPrevented) downloads.asked += 1; });
   addEventListener('click', event => { if (event.composedPath().some(asks)) count(event); }, true);
@@ -57,6 +57,7 @@ class Downloads:
         self._running: dict[asyncio.Task[None], tuple[str, int]] = {}
         self._awaited: set[asyncio.Task[None]] = set()
         self._asked: list[tuple[float, int]] = []
+        self._unasked: list[int] = []
         self._count = 0
         self._ended: list[dict[str, Any]] = []
 
@@ -83,8 +84,12 @@ class Downloads:
             count: How many.
             action: Number of the action that asked for them.
         """
-        if self._folder is not None:
-            self._asked += [(asyncio.get_running_loop().time(), action)] * count
+        for _ in range(count):
+            # A quick server begins to send before the page is asked what was clicked.
+            if action in self._unasked:
+                self._unasked.remove(action)
+            elif self._folder is not None:
+                self._asked.append((asyncio.get_running_loop().time(), action))
 
     def expected(self, since_s: float) -> bool:
         """Return whether one that was asked for since that loop time has not begun."""
@@ -97,7 +102,11 @@ class Downloads:
             download: The download.
             action: Number of the latest action; an earlier one may have asked for it.
         """
-        asked = self._asked.pop(0)[1] if self._asked else action
+        if self._asked:
+            asked = self._asked.pop(0)[1]
+        else:
+            asked = action
+            self._unasked.append(action)
         task = asyncio.ensure_future(self._keep(download, asked))
         self._running[task] = (safe_name(download.suggested_filename), asked)
         self._awaited.add(task)

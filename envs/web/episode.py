@@ -26,6 +26,8 @@ CLOSE_TIMEOUT_S = 5.0
 HELD_TIMEOUT_S = 2.0
 WITH_DIALOG = (web.AnswerDialog, web.Wait)
 GO = (web.GoTo, web.Back, web.Forward, web.Reload)
+# Looking on permits a page nothing; a custom action may do anything.
+NO_INPUT = (*GO, web.Hover, web.Scroll, web.Wait, web.CloseTab, web.NewTab, web.SwitchTab)
 # What leaves a page. One that asks again and again must not keep anybody.
 LEAVING = (*GO, web.CloseTab, web.NewTab, web.SwitchTab)
 
@@ -74,7 +76,7 @@ class WebEpisode:
         await context.add_init_script(COUNT_CLICKS)
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
-        self._tabs.tells_crashes = True
+        self._tabs.tells_crashes = self._tabs.blocks_windows = True
         self._observer = Observer(self._tabs, settings, self._options)
         tab = await self._tabs.new_tab()
         await tab.session()
@@ -158,6 +160,8 @@ class WebEpisode:
             self._refused_as_changed = True
             return None
         self._refused_as_changed = False
+        if not isinstance(action, NO_INPUT):
+            self.tabs.note_input()
         # What is watched from now on is what the action changes.
         tab.watch, tab.changed = tab.watch + 1, False
         return self._scene(tab, hints)
@@ -199,6 +203,8 @@ class WebEpisode:
         dialog = self.tabs.dialog
         asking = self.tabs.tab_of(dialog) if dialog is not None else None
         if asking is None or not asking.looping or not isinstance(action, LEAVING):
+            return
+        if dialog is not None and dialog.type == "beforeunload":
             return
         screen, seen = self._seeing().seen
         self._seeing().seen = (screen, None if seen is dialog else seen)
@@ -246,6 +252,7 @@ class WebEpisode:
     async def on_page(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Run `function(page, *args)` on the shown page; None where a dialog interrupts it."""
         tab = await self.tabs.shown()
+        self.tabs.note_input()
         result = function(tab.page, *args)
         if not asyncio.iscoroutine(result) and not asyncio.isfuture(result):
             return result
@@ -289,6 +296,7 @@ class WebEpisode:
             if self.tabs.dialog is None:
                 scene.failed = True
                 scene.feedback = "The page gave no answer; the action may not have happened."
+                scene.tab.restless = True  # it has been waited for
             return
         error = work.exception()
         if error is None:

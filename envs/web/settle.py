@@ -122,7 +122,7 @@ async def settle(
             await tabs.check_alive(tab)
             return Settled(CRASHED)
         change_s, load_s = limits.for_tab(tab)
-        left_s = began_s + load_s - clock()
+        left_s = _from_s(tab, began_s) + load_s - clock()
         bounds_s = min(change_s, max(left_s, 0.05)), max(left_s, 0.05)
         looking = None if tabs.in_flight(since_s) else on_watch
         on_watch, traffic = None, tab.traffic
@@ -135,13 +135,19 @@ async def settle(
             return Settled(untouched=untouched and tab.traffic == traffic, quiet=True)
         # What the action asked for is often known only now: the bound is of what goes on now.
         bound_s = limits.bound_s(tab, state, waits_for)
-        if clock() - began_s >= bound_s:
+        end_s = _from_s(tab, began_s) + bound_s
+        if clock() >= min(end_s, began_s + limits.arrive_s + limits.load_s):
             tab.restless = True
             tab.silent = state == "silent" and not waits_for
             await tabs.give_up_waiting(tab)
             return Settled(_reason(tab, state, waits_for, clock() - began_s))
         if state == "quiet":
-            await tabs.wait_for_news(began_s + bound_s - clock())
+            await tabs.wait_for_news(end_s - clock())
+
+
+def _from_s(tab: Tab, began_s: float) -> float:
+    """Return when what is waited for began: a document that came late gets its own time."""
+    return began_s if tab.arrivals > MAX_ARRIVALS else max(began_s, tab.arrived_s)
 
 
 async def _watch(
@@ -229,7 +235,7 @@ def _reason(tab: Tab, state: str, waits_for: str, waited_s: float) -> str:
     if waits_for == "page":
         return f"The next page has not arrived {after}; its loading was stopped."
     if state == "silent":
-        return f"The page gives no answer {after}: a script of it is busy."
+        return f"The page gives no answer {after}: a script of it is busy, or it is very large."
     if waits_for == "tab":
         return f"A new tab was announced and has not opened {after}."
     if waits_for == "download":

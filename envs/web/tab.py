@@ -30,9 +30,11 @@ class Tab:
         closing: It is being closed on purpose.
         opener: The tab that opened it.
         announced: Windows that it opened and that have not come yet.
+        refused: Windows that it opened by itself, to be closed as they come.
         blocked: It tried to open a window without a click of its user, and that has been told.
         silent: It gave no answer when it was last watched: a script of it is busy.
         arrivals: Documents that came since it was last quiet.
+        arrived_s: Loop time at which the latest document came.
         alerts: Dialogs that its document opened, those that ask whether to leave left out.
         set_aside: It was left while a dialog of it was open, which waits until it is shown again.
         failure: Why a page did not come, as the browser says it.
@@ -40,6 +42,7 @@ class Tab:
         watch: Counts how often it was watched; what an older watch tells is out of date.
         chooser: A file picker that it opened.
         requests: What it waits for, with the loop time at which each began.
+        permits_window: Asked whether a window may open now.
         on_news: Told what the page said of itself that a step may wait for, as a note or "".
         traffic: How many requests began or ended so far.
         fitting: `fit` at work, or when it last was.
@@ -55,7 +58,9 @@ class Tab:
     closing: bool = False
     opener: Page | None = None
     announced: int = 0
+    refused: int = 0
     blocked: bool = False
+    arrived_s: float = 0.0
     silent: bool = False
     arrivals: int = 0
     alerts: int = 0
@@ -64,6 +69,7 @@ class Tab:
     changed: bool = False
     watch: int = 0
     chooser: FileChooser | None = None
+    permits_window: Callable[[], bool] | None = None
     on_news: Callable[[str], None] | None = None
     requests: dict[Request, float] = field(default_factory=dict)
     traffic: int = 0
@@ -105,12 +111,16 @@ class Tab:
 
     def _announce(self, event: dict[str, Any]) -> None:
         """A window is asked for. Without a click of its user the browser opens none."""
-        if not event.get("userGesture", True):
-            told, self.blocked = self.blocked, True
-            if not told and self.on_news is not None:
-                self.on_news("The browser blocked a window that the page tried to open by itself.")
-        elif not OTHER_PROGRAM.match(event.get("url", "")):
+        if OTHER_PROGRAM.match(event.get("url", "")):
+            return
+        opens = bool(event.get("userGesture", True))
+        if opens and (self.permits_window is None or self.permits_window()):
             self.announced += 1
+            return
+        self.refused += opens
+        told, self.blocked = self.blocked, True
+        if not told and self.on_news is not None:
+            self.on_news("The browser blocked a window that the page tried to open by itself.")
 
     def _arrive(self, event: dict[str, Any]) -> None:
         """Another document came; a new address for the same one makes no event."""
@@ -118,6 +128,8 @@ class Tab:
             return
         self.navigating = self.restless = self.silent = self.blocked = False
         self.arrivals += 1
+        self.title = ""
+        self.arrived_s = asyncio.get_running_loop().time()
         self.alerts = 0
         if self.on_news is not None:
             self.on_news("")

@@ -17,6 +17,8 @@ from eyehand.errors import BrowserCrashed, EnvironmentFault
 
 AWAITED_KINDS = ("document", "stylesheet", "script", "image", "font", "xhr", "fetch")
 FIT_TIMEOUT_S = 5.0
+# How long a click or a key permits a window, as in Chromium.
+ACTIVATION_S = 5.0
 # A frame's document that has not come by then (an advertisement) is no download that was asked for.
 FRAME_PATIENCE_S = 3.0
 
@@ -29,6 +31,7 @@ class Tabs:
         dialogs: The dialogs that wait for an answer, the oldest first.
         notes: Sentences on what happened, for the next observation.
         dismiss_dialogs: Dialogs are closed as they open.
+        blocks_windows: A page may open one window for each `note_input`, and none by itself.
         tells_crashes: A tab that crashed is shown as such, instead of being a fault.
         actions: How many actions were begun.
         downloads: What is downloaded.
@@ -56,7 +59,9 @@ class Tabs:
         self.notes: list[str] = []
         self.dismiss_dialogs = False
         self.tells_crashes = False
+        self.blocks_windows = False
         self.actions = 0
+        self._input_at_s: float | None = None
         self.downloads = Downloads(folder, self.tell_news)
         self._current: Tab | None = None
         self._count = 0
@@ -97,12 +102,16 @@ class Tabs:
         if tab.fitting is None or tab.fitting.done():
             tab.fitting = asyncio.ensure_future(tab.fit(self.viewport, self.pixel_ratio))
             leave_running(tab.fitting)
-        if await self.race(tab.fitting, FIT_TIMEOUT_S):
-            tab.fitting.result()
-        elif self._current is not tab:
-            return await self.shown()
-        elif self.dialog is None:
-            raise EnvironmentFault(f"a tab gave no answer in {FIT_TIMEOUT_S:g} s")
+        clock = asyncio.get_running_loop().time
+        end_s = clock() + FIT_TIMEOUT_S
+        while not await self.race(tab.fitting, end_s - clock()):
+            if self._current is not tab:
+                return await self.shown()
+            if tab.crashed or self.dialog is not None:
+                return tab
+            if clock() >= end_s:
+                raise EnvironmentFault(f"a tab gave no answer in {FIT_TIMEOUT_S:g} s")
+        tab.fitting.result()
         return tab
 
     def show(self, tab: Tab) -> None:
@@ -148,6 +157,10 @@ class Tabs:
                 await self.wait_for_news(timeout_s)
         if tab.open and tab.closing:
             await tab.page.close()
+
+    def note_input(self) -> None:
+        """Permit one window, as a browser does for a moment after its user clicked or typed."""
+        self._input_at_s = asyncio.get_running_loop().time()
 
     def set_aside(self) -> None:
         """Let open dialogs wait until their tabs are shown again."""
@@ -265,7 +278,23 @@ class Tabs:
 
     # --- events ---------------------------------------------------------------------------
 
+    def _permits_window(self) -> bool:
+        """Return whether a page may open a window now; what it opens by itself is blocked.
+
+        Chromium's own blocker takes every script that is run from outside for a user's click, so it
+        holds as long only as nobody looks at the page.
+        """
+        if not self.blocks_windows:
+            return True
+        at_s, self._input_at_s = self._input_at_s, None
+        return at_s is not None and asyncio.get_running_loop().time() - at_s < ACTIVATION_S
+
     def _on_page(self, page: Page) -> None:
+        opener = next((tab for tab in self.tabs if tab.refused > 0), None)
+        if opener is not None and not any(tab.announced > 0 for tab in self.tabs):
+            opener.refused -= 1
+            leave_running(asyncio.ensure_future(quietly(page.close)))
+            return
         tab = self._adopt(page)
         self.show(tab)
         for opener in self.tabs:
@@ -279,7 +308,7 @@ class Tabs:
         known = next((tab for tab in self.tabs if tab.page is page), None)
         if known is not None:
             return known
-        tab = Tab(page, self._count, on_news=self.tell_news)
+        tab = Tab(page, self._count, on_news=self.tell_news, permits_window=self._permits_window)
         self._count += 1
         self.tabs.append(tab)
         if self._current is None:

@@ -31,7 +31,8 @@ def tell_page(tabs: Tabs, told: str) -> str:
     if tabs.dialog is not None:
         shown = describe_dialog(tabs.dialog)
         asking = tabs.tab_of(tabs.dialog)
-        more = " The page may also be left." if asking is not None and asking.looping else ""
+        leave = asking is not None and asking.looping and tabs.dialog.type != "beforeunload"
+        more = " The page may also be left." if leave else ""
         lines.append(f"Open dialog: {shown}. Answer it with answer_dialog.{more}")
     return "\n".join([*lines, told] if told else lines)
 
