@@ -16,7 +16,7 @@ from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.network_words import in_plain_words
 from eyehand.envs.web.pictures import Pictures
 from eyehand.envs.web.scene import Scene
-from eyehand.envs.web.settle import Limits, Settled, settle
+from eyehand.envs.web.settle import MAX_ARRIVALS, Limits, Settled, settle
 from eyehand.envs.web.tab import Tab, leave_running, quietly, stop_loading
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.telling import tell_file_picker, tell_outcome, tell_page
@@ -179,38 +179,45 @@ class Observer:
         for look in range(MAX_LOOKS):
             tab = await self._tabs.shown()
             try:
-                return tab, *await self._pixels(tab, early, settled)
+                picture = await self._pixels(tab, early, settled)
             except PlaywrightError as error:
                 if is_closed(error):
                     await self._tabs.check_alive(tab)
                 elif not has_navigated(error):
                     raise
-            if look == MAX_LOOKS - 2 and tab.open and not tab.crashed:
+            else:
+                if picture is not None or not (tab.navigating or tab.arrivals):
+                    return tab, *self._or_seen(tab, picture)
+            if look >= MAX_LOOKS - 3 and tab.open and not tab.crashed:
                 await quietly(lambda tab=tab: stop_loading(tab))  # type: ignore[misc]
             settled = await settle(self._tabs, since_s, limits)
         tab = await self._tabs.shown()
-        if self.last is None:
-            raise CaptureFailed("the page opens others again and again and gives no picture")
-        return tab, self.pictures.seen(tab, self.last), NO_PICTURE
+        return tab, *self._or_seen(tab, None)
 
-    async def _pixels(self, tab: Tab, early: EarlyLook, settled: Settled) -> tuple[Pixels, str]:
-        """Return the tab's picture; where there is none, what was seen last, and say so."""
-        if self._tabs.dialog is not None or tab.crashed:
-            return self.pictures.seen(tab, self.last), ""
-        # A page that just gave no answer will hardly give a picture. The first one is worth the
-        # wait, for there is no other.
-        timeout_s = SILENT_CAPTURE_TIMEOUT_S if tab.restless else CAPTURE_TIMEOUT_S
+    def _or_seen(self, tab: Tab, picture: Pixels | None) -> tuple[Pixels, str]:
+        """Return the picture; where there is none, what was seen last, and say so."""
+        if picture is not None:
+            return picture, ""
         if self.last is None:
+            raise CaptureFailed("the page gave no picture in time")
+        return self.pictures.seen(tab, self.last), NO_PICTURE
+
+    async def _pixels(self, tab: Tab, early: EarlyLook, settled: Settled) -> Pixels | None:
+        """Return the tab's picture; None where it gives none in time."""
+        if self._tabs.dialog is not None or tab.crashed:
+            return self.pictures.seen(tab, self.last)
+        # A page that just gave no answer will hardly give a picture. The first one is worth the
+        # wait, for there is no other; but not where the page is replaced all the time.
+        timeout_s = SILENT_CAPTURE_TIMEOUT_S if tab.restless else CAPTURE_TIMEOUT_S
+        if self.last is None and tab.arrivals <= MAX_ARRIVALS:
             timeout_s = max(CAPTURE_TIMEOUT_S, self._settings.limits.arrive_s)
         work = asyncio.ensure_future(early.picture(settled))
         if await attended(self._tabs, work, timeout_s):
-            return work.result(), ""
+            return work.result()
         leave_running(work, cancel=True)
         if self._tabs.dialog is not None or tab.crashed:
-            return self.pictures.seen(tab, self.last), ""
-        if self.last is None:
-            raise CaptureFailed(f"the page gave no picture in {timeout_s:g} s")
-        return self.pictures.seen(tab, self.last), NO_PICTURE
+            return self.pictures.seen(tab, self.last)
+        return None
 
     def _geometry(self, tab: Tab, pixels: Pixels) -> ScreenGeometry:
         height, width = pixels.shape[:2]

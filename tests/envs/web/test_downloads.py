@@ -1,4 +1,4 @@
-"""Nothing that was asked for is lost: names that collide, servers that are slow, episodes that end."""
+"""Nothing that was asked for is lost: equal names, slow servers, episodes that end."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ LINK = """([address, how]) => {
   const link = Object.assign(document.createElement('a'), {href: address, download: ''});
   const ways = {
     link: () => { link.textContent = 'get'; link.id = 'get'; button.replaceWith(link); },
-    script: () => { button.onclick = () => { document.body.append(link); link.click(); link.remove(); }; },
+    script: () => { button.onclick = () => {
+      document.body.append(link); link.click(); link.remove(); }; },
     detached: () => { button.onclick = () => link.click(); },
     dispatched: () => { button.onclick = () => link.dispatchEvent(new MouseEvent('click')); },
     frame: () => { button.onclick = () => {
@@ -53,6 +54,7 @@ def test_a_file_that_its_server_sends_late_is_told_and_kept(
 ) -> None:
     page = visit("quiet.html", reset={"folder": tmp_path})
     page.ask(LINK, ["/late_file/700/report.csv", how])
+    page.do(web.Wait(seconds=0.1))
     page.do(web.Click(point=page.place("#get" if how == "link" else "#button")))
     page.do(web.Finish(status="success"))
     assert kept(tmp_path) == {"report.csv": "a,b\n1,2\n"}
@@ -89,6 +91,7 @@ def test_an_address_that_is_a_late_file_is_told_as_what_it_is(
 def test_a_click_that_a_page_takes_for_itself_asks_for_no_file(visit: Any, tmp_path: Path) -> None:
     page = visit("quiet.html", reset={"folder": tmp_path})
     page.ask(LINK, ["/late_file/700/report.csv", "link"])
+    page.do(web.Wait(seconds=0.1))
     page.ask("() => { document.querySelector('#get').onclick = event => event.preventDefault(); }")
     page.do(web.Click(point=page.place("#get")))
     assert "download" not in page.info["effect"]
