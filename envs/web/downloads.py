@@ -24,8 +24,9 @@ FOLDER = "downloads"
 # Counts the clicks on links with a `download` attribute, made by a person or by a script; a link
 # that is not in the document tells nobody else of its click.
 COUNT_CLICKS = """(() => {
-  const downloads = {asked: 0};
-  Object.defineProperty(window, Symbol.for('eyehand.downloads'), {value: downloads});
+  const name = Symbol.for('eyehand.downloads'), downloads = {asked: 0};
+  if (window[name]) return;  // a frame's first, empty document may share it with the next one
+  Object.defineProperty(window, name, {value: downloads});
   const asks = e => e instanceof HTMLAnchorElement && e.hasAttribute('download') &&
     /^https?:$/.test(e.protocol) && e.origin === location.origin;
   const count = event =>
