@@ -14,13 +14,16 @@ RESTLESS = {
 
 
 @pytest.mark.parametrize("way", RESTLESS)
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_slow_link_on_a_restless_page_is_followed(visit: Any, way: str, times: int) -> None:
+@pytest.mark.parametrize("delay_ms", [0, 100])
+def test_a_slow_link_on_a_restless_page_is_followed(visit: Any, way: str, delay_ms: int) -> None:
     page = visit("quiet.html", settle_timeout_s=0.5)
-    page.ask("() => { button.onclick = () => { location.href = '/slow/1200'; }; }")
+    page.ask(
+        """wait => { const go = () => { location.href = '/slow/1200'; };
+          button.onclick = () => wait ? setTimeout(go, wait) : go(); }""",
+        delay_ms,
+    )
     page.ask("what => { (0, eval)(what); }", RESTLESS[way])
-    for _ in range(times):
-        page.do(web.Wait(seconds=0.1))
+    page.do(web.Wait(seconds=0.1))
     place = page.place("#button")
     page.do(web.Click(point=place))
     assert "Title: Slow" in page.observation.text
