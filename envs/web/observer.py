@@ -29,6 +29,8 @@ MEASURE_TIMEOUT_S = 2.0
 SUGGEST_S = 0.5
 # A page that is replaced while its picture is taken is looked at so many times.
 MAX_LOOKS = 4
+# How long until it is asked whether the page was replaced.
+REPLACED_S = 0.5
 # How long such a page may take to settle.
 AGAIN_S = 3.0
 NO_PICTURE = "The page gives no picture; an older one is shown."
@@ -176,8 +178,9 @@ class Observer:
         time after it was stopped.
         """
         limits = replace(self._settings.limits, load_s=AGAIN_S, arrive_s=AGAIN_S)
+        clock = asyncio.get_running_loop().time
         for look in range(MAX_LOOKS):
-            tab = await self._tabs.shown()
+            tab, looked_s = await self._tabs.shown(), clock()
             try:
                 picture = await self._pixels(tab, early, settled)
             except PlaywrightError as error:
@@ -186,9 +189,10 @@ class Observer:
                 elif not has_navigated(error):
                     raise
             else:
-                if picture is not None or not (tab.navigating or tab.arrivals):
+                replaced = tab.navigating or tab.arrived_s > looked_s
+                if picture is not None or not (replaced or tab.arrivals > MAX_ARRIVALS):
                     return tab, *self._or_seen(tab, picture)
-            if look >= MAX_LOOKS - 3 and tab.open and not tab.crashed:
+            if look >= MAX_LOOKS - 2 and tab.open and not tab.crashed:
                 await quietly(lambda tab=tab: stop_loading(tab))  # type: ignore[misc]
             settled = await settle(self._tabs, since_s, limits)
         tab = await self._tabs.shown()
@@ -212,8 +216,12 @@ class Observer:
         if self.last is None and tab.arrivals <= MAX_ARRIVALS:
             timeout_s = max(CAPTURE_TIMEOUT_S, self._settings.limits.arrive_s)
         work = asyncio.ensure_future(early.picture(settled))
-        if await attended(self._tabs, work, timeout_s):
-            return work.result()
+        clock = asyncio.get_running_loop().time
+        began_s, end_s = clock(), clock() + timeout_s
+        # Chromium never answers for a document that is replaced while its picture is taken.
+        while clock() < end_s and tab.arrived_s <= began_s and self._tabs.dialog is None:
+            if await attended(self._tabs, work, min(REPLACED_S, end_s - clock())):
+                return work.result()
         leave_running(work, cancel=True)
         if self._tabs.dialog is not None or tab.crashed:
             return self.pictures.seen(tab, self.last)

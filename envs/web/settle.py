@@ -129,6 +129,8 @@ async def settle(
         state, untouched = await _watch(tabs, tab, bounds_s, limits, looking)
         if tabs.dialog is not None:
             return Settled()
+        if tabs.current is not tab:
+            continue  # another tab is shown now, which gets its own time
         waits_for = tabs.in_flight(since_s)
         if state == "quiet" and not waits_for:
             tab.restless, tab.arrivals = False, 0
@@ -177,8 +179,12 @@ async def _watch(
         asyncio.ensure_future(_watch_frame(tabs, tab, f, arguments, alone)) for f in frames
     )
     try:
-        if not await tabs.race(main, load_s + ANSWER_MARGIN_S):
-            return "silent" if tabs.dialog is None and tab.open else "gone", False
+        end_s = asyncio.get_running_loop().time() + load_s + ANSWER_MARGIN_S
+        while not await tabs.race(main, end_s - asyncio.get_running_loop().time()):
+            if tabs.dialog is not None or not tab.open or tabs.current is not tab:
+                return "gone", False
+            if tab.crashed or asyncio.get_running_loop().time() >= end_s:
+                return "silent", False
         state, title, touched = main.result()
         if state == "gone":
             await tabs.check_alive(tab)
