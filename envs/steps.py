@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eyehand.actions import Action
 from eyehand.envs.env import Observation, StepInfo
@@ -20,12 +20,14 @@ class View:
         effect: One line: what the action did.
         failed: Whether the action was tried and could not do what it says.
         timings_s: Seconds by part.
+        details: Anything else for the record, JSON-ready.
     """
 
     observation: Observation
     effect: str = ""
     failed: bool = False
     timings_s: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
 
 def ended_on_word(

@@ -67,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="device pixels in a CSS pixel (default: 1)",
     )
+    browser.add_argument(
+        "--step-timeout",
+        type=shared.positive_float,
+        metavar="S",
+        help="most seconds that a step waits for a page that was asked for (default: 30)",
+    )
     desktop = parser.add_argument_group("desktop")
     desktop.add_argument(
         "--stop-key",
@@ -136,6 +142,7 @@ def _environment_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "headed": arguments.headed or None,
         "viewport": arguments.viewport,
         "pixel_ratio": arguments.pixel_ratio,
+        "step_timeout_s": arguments.step_timeout,
         "stop_key": arguments.stop_key,
     }
     return {name: value for name, value in options.items() if value is not None}

@@ -31,7 +31,14 @@ AREA = (0.0, 0.0, 168.0, 210.0)
 DEFAULT_PIXEL_RATIO = 4 / 3
 STEP_TIMEOUT_S = 30.0
 # Every page has a canvas that a click's own handler draws on; its edge is in the area.
-_LIMITS = Limits(change_s=2.0, load_s=5.0, restless_s=0.3, drawn_at_once="#click-canvas")
+_LIMITS = Limits(
+    change_s=2.0,
+    load_s=5.0,
+    arrive_s=5.0,
+    restless_s=0.3,
+    drawn_at_once="#click-canvas",
+    after_s=0.0,
+)
 
 
 class MiniWobEnvironment(Environment):

@@ -48,6 +48,15 @@ const kindOf = e => {
 };
 // What a person reads: text that is hidden may be left over from long before.
 const seen = e => e.innerText ?? e.textContent;
+// A group that is switched off switches its options off.
+const off = o => o.disabled || o.parentElement.matches('optgroup:disabled');
+const suggestions = e => !e.list ? [] : [...e.list.options].slice(0, 500).map(
+  o => o.value && o.label && o.label !== o.value ? `${o.value} (${o.label})` : o.value);
+// Whether a field may offer a list some time after it was typed into or clicked.
+const suggests = e => (kindOf(e) === 'text' && e.localName === 'input' && (
+    e.type === 'search' || e.autocomplete === 'off' || !!e.list ||
+    !!(e.oninput || e.onkeyup || e.onkeydown || e.onkeypress))) ||
+  !!e.closest('[role=combobox],[role=searchbox],[role=search],[aria-autocomplete],[aria-haspopup]');
 const describe = element => {
   if (!element) return {kind: 'nothing'};
   const frame = kindOf(element) === 'frame';
@@ -70,9 +79,9 @@ const describe = element => {
       control.tagName.toLowerCase(),
     left: frame ? box.left + e.clientLeft : 0, top: frame ? box.top + e.clientTop : 0,
     options: list ? [...e.options].slice(0, 500).map(o => o.label) : [],
-    disabled: list ? [...e.options].slice(0, 500).filter(o => o.disabled).map(o => o.label) : [],
+    disabled: list ? [...e.options].slice(0, 500).filter(off).map(o => o.label) : [],
     value: list && e.selectedOptions.length ? e.selectedOptions[0].label : '',
-    unusable: !!e.disabled,
+    unusable: !!e.disabled, suggests: suggests(e), suggestions: suggestions(e),
     popup: (list || PICKERS.includes(e.type)) && CSS.supports('selector(:open)') &&
       e.matches(':open') && getComputedStyle(e).appearance !== 'base-select'};
 };
@@ -112,6 +121,8 @@ class Element:
         value: A list's current choice.
         unusable: The list is switched off.
         popup: Its native popup, which no screenshot shows, is open.
+        suggests: It may offer a list some time after it was typed into or clicked.
+        suggestions: What its datalist offers, which no screenshot shows.
     """
 
     kind: str
@@ -124,6 +135,8 @@ class Element:
     value: str = ""
     unusable: bool = False
     popup: bool = False
+    suggests: bool = False
+    suggestions: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
         """Return role and name, such as `button "Submit"`."""
@@ -175,6 +188,8 @@ def _element(answer: dict[str, Any], frame: Frame, place: tuple[float, float] | 
         value=answer.get("value", ""),
         unusable=answer.get("unusable", False),
         popup=answer.get("popup", False),
+        suggests=answer.get("suggests", False),
+        suggestions=tuple(answer.get("suggestions", ())),
     )
 
 

@@ -17,7 +17,8 @@ from eyehand.envs.env import (
 )
 from eyehand.envs.steps import View, ended_on_word
 from eyehand.envs.web.browser import Browser
-from eyehand.envs.web.episode import Settings, WebEpisode
+from eyehand.envs.web.episode import WebEpisode
+from eyehand.envs.web.observer import Settings
 from eyehand.envs.web.settle import Limits
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
@@ -27,6 +28,8 @@ DEFAULT_VIEWPORT = (1288, 728)
 START_SCHEMES = ("http", "https", "file", "about")
 # The last resort, should the browser's own limits fail: no step may hang for ever.
 EMERGENCY_TIMEOUT_S = 60.0
+LOAD_TIMEOUT_S = 10.0
+"""How long a step waits for what a page loads once it has come, in seconds."""
 
 
 class WebEnvironment(Environment):
@@ -40,7 +43,8 @@ class WebEnvironment(Environment):
         viewport: Width and height of the page in CSS pixels.
         pixel_ratio: Device pixels in a CSS pixel; the observation has device pixels.
         headed: Show the window.
-        step_timeout_s: How long a step waits for a page that loads.
+        step_timeout_s: How long a step waits for a page that was asked for; one that has come and
+            loads the rest is waited for LOAD_TIMEOUT_S at most, and goes on loading.
         settle_timeout_s: How long a step waits for a page that changes.
         action_space: The permitted actions; the whole web vocabulary by default. Where
             answer_dialog is not among them, dialogs are closed as they open.
@@ -55,7 +59,7 @@ class WebEnvironment(Environment):
         viewport: tuple[int, int] = DEFAULT_VIEWPORT,
         pixel_ratio: float = 1.0,
         headed: bool = False,
-        step_timeout_s: float = 10.0,
+        step_timeout_s: float = 30.0,
         settle_timeout_s: float = 2.0,
         action_space: ActionSpace | None = None,
     ) -> None:
@@ -71,7 +75,11 @@ class WebEnvironment(Environment):
         self.headed = headed
         self.viewport = viewport
         self.pixel_ratio = pixel_ratio
-        self.limits = Limits(change_s=settle_timeout_s, load_s=step_timeout_s)
+        self.limits = Limits(
+            change_s=settle_timeout_s,
+            load_s=min(step_timeout_s, LOAD_TIMEOUT_S),
+            arrive_s=step_timeout_s,
+        )
         self.action_space = action_space or ActionSpace(WEB_ACTIONS)
         self.observation_space = ScreenSpace()
         self._browser: Browser | None = None
@@ -125,11 +133,14 @@ class WebEnvironment(Environment):
             UsageError: there is no episode, or it has ended.
         """
         episode = self._running()
+        episode.tabs.actions += 1
         if self.action_space.type_named(action.name) is not type(action):
             raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
         if isinstance(action, Answer | Finish):
             self._ended = True
-            return ended_on_word(action, episode.last)
+            ended = ended_on_word(action, episode.last)
+            self._finish(episode, ended[-1])
+            return ended
         handler = self.action_space.handlers.get(type(action))
         if handler is None:
             view: View = self._call(episode.step, action)
@@ -183,7 +194,7 @@ class WebEnvironment(Environment):
         """Run a function on the browser's thread, and tell a death from other failures."""
         if self._browser is None:
             raise UsageError("there is no episode: call reset first")
-        limit_s = timeout_s or EMERGENCY_TIMEOUT_S + 3 * self.limits.load_s
+        limit_s = timeout_s or EMERGENCY_TIMEOUT_S + 3 * self.limits.arrive_s
         try:
             return self._browser.call(function, *args, timeout_s=limit_s)
         except EnvironmentFault as error:
@@ -203,6 +214,15 @@ class WebEnvironment(Environment):
         view: View = self._call(episode.conclude, prepared, effect or str(action), action)
         return view
 
+    def _finish(self, episode: WebEpisode, info: StepInfo) -> None:
+        """Wait for the downloads that were asked for, and say what became of them."""
+        if self._browser is None or not self._browser.alive:
+            return
+        told, ended = self._call(episode.finish)
+        info["effect"] = " ".join(filter(None, (info["effect"], told)))
+        if ended:
+            info["details"] = {**info["details"], "downloads": ended}
+
     def _info(self, view: View) -> StepInfo:
-        details = {"error": "ActionHadNoEffect"} if view.failed else {}
+        details = {**view.details, **({"error": "ActionHadNoEffect"} if view.failed else {})}
         return StepInfo(effect=view.effect, verdict=None, timings_s=view.timings_s, details=details)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from eyehand.actions import web
-from eyehand.envs.web.downloads import free_path, safe_name
+from eyehand.envs.web.downloads import claim_path, safe_name
 from eyehand.errors import InvalidArgument
 
 
@@ -68,7 +68,6 @@ def test_without_a_folder_a_download_is_told_and_not_kept(visit: Any) -> None:
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "..", "", "a\x00b", "C:\\x", "." * 9])
 def test_a_suggested_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
-    path = free_path(tmp_path / "downloads", safe_name(name))
+    path = claim_path(tmp_path / "downloads", safe_name(name))
     assert path.parent == tmp_path / "downloads"
     assert path.resolve().parent == (tmp_path / "downloads").resolve()
-    path.touch()
