@@ -23,6 +23,7 @@ from eyehand.envs.web.settle import Limits, Settled, settle
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.telling import tell_file_picker, tell_outcome, tell_page
+from eyehand.envs.web.uploads import PICKER_SCRIPT
 from eyehand.errors import ActionHadNoEffect, CaptureFailed, StartUnreachable
 
 CAPTURE_TIMEOUT_S = 5.0
@@ -84,6 +85,8 @@ class WebEpisode:
         began_s = time.perf_counter()
         settings = self._settings
         context = await self._browser.new_context(settings.viewport, settings.pixel_ratio)
+        if web.UploadFile.name in settings.permitted:
+            await context.add_init_script(PICKER_SCRIPT)
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
         tab = await self._tabs.new_tab()
