@@ -22,6 +22,7 @@ from eyehand.envs.env import (
 from eyehand.envs.gym_make import GymEnv, faults_mapped, make_gym, require_rgb, rgb_frame
 from eyehand.envs.gym_presets import GYM_PRESETS, Preset, Success
 from eyehand.envs.gym_rules import Rule, Standing
+from eyehand.envs.steps import check_action
 from eyehand.errors import UnknownAction, UsageError
 
 _SUCCESS_KEYS = ("is_success", "success")
@@ -148,6 +149,7 @@ class GymEnvironment(Environment):
         """
         if not self._running:
             raise UsageError("no episode is running: call reset() before step()")
+        check_action(action, self.action_space)
         if action not in self.action_space:
             self.action_space.build(action.name, action.model_dump())  # raises what fits best
             raise UnknownAction(f"{action.name} is another action of the same name")

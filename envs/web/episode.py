@@ -114,8 +114,10 @@ class WebEpisode:
         if scene is None:
             return await self.look_again()
         # An address gets its own time; what waits for it must be a little more patient.
-        extra_s = HELD_TIMEOUT_S + (action.seconds if isinstance(action, web.Wait) else 0.0)
-        await self._act(perform(action, scene), scene, self._settings.limits.load_s + extra_s)
+        waited_s = action.seconds if isinstance(action, web.Wait) else 0.0
+        timeout_s = self._settings.limits.load_s + HELD_TIMEOUT_S + waited_s
+        finish_s = 0.0 if waited_s else HELD_TIMEOUT_S
+        await self._act(perform(action, scene), scene, timeout_s, finish_s)
         if isinstance(action, web.AnswerDialog) and self._held is not None:
             # What the dialog interrupted goes on now; another dialog may interrupt it again.
             await self._attended(self._held, HELD_TIMEOUT_S)
@@ -223,9 +225,9 @@ class WebEpisode:
 
     # --- acting ---------------------------------------------------------------------------
 
-    async def _act(self, performing: Any, scene: Scene, timeout_s: float) -> None:
+    async def _act(self, performing: Any, scene: Scene, timeout_s: float, finish_s: float) -> None:
         work: asyncio.Future[None] = asyncio.ensure_future(performing)
-        if not await self._attended(work, timeout_s):
+        if not await self._attended(work, timeout_s, finish_s):
             self._hold(work)
             if self.tabs.dialog is None:
                 scene.failed = True
@@ -244,8 +246,14 @@ class WebEpisode:
             scene.failed = True
             scene.feedback = "The page went away before the action could happen."
 
-    async def _attended(self, work: "asyncio.Future[Any]", timeout_s: float | None) -> bool:
-        """Wait for work until it ends, a new dialog opens or `timeout_s` is over."""
+    async def _attended(
+        self, work: "asyncio.Future[Any]", timeout_s: float | None, finish_s: float = 0.0
+    ) -> bool:
+        """Wait for work until it ends, a new dialog opens or `timeout_s` is over.
+
+        Where the waiting is given up, keys and buttons that are being pressed get `finish_s`
+        more: what comes next must not mix with them.
+        """
         clock = asyncio.get_running_loop().time
         end_s = clock() + timeout_s if timeout_s is not None else float("inf")
         before = self.tabs.dialog
@@ -255,7 +263,13 @@ class WebEpisode:
                     break
                 await self.tabs.race(work, None if timeout_s is None else end_s - clock())
         except asyncio.CancelledError:
-            leave_running(work, cancel=True)
+            try:
+                if finish_s:
+                    await asyncio.wait({work}, timeout=finish_s)
+                    work.cancel()
+                    await asyncio.wait({work}, timeout=finish_s)
+            finally:
+                leave_running(work, cancel=True)
             raise
         return work.done()
 

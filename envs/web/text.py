@@ -5,6 +5,10 @@ row of boxes gets a character when there is room for it. Where nothing holds tex
 cell, a game), the characters are keys.
 """
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web import fields
@@ -123,6 +127,16 @@ async def _clear(scene: Scene, element: Element, typed_over: bool) -> None:
         scene.feedback = f"{element} did not let its text be deleted."
 
 
+async def _whole(keys: Coroutine[Any, Any, None]) -> None:
+    """Press keys to the last one, also where the action is given up meanwhile."""
+    pressing = asyncio.ensure_future(keys)
+    try:
+        await asyncio.shield(pressing)
+    except asyncio.CancelledError:
+        await asyncio.wait({pressing})
+        raise
+
+
 class _Typing:
     """Types one text, wherever the focus goes meanwhile.
 
@@ -215,7 +229,7 @@ class _Typing:
             if start and await self._arrival.lost():
                 self._stopped = True
                 return
-            await keyboard.type(line[start : start + CHUNK_LENGTH])
+            await _whole(keyboard.type(line[start : start + CHUNK_LENGTH]))
 
     async def _into_boxes(self, arrival: Arrival, line: str) -> None:
         """Type one character after the other, each when there is room for it."""
