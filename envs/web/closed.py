@@ -9,16 +9,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from playwright.async_api import CDPSession, ElementHandle, Frame
+from playwright.async_api import CDPSession, ElementHandle, Frame, Page
 from playwright.async_api import Error as PlaywrightError
+
+from eyehand.envs.web.tab import quietly
 
 MAX_DEPTH = 8
 KEY_EVENTS = frozenset({"keydown", "keypress", "keyup"})
 
-_PLACE = "globalThis[Symbol.for('eyehand.handed-over')]"
-_LEAVE = f"e => {{ {_PLACE} = e; }}"
-_TAKE = f"(() => {{ const e = {_PLACE}; delete {_PLACE}; return e; }})()"
+PLACE = "globalThis[Symbol.for('eyehand.handed-over')]"
+"""Where an element is left for the protocol, and by it."""
+
+_LEAVE = f"e => {{ {PLACE} = e; }}"
+_TAKE = f"(() => {{ const e = {PLACE}; delete {PLACE}; return e; }})()"
+_sessions: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 # An element, everything around it, and the window: where its keys are heard.
 _AROUND = """function() {
   const all = [];
@@ -69,21 +75,19 @@ class _Node:
         return [node for item in found if (node := _node(self.session, item["value"]))]
 
 
-async def inside(
-    host: ElementHandle, frame: Frame, find: str, *args: float
-) -> ElementHandle | None:
-    """Return what `find` finds inside an element's closed shadow root, and inside those in it.
+async def inside(frame: Frame, find: str, *args: float) -> ElementHandle | None:
+    """Return what `find` finds inside the closed shadow root of the element left at `PLACE`.
 
     Args:
-        host: The element.
-        frame: Its frame.
-        find: A function that is called on a shadow root with `args`, and returns an element.
+        frame: The element's frame.
+        find: A function that is called on a shadow root with `args`, and returns an element; it
+            is called again on the closed root of that element, if it has one.
         args: Numbers.
 
     Returns:
         A handle; None where the element has no closed root, or nothing is found in it.
     """
-    async with _handed_over(host, frame) as node:
+    async with _left(frame) as node:
         found = None
         for _ in range(MAX_DEPTH):
             root = await node.closed_root() if node is not None else None
@@ -93,13 +97,14 @@ async def inside(
             found = node
         if found is None:
             return None
-        await found.ask(f"function() {{ {_PLACE} = this; }}")
+        await found.ask(f"function() {{ {PLACE} = this; }}")
         return (await frame.evaluate_handle(_TAKE)).as_element()
 
 
 async def hears_keys(element: ElementHandle, frame: Frame) -> bool:
     """Return whether the page has a script that hears keys while the element has the focus."""
-    async with _handed_over(element, frame) as node:
+    await element.evaluate(_LEAVE)
+    async with _left(frame) as node:
         around = await node.ask(_AROUND) if node is not None else None
         if around is None:
             return False
@@ -107,18 +112,17 @@ async def hears_keys(element: ElementHandle, frame: Frame) -> bool:
 
 
 @asynccontextmanager
-async def _handed_over(element: ElementHandle, frame: Frame) -> AsyncIterator[_Node | None]:
-    """Turn Playwright's handle into an object of the protocol, which holds inside the block."""
-    session, alone = await _session(frame)
+async def _left(frame: Frame) -> AsyncIterator[_Node | None]:
+    """Take what was left at `PLACE` in a frame, as an object that holds inside the block."""
+    top, session = await _session(frame)
     try:
+        # A frame of the page's own process shares the page's session, and has its own world.
+        alone = top is frame
         contexts: list[dict[str, Any]] = [{}] if alone else await _contexts(session)
-        await element.evaluate(_LEAVE)
         yield await _taken(session, contexts)
     finally:
-        try:
-            await session.detach()
-        except PlaywrightError:
-            pass  # the page is gone, which others report
+        if session is not _sessions.get(frame.page):
+            await quietly(session.detach)
 
 
 async def _taken(session: CDPSession, contexts: list[dict[str, Any]]) -> _Node | None:
@@ -129,18 +133,19 @@ async def _taken(session: CDPSession, contexts: list[dict[str, Any]]) -> _Node |
     return None
 
 
-async def _session(frame: Frame) -> tuple[CDPSession, bool]:
-    """Return a session that reaches the frame, and whether the frame is the session's own."""
-    context = frame.page.context
+async def _session(frame: Frame) -> tuple[Frame, CDPSession]:
+    """Return a session that reaches the frame, and the frame that the session belongs to."""
+    page = frame.page
     if frame.parent_frame is None:
-        return await context.new_cdp_session(frame.page), True
+        if page not in _sessions:
+            _sessions[page] = await page.context.new_cdp_session(page)
+        return frame, _sessions[page]
     try:
-        return await context.new_cdp_session(frame), True
+        return frame, await page.context.new_cdp_session(frame)
     except PlaywrightError as error:
         if "separate CDP session" not in str(error):
             raise
-    session, _ = await _session(frame.parent_frame)
-    return session, False
+    return await _session(frame.parent_frame)
 
 
 async def _contexts(session: CDPSession) -> list[dict[str, Any]]:

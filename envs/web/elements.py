@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.async_api import ElementHandle, Frame, Page
 
-from eyehand.envs.web.closed import MAX_DEPTH, inside
+from eyehand.envs.web.closed import MAX_DEPTH, PLACE, inside
 
 _FIND = """
 const find = (root, x, y) => {
@@ -43,8 +43,13 @@ const shown = n => {
   range.selectNode(n);
   return range.getClientRects().length > 0;
 };
-const mayHide = e => !!e && !e.shadowRoot && (e.localName.includes('-') ||
-  HOSTS.test(e.localName) && ![...e.childNodes].some(shown));
+const canHide = e => !!e && !e.shadowRoot && (e.localName.includes('-') || HOSTS.test(e.localName));
+const mayHide = e => canHide(e) && (e.localName.includes('-') || ![...e.childNodes].some(shown));
+// An element that may have a closed root is left where the protocol takes it.
+const told = (e, hides) => {
+  if (hides) PLACE = e;
+  return {...describe(e), hides};
+};
 const ROLES = {A: 'link', BUTTON: 'button', SELECT: 'list', OPTION: 'option',
   TEXTAREA: 'text field', IMG: 'image', CANVAS: 'canvas', LABEL: 'label', VIDEO: 'video'};
 const kindOf = e => {
@@ -64,7 +69,7 @@ const kindOf = e => {
 // What a person reads: text that is hidden may be left over from long before.
 const seen = e => e.innerText ?? e.textContent;
 const describe = element => {
-  if (!element) return {kind: 'nothing', hides: false};
+  if (!element) return {kind: 'nothing'};
   const frame = kindOf(element) === 'frame';
   const option = element.tagName === 'OPTION' || element.tagName === 'OPTGROUP';
   const e = option ? element.closest('select') || element : element;
@@ -88,14 +93,17 @@ const describe = element => {
     options: list ? [...e.options].slice(0, 500).map(o => o.label) : [],
     disabled: list ? [...e.options].slice(0, 500).filter(o => o.disabled).map(o => o.label) : [],
     value: list && e.selectedOptions.length ? e.selectedOptions[0].label : '',
-    unusable: !!e.disabled, pressed: e.matches(PRESSED), hides: mayHide(e),
+    unusable: !!e.disabled, pressed: e.matches(PRESSED),
     popup: (list || PICKERS.includes(e.type)) && CSS.supports('selector(:open)') &&
       e.matches(':open') && getComputedStyle(e).appearance !== 'base-select'};
 };
-"""
-_AT = "([x, y]) => {" + _FIND + "return describe(find(document, x, y)); }"
+""".replace("PLACE", PLACE)
+_AT = "([x, y]) => {" + _FIND + "const e = find(document, x, y); return told(e, mayHide(e)); }"
 _HANDLE_AT = "([x, y]) => {" + _FIND + "return whole(find(document, x, y)); }"
-_FOCUSED = "() => {" + _FIND + "return describe(focused(document)); }"
+_FOCUSED = (
+    "() => {" + _FIND + "const e = focused(document);"
+    "return told(e, canHide(e) && /^(other|nothing)$/.test(kindOf(e))); }"
+)
 _HANDLE_FOCUSED = "() => {" + _FIND + "return focused(document); }"
 _DESCRIBE = "e => {" + _FIND + "return describe(e); }"
 # Called on a closed shadow root. A point outside of it would be answered with its host.
@@ -186,7 +194,7 @@ async def focused_element(page: Page) -> Element:
     for _ in range(MAX_DEPTH):
         answer = await frame.evaluate(_FOCUSED)
         element = _element(answer, frame, None)
-        if element.kind in ("other", "nothing"):
+        if answer["hides"]:
             element, _ = await _uncovered(element, answer, _INSIDE_FOCUSED)
         inner = await _inner_frame(element)
         if inner is None:
@@ -199,8 +207,7 @@ async def _uncovered(
     element: Element, answer: dict[str, Any], find: str, *args: float
 ) -> tuple[Element, dict[str, Any]]:
     """Return what is meant inside an element's closed shadow root, and its description."""
-    handle = await element.handle()
-    found = await inside(handle, element.frame, find, *args) if handle is not None else None
+    found = await inside(element.frame, find, *args)
     if found is None:
         return element, answer
     answer = await found.evaluate(_DESCRIBE)
