@@ -27,6 +27,7 @@ from eyehand.envs.gym_make import make_gym, require_rgb
 from eyehand.envs.gym_presets import GYM_PRESETS, Preset, Success
 from eyehand.envs.gym_rules import Rule, Standing
 from eyehand.envs.gym_words import own_word, scalars, words_of
+from eyehand.envs.steps import check_action
 from eyehand.errors import EnvironmentFault, UnknownAction, UsageError
 
 
@@ -173,6 +174,7 @@ class GymEnvironment(Environment):
         """
         if not self._running:
             raise UsageError("no episode is running: call reset() before step()")
+        check_action(action, self.action_space)
         if action not in self.action_space:
             self.action_space.build(action.name, action.model_dump())  # raises what fits best
             raise UnknownAction(f"{action.name} is another action of the same name")

@@ -16,7 +16,7 @@ from eyehand.envs.env import (
     ScreenSpace,
     StepInfo,
 )
-from eyehand.envs.steps import ended_on_word
+from eyehand.envs.steps import check_action, ended_on_word
 from eyehand.errors import DeviceDisconnected, StartUnreachable, UsageError
 
 
@@ -147,8 +147,7 @@ class AndroidEnvironment(Environment):
             UsageError: there is no episode, or it has ended.
         """
         episode = self._running()
-        if self.action_space.type_named(action.name) is not type(action):
-            raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
+        check_action(action, self.action_space)
         if isinstance(action, Answer | Finish):
             self._ended = True
             return ended_on_word(action, episode.last)

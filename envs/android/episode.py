@@ -193,7 +193,7 @@ class AndroidEpisode:
         if scene is None or scene.feedback or before is None:
             return scene.feedback if scene else ""
         same = look.frame.same(before.frame) and look.outcome is CaptureOutcome.CAPTURED
-        if same and isinstance(action, android.TypeText):
+        if same and isinstance(action, android.TypeText | android.ReplaceText):
             return "Nothing visible changed: no field may have the focus; tap one first."
         if same and isinstance(action, android.Scroll):
             return f"Nothing scrolled {action.direction}: the end, or an area that does not."

@@ -20,6 +20,7 @@ from eyehand.envs.web.pictures import worth_telling
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
 from eyehand.envs.web.tabs import Tabs
+from eyehand.envs.web.uploads import PICKER_SCRIPT
 from eyehand.errors import ActionHadNoEffect, BrowserCrashed, ModelFeedback, StartUnreachable
 
 CLOSE_TIMEOUT_S = 5.0
@@ -74,6 +75,8 @@ class WebEpisode:
         settings = self._settings
         context = await self._browser.new_context(settings.viewport, settings.pixel_ratio)
         await context.add_init_script(COUNT_CLICKS)
+        if web.UploadFile.name in settings.permitted:
+            await context.add_init_script(PICKER_SCRIPT)
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
         self._tabs.tells_crashes = self._tabs.blocks_windows = True
@@ -104,12 +107,15 @@ class WebEpisode:
         scene = await self.prepare(action)
         if scene is None:
             return await self.look_again()
+        timeout_s, finish_s = self._patience_s(action, scene.tab), HELD_TIMEOUT_S
+        if isinstance(action, web.Wait):
+            finish_s = 0.0
         try:
-            await self._act(perform(action, scene), scene, self._patience_s(action, scene.tab))
+            await self._act(perform(action, scene), scene, timeout_s, finish_s)
         except ModelFeedback:
             self._ask_again(scene.tab)
             raise
-        touched = isinstance(action, web.Click | web.DoubleClick | web.TypeText)
+        touched = isinstance(action, web.Click | web.DoubleClick | web.TypeText | web.ReplaceText)
         scene.lingers = touched and scene.under is not None and scene.under.suggests
         if isinstance(action, web.AnswerDialog) and self._held is not None:
             # What the dialog interrupted goes on now; another dialog may interrupt it again.
@@ -289,9 +295,9 @@ class WebEpisode:
 
     # --- acting ---------------------------------------------------------------------------
 
-    async def _act(self, performing: Any, scene: Scene, timeout_s: float) -> None:
+    async def _act(self, performing: Any, scene: Scene, timeout_s: float, finish_s: float) -> None:
         work: asyncio.Future[None] = asyncio.ensure_future(performing)
-        if not await attended(self.tabs, work, timeout_s):
+        if not await attended(self.tabs, work, timeout_s, finish_s):
             self._hold(work)
             if self.tabs.dialog is None:
                 scene.failed = True

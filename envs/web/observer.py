@@ -232,8 +232,14 @@ class Observer:
         return ScreenGeometry(tab.screen, width, height, float(tab.size[0]), float(tab.size[1]))
 
 
-async def attended(tabs: Tabs, work: "asyncio.Future[Any]", timeout_s: float | None) -> bool:
-    """Wait for work until it ends, a new dialog opens or `timeout_s` is over."""
+async def attended(
+    tabs: Tabs, work: "asyncio.Future[Any]", timeout_s: float | None, finish_s: float = 0.0
+) -> bool:
+    """Wait for work until it ends, a new dialog opens or `timeout_s` is over.
+
+    Where the waiting is given up, keys and buttons that are being pressed get `finish_s` more:
+    what comes next must not mix with them.
+    """
     clock = asyncio.get_running_loop().time
     end_s = clock() + timeout_s if timeout_s is not None else float("inf")
     before = tabs.dialog
@@ -243,6 +249,12 @@ async def attended(tabs: Tabs, work: "asyncio.Future[Any]", timeout_s: float | N
                 break
             await tabs.race(work, None if timeout_s is None else end_s - clock())
     except asyncio.CancelledError:
-        leave_running(work, cancel=True)
+        try:
+            if finish_s:
+                await asyncio.wait({work}, timeout=finish_s)
+                work.cancel()
+                await asyncio.wait({work}, timeout=finish_s)
+        finally:
+            leave_running(work, cancel=True)
         raise
     return work.done()

@@ -8,7 +8,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, Point, web
 from eyehand.envs.steps import performer_of
-from eyehand.envs.web import fields, history
+from eyehand.envs.web import fields, history, text, uploads
 from eyehand.envs.web.browser_keys import meant_for_the_browser
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import is_closed
@@ -124,7 +124,12 @@ async def _drag(action: web.Drag, scene: Scene) -> None:
 
 
 async def _type_text(action: web.TypeText, scene: Scene) -> None:
-    await fields.type_text(scene, action.text)
+    await text.type_text(scene, action.text, bool(action.press_enter))
+    _tell_suggestions(scene, action.text)
+
+
+async def _replace_text(action: web.ReplaceText, scene: Scene) -> None:
+    await text.replace_text(scene, action.text, bool(action.press_enter))
     _tell_suggestions(scene, action.text)
 
 
@@ -183,7 +188,7 @@ async def _select_option(action: web.SelectOption, scene: Scene) -> None:
 
 
 async def _upload_file(action: web.UploadFile, scene: Scene) -> None:
-    await fields.upload_file(scene, *scene.place(action.point), action.file)
+    await uploads.upload_files(scene, *scene.place(action.point), action.files)
 
 
 async def _go_to(action: web.GoTo, scene: Scene) -> None:
@@ -254,6 +259,7 @@ _PERFORMERS: dict[type[Action], Callable[[Any, Scene], Awaitable[None]]] = {
     web.Hover: _hover,
     web.Drag: _drag,
     web.TypeText: _type_text,
+    web.ReplaceText: _replace_text,
     web.PressKeys: _press_keys,
     web.Scroll: _scroll,
     web.SelectOption: _select_option,

@@ -1,3 +1,4 @@
+import io
 import re
 import threading
 import time
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import pytest
+from PIL import Image, ImageDraw
 
 from eyehand.actions import Point
 from eyehand.envs.env import Observation, StepInfo
@@ -82,6 +84,15 @@ class Handler(SimpleHTTPRequestHandler):
     def serve_download(self, rest: str) -> None:
         disposition = f'attachment; filename="{rest}"'
         self.answer(200, b"a,b\n1,2\n", Content_Disposition=disposition)
+
+    def serve_pages(self, rest: str) -> None:
+        """Answer with a PDF of that many pages, each with its number on it."""
+        picture = io.BytesIO()
+        sheets = [Image.new("RGB", (300, 400), "white") for _ in range(int(rest))]
+        for number, sheet in enumerate(sheets, 1):
+            ImageDraw.Draw(sheet).text((150, 60), f"page {number}", fill="black")
+        sheets[0].save(picture, "PDF", save_all=True, append_images=sheets[1:])
+        self.answer(200, picture.getvalue(), Content_Type="application/pdf")
 
     def serve_nothing(self, rest: str) -> None:
         self.answer(204)
