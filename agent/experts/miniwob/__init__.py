@@ -54,16 +54,20 @@ def install(environment: MiniWobEnvironment) -> None:
         environment.page_scripts.append(expert_script())
 
 
-def answers(environment: MiniWobEnvironment) -> list[Answer]:
+def answers(environment: MiniWobEnvironment, others: bool = True) -> list[Answer]:
     """Return what the current screen answers: the episode's own task first.
 
     The list is empty where the expert knows no way on; it begins with another instruction than
     the episode's where that one cannot be carried out (a target that lies under another, a wrong
     step that no action takes back). It depends on the page as it is, not on who brought it there,
     so it may be asked at any step of anyone's episode.
+
+    Args:
+        environment: Where `install` was called before the page was loaded.
+        others: Also answer other instructions that the screen could be given.
     """
     names = list(environment.action_space.names)
-    found: list[Any] = environment.page_call(_ask, environment.task, names)
+    found: list[Any] = environment.page_call(_ask, [environment.task, names, others])
     geometry = environment.geometry
     return [
         Answer(instruction, _action(environment, geometry, call), call["thought"])
@@ -76,8 +80,8 @@ def questions(environment: MiniWobEnvironment) -> list[Question]:
     return [(answer.instruction, answer.action) for answer in answers(environment)]
 
 
-async def _ask(page: Page, task: str, names: list[str]) -> Any:
-    return await page.evaluate("([task, names]) => eyehandQuestions(task, names)", [task, names])
+async def _ask(page: Page, arguments: list[Any]) -> Any:
+    return await page.evaluate("(given) => eyehandQuestions(...given)", arguments)
 
 
 def _action(
@@ -117,18 +121,17 @@ class MiniWobExpert(Policy):
         """Begin an episode."""
         if self._environment is None:
             raise UsageError("an expert needs its environment: call bind() first")
-        return _MiniWobMoves(self._environment, task)
+        return _MiniWobMoves(self._environment)
 
 
 class _MiniWobMoves(Conversation):
-    def __init__(self, environment: MiniWobEnvironment, task: str) -> None:
+    def __init__(self, environment: MiniWobEnvironment) -> None:
         self._environment = environment
-        self._task = task
 
     def decide(self, observation: Observation) -> Decision:
         """Return the expert's answer to the task; none where the page offers no way on."""
-        known = {answer.instruction: answer for answer in answers(self._environment)}
-        answer = known.get(self._task)
-        if answer is None:
+        own = answers(self._environment, others=False)
+        if not own:
             return Decision(error=ActionHadNoEffect("the expert sees no way on"))
+        answer = own[0]
         return Decision(thought=answer.thought, action=answer.action)

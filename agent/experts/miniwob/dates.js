@@ -1,8 +1,8 @@
 // Tasks with a calendar: dates to pick, a flight to book, an event to draw.
 (() => {
   const {
-    define, all, one, text, quoted, press, click, keys, drag, reveal, inTurn, fill, seen, spot,
-    middle, offers,
+    define, all, one, text, quoted, press, keys, drag, reveal, inTurn, fill, seen, spot, middle,
+    offers,
   } = window.eyehandExperts;
 
   const calendar = () => {
@@ -46,8 +46,17 @@
     const known = (value) => DOMESTIC_FLIGHTS.includes(value) && value.includes(wanted);
     const items = menu() ? all(".ui-menu-item", menu()) : [];
     const item = items.find((i) => known(text(i)));
-    const own = item && document.activeElement === field;
-    if (own && !known(field.value)) return press(item, `"${text(item)}" is suggested.`);
+    if (item && document.activeElement === field) {
+      if (known(field.value)) {
+        const marked = one(".ui-state-active", menu());
+        return keys([marked ? "Enter" : "Escape"], "The suggestions are still shown.");
+      }
+      // An item at the edge would move as soon as the mouse is on it.
+      const box = item.getBoundingClientRect(), list = menu().getBoundingClientRect();
+      const whole = box.top > list.top - 2 && box.bottom < list.bottom + 2 && box.bottom < 210;
+      if (whole) return press(item, `"${text(item)}" is suggested.`);
+      return keys(["ArrowDown"], "What is wanted is further down.");
+    }
     if (known(field.value)) return undefined;
     if (field.value !== wanted) return fill(field, wanted, name);
     if (document.activeElement !== field) return press(field, `No suggestion is shown for ${name}.`);

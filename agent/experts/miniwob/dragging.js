@@ -176,7 +176,7 @@
       if (path) {
         const box = boxOf(path), sizes = [box.width, box.height];
         const edges = [[box.left, box.right], [box.top, box.bottom]];
-        const through = [0, 1].every((k) => edges[k][0] <= centre[k] && centre[k] <= edges[k][1]);
+        const through = [0, 1].every((k) => edges[k][0] - 3 <= centre[k] && centre[k] <= edges[k][1] + 3);
         if (sizes[along] > 45 && sizes[across] < 9 && through) return submit("The line is drawn.");
       }
       // The page measures from a point a little above and to the left of the dot's middle.
@@ -235,113 +235,6 @@
       const step = side === "width" ? [20 * sign, 0] : [0, 20 * sign];
       return start && drag(start, [0, 1].map((k) => start[k] + step[k]),
         () => `The corner is at the ${place(one(".ui-resizable-se"))}.`);
-    },
-  });
-
-  // --- sliders, to the nearest by a drag and then by arrow keys ---
-
-  // undefined where the slider has the value.
-  const slide = (slider, wanted, name = "The slider") => {
-    const value = $(slider).slider("value"), handle = one(".ui-slider-handle", slider);
-    if (value === wanted) return undefined;
-    const thought = `${name} is at ${value}, not at ${wanted}.`;
-    const least = $(slider).slider("option", "min"), most = $(slider).slider("option", "max");
-    const upright = $(slider).slider("option", "orientation") === "vertical";
-    if (Math.abs(wanted - value) <= 4 && document.activeElement === handle && may("press_keys")) {
-      return keys([wanted > value ? "ArrowRight" : "ArrowLeft"], thought);
-    }
-    const box = boxOf(slider), share = (wanted - least) / (most - least);
-    const end = upright ? [middle(box)[0], box.bottom - share * box.height]
-      : [box.left + share * box.width, middle(box)[1]];
-    const from = upright ? [middle(boxOf(handle))[0], box.bottom - (value - least) / (most - least) * box.height]
-      : [box.left + (value - least) / (most - least) * box.width, middle(boxOf(handle))[1]];
-    return drag(from, end, thought);
-  };
-  define("use-slider", {
-    others: () => {
-      const least = $("#slider").slider("option", "min"), most = $("#slider").slider("option", "max");
-      return [0.1, 0.35, 0.6, 0.85].map((share) =>
-        `Select ${Math.round(least + share * (most - least))} with the slider and hit Submit.`);
-    },
-    answer: (instruction) => inTurn(
-      () => slide(one("#slider"), parseInt(/-?\d+/.exec(instruction)[0], 10)),
-      () => submit("The slider is right.")),
-  });
-  define("use-slider-2", {
-    answer: (instruction) => {
-      const wanted = JSON.parse(/\[.*\]/.exec(instruction)[0]);
-      return inTurn(
-        ...wanted.map((value, i) => () => slide(one(`#slider-${i + 1}`), value, `Slider ${i + 1}`)),
-        () => submit("Every slider is right."));
-    },
-  });
-  define("form-sequence", {
-    answer: (instruction) => {
-      const [, value, nth] = /^Select (-?\d+) with.*the (\d)\w\w checkbox/.exec(instruction);
-      const boxes = all("#area input[type=checkbox]");
-      const wrong = boxes.findIndex((box, i) => box.checked !== (i === nth - 1));
-      return inTurn(
-        () => slide(one("#slider"), Number(value)),
-        () => (wrong < 0 ? undefined : press(boxes[wrong],
-          `Checkbox ${wrong + 1} is ${boxes[wrong].checked ? "ticked wrongly" : "not ticked"}.`)),
-        () => submit("Everything is set."));
-    },
-  });
-  define("use-spinner", {
-    answer: (instruction) => {
-      const wanted = parseInt(/-?\d+/.exec(instruction)[0], 10);
-      const value = parseInt(one("#spinner").value, 10);
-      if (value === wanted) return submit(`The spinner shows ${value}.`);
-      const way = wanted > value ? "up" : "down";
-      return press(one(`.ui-spinner-${way}`), `The spinner shows ${value}, not ${wanted}.`);
-    },
-  });
-
-  // --- a text editor: mark, then give the style ---
-
-  const STYLES = { bold: "bold", italics: "italic", underlined: "underline" };
-  const charBox = (index, length) => {
-    const walker = document.createTreeWalker(one(".ql-editor"), NodeFilter.SHOW_TEXT);
-    const range = document.createRange();
-    let before = 0, begun = false;
-    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-      const end = before + node.length;
-      if (!begun && index < end) { range.setStart(node, index - before); begun = true; }
-      if (begun && index + length <= end) { range.setEnd(node, index + length - before); break; }
-      before = end;
-    }
-    return Array.from(range.getClientRects()).filter((box) => box.width > 1);
-  };
-  const given = (from, length) => {
-    const marked = editor.getSelection();
-    return marked && marked.index <= from && marked.index + marked.length >= from + length &&
-      marked.length <= length + 1;
-  };
-  define("text-editor", {
-    answer: (instruction) => {
-      const [, word] = /give the text (\S+) the/.exec(instruction) || [];
-      const [, style] = /(bold|italics|underlined) and press/.exec(instruction) || [];
-      const [, color] = /color (\w+)/.exec(instruction) || [];
-      const content = editor.getText().replace(/\n$/, "");
-      const key = style ? STYLES[style] : "color";
-      const starts = word ? content.split(" ").reduce(([at, found], w) =>
-        [at + w.length + 1, w === word ? [...found, at] : found], [0, []])[1] : [0];
-      const length = word ? word.length : content.length;
-      const right = (formats) => (style ? formats[key] === true : COLOR_MAP[color].includes(formats[key]));
-      const styled = starts.find((from) => right(editor.getFormat(from, length)));
-      if (styled !== undefined) return submit(`The text is ${style || color}.`);
-      const ready = starts.find((from) => given(from, length));
-      const name = word ? `"${word}"` : "The whole text";
-      if (ready === undefined) {
-        const boxes = charBox(starts[0], length), first = boxes[0], last = boxes[boxes.length - 1];
-        const beyond = word ? 0 : 3;
-        return drag([first.left + 0.5, middle(first)[1]], [last.right + beyond, middle(last)[1]],
-          `${name} is not marked.`);
-      }
-      if (style) return press(one(`.ql-toolbar .ql-${key}`), `${name} is marked.`);
-      const choice = one(`.ql-picker-item[data-value="${COLOR_MAP[color][0]}"]`);
-      return seen(choice) ? click(choice, `The colors are shown.`)
-        : press(one(".ql-color .ql-picker-label"), `${name} is marked.`);
     },
   });
 })();

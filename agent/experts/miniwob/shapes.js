@@ -115,52 +115,52 @@
   // --- hot and cold: the places that what was felt so far leaves open ---
 
   const NEAR = [["hot", 0, 5], ["warm", 5, 10], ["cold", 10, 40], ["ice-cold", 40, 1e9]];
+  const TRIED = 400;
+  document.addEventListener("mousemove", (event) => {
+    const area = one("#touch-area");
+    if (!area || !area.contains(event.target)) return;
+    remembered("pointer", () => []).push([event.pageX, event.pageY - HEADER]);
+  });
   const felt = () => {
-    const signals = remembered("felt", () => []);
-    const signal = one("#signal"), point = remembered("pointer", () => []).slice(-1)[0];
+    const signals = remembered("felt", () => []), signal = one("#signal");
+    const point = remembered("pointer", () => []).slice(-1)[0];
     if (signal && point && !signals.some(([x, y]) => x === point[0] && y === point[1])) {
       signals.push([...point, signal.className]);
     }
     return signals;
   };
-  document.addEventListener("mousemove", (event) => {
-    remembered("pointer", () => []).push([event.pageX, event.pageY - HEADER]);
-  });
-  const band = (from, to) => {
-    const distance = Math.hypot(from[0] - to[0], from[1] - to[1]);
-    return NEAR.findIndex(([, least, most]) => distance >= least && distance < most);
-  };
-  const grid = (x0, x1, y0, y1, step) => {
+  const apart = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+  const band = (distance) => NEAR.findIndex(([, least, most]) => distance >= least && distance < most);
+  const grid = (step) => {
     const points = [];
-    for (let x = x0; x <= x1; x += step) for (let y = y0; y <= y1; y += step) points.push([x, y]);
+    for (let x = 5; x < 155; x += step) for (let y = 5; y < 120; y += step) points.push([x, y]);
     return points;
   };
-  const open = () =>
-    grid(5, 154, 5, 119, 2).filter((spotted) =>
-      felt().every(([x, y, name]) => NEAR[band([x, y], spotted)][0] === name));
-  // The point whose answer tells most: the four answers as equally likely as can be.
+  const some = (places) => places.filter((_, i) => i % Math.ceil(places.length / TRIED) === 0);
+  // The point whose answer tells most: its four answers are as equally likely as can be.
   const telling = (places) => {
+    const sample = some(places);
     const entropy = (point) => {
       const counts = [0, 0, 0, 0];
-      for (const spotted of places) counts[band(point, spotted)] += 1;
-      return counts.reduce((sum, n) => sum - (n ? n * Math.log(n / places.length) : 0), 0);
+      for (const spotted of sample) counts[band(apart(point, spotted))] += 1;
+      return counts.reduce((sum, n) => sum - (n ? n * Math.log(n / sample.length) : 0), 0);
     };
-    const tried = grid(6, 150, 6, 118, 6).concat(places.slice(0, 200));
-    return tried.reduce(
+    return grid(6).concat(sample).reduce(
       (best, point) => { const e = entropy(point); return e > best[0] ? [e, point] : best; },
-      [-1, tried[0]])[1];
+      [-1, sample[0]])[1];
   };
   define("hot-cold", {
     answer: () => {
-      const signals = felt(), last = signals[signals.length - 1], signal = one("#signal");
-      if (last && signal && last[2] === "hot") {
-        return clickAt([last[0], last[1] + HEADER], "It is HOT here.");
-      }
-      const places = open();
+      const signals = felt(), last = signals[signals.length - 1];
+      if (last && last[2] === "hot") return clickAt([last[0], last[1] + HEADER], "It is HOT here.");
+      const places = grid(1).filter((spotted) =>
+        signals.every(([x, y, name]) => NEAR[band(apart([x, y], spotted))][0] === name));
       if (!places.length) return null;
-      const [x, y] = places.length === 1 ? places[0] : telling(places);
-      const thought = signal ? `It is ${signal.textContent} here.` : "Nothing is felt yet.";
-      return { name: "hover", point: [x, y + HEADER], thought };
+      const mean = [0, 1].map((k) => places.reduce((sum, p) => sum + p[k], 0) / places.length);
+      const close = places.every((spotted) => apart(mean, spotted) < 4);
+      const [x, y] = close ? mean.map(Math.round) : telling(places);
+      const thought = last ? `It is ${one("#signal").textContent} here.` : "Nothing is felt yet.";
+      return { name: "hover", point: [x + 0.5, y + HEADER + 0.5], thought };
     },
   });
 

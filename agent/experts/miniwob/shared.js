@@ -1,6 +1,7 @@
 // What the experts for MiniWoB++ are made of. They read the page's structure, which the agent never
-// sees, and answer from the page as it is now. `eyehandQuestions(task, actions)` returns
-// [[instruction, call], ...]: the page's own task first, then others that the same screen answers.
+// sees, and answer from the page as it is now. `eyehandQuestions(task, actions, more)` returns
+// [[instruction, call], ...]: the page's own task first, then, with `more`, others that the same
+// screen answers.
 // A call is {name, thought, ...arguments}; points are [x, y] in CSS pixels. An empty list means
 // that nothing can be done.
 //
@@ -197,10 +198,10 @@
     const subject = name[0].toUpperCase() + name.slice(1);
     if (field.validity.badInput) return keys(["Backspace"], `${subject} holds no number.`);
     if (document.activeElement !== field) {
-      // The arrows of a number field come up at its right end.
+      // Beside the arrows that a number field has at its right end.
       const box = field.getBoundingClientRect();
       if (field.type === "number" && seen(field)) {
-        return clickAt([box.left + 6, middle(box)[1]],
+        return clickAt([Math.max(box.right - 20, box.left + 4), middle(box)[1]],
           `${subject} ${field.value ? `holds "${field.value}"` : "is empty"}.`);
       }
       return press(field, `${subject} ${field.value ? `holds "${field.value}"` : "is empty"}.`);
@@ -228,11 +229,11 @@
     for (const task of [tasks].flat()) experts[task] = expert;
   };
 
-  window.eyehandQuestions = (task, actions) => {
+  window.eyehandQuestions = (task, actions, more) => {
     permitted = new Set(actions);
     const { answer, others } = experts[task];
     const found = new Map();
-    for (const instruction of [said(), ...(others ? others() : [])]) {
+    for (const instruction of [said(), ...(more && others ? others() : [])]) {
       const next = found.has(instruction) ? null : answer(instruction);
       if (next) found.set(instruction, next);
     }

@@ -11,9 +11,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "dragging": (
         "drag-box", "drag-circle", "drag-items", "drag-items-grid", "drag-shapes",
-        "drag-shapes-2", "drag-single-shape", "drag-sort-numbers", "draw-line", "form-sequence",
-        "highlight-text", "highlight-text-2", "resize-textarea", "text-editor", "use-slider",
-        "use-slider-2", "use-spinner",
+        "drag-shapes-2", "drag-single-shape", "drag-sort-numbers", "draw-line", "highlight-text",
+        "highlight-text-2", "resize-textarea",
+    ),
+    "editing": (
+        "copy-paste", "copy-paste-2", "terminal", "text-editor", "use-autocomplete",
+        "use-autocomplete-nodelay",
     ),
     "mail": (
         "email-inbox", "email-inbox-delete", "email-inbox-forward", "email-inbox-forward-nl",
@@ -36,13 +39,13 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "book-flight", "book-flight-nodelay", "choose-date", "choose-date-easy",
         "choose-date-medium", "choose-date-nodelay", "daily-calendar",
     ),
+    "sliders": ("form-sequence", "use-slider", "use-slider-2", "use-spinner"),
     "typing": (
-        "copy-paste", "copy-paste-2", "enter-date", "enter-password", "enter-text",
-        "enter-text-2", "enter-text-dynamic", "enter-time", "find-word", "form-sequence-2",
-        "guess-number", "login-user", "login-user-popup", "multi-layouts", "multi-orderings",
-        "read-table", "read-table-2", "scroll-text", "scroll-text-2", "search-engine",
-        "sign-agreement", "simple-algebra", "simple-arithmetic", "terminal", "text-transform",
-        "use-autocomplete", "use-autocomplete-nodelay", "visual-addition",
+        "enter-date", "enter-password", "enter-text", "enter-text-2", "enter-text-dynamic",
+        "enter-time", "find-word", "form-sequence-2", "guess-number", "login-user",
+        "login-user-popup", "multi-layouts", "multi-orderings", "read-table", "read-table-2",
+        "scroll-text", "scroll-text-2", "search-engine", "sign-agreement", "simple-algebra",
+        "simple-arithmetic", "text-transform", "visual-addition",
     ),
 }  # fmt: skip
 """Script, without its ending, to tasks."""

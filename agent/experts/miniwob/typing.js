@@ -1,8 +1,7 @@
 // Tasks of typing: what the instruction gives, what the page shows, what has to be worked out.
 (() => {
   const {
-    define, all, one, text, quoted, click, press, type, keys, select, roll, inTurn,
-    fill, remembered, FAR,
+    define, all, one, text, quoted, press, select, roll, inTurn, fill, remembered, FAR,
   } = window.eyehandExperts;
 
   const button = () => one("#subbtn") || one("#submit");
@@ -233,82 +232,6 @@
       const page = String(Math.floor(index / 3) + 1);
       const link = all("#pagination a").find((a) => text(a) === page);
       return press(link, `Result ${position} is on page ${page}.`);
-    },
-  });
-
-  // --- copying through the clipboard ---
-
-  document.addEventListener("copy", () => {
-    const field = document.activeElement;
-    const chosen = field && "selectionStart" in field
-      ? field.value.slice(field.selectionStart, field.selectionEnd) : String(getSelection());
-    remembered("copied", () => ({})).text = chosen;
-  });
-  const allChosen = (field) =>
-    field.value && field.selectionStart === 0 && field.selectionEnd === field.value.length;
-  const copied = (source, name) => {
-    if (!focused(source)) return press(source, `${name} is to be copied.`);
-    if (!allChosen(source)) return keys(["Control", "a"], `${name} has the focus.`);
-    return keys(["Control", "c"], `${name} is selected.`);
-  };
-  const pasted = (field) => {
-    if (!focused(field)) return press(field, "The text is copied.");
-    if (field.value && !allChosen(field)) return keys(["Control", "a"], "The text field holds another text.");
-    return keys(["Control", "v"], "The text field has the focus.");
-  };
-  define(["copy-paste", "copy-paste-2"], {
-    answer: (instruction) => {
-      const nth = /the (\d)\w\w text area/.exec(instruction);
-      const source = all("#area textarea")[nth ? nth[1] - 1 : 0], field = one("#answer-input");
-      if (field.value === source.value) return press(button(), "The text field holds the copy.");
-      const name = nth ? `Text area ${nth[1]}` : "The text area";
-      const held = remembered("copied", () => ({})).text;
-      return held === source.value ? pasted(field) : copied(source, name);
-    },
-  });
-
-  // --- suggestions while typing ---
-
-  const menu = () => all(".ui-autocomplete").find((list) => list.offsetHeight > 0);
-  const suggestions = () => (menu() ? all(".ui-menu-item", menu()) : []);
-  const suggested = (field, begun, fits) => {
-    if (!menu()) return keys(["ArrowDown"], "The suggestions are not shown.");
-    const item = suggestions().find((i) => fits(text(i)));
-    if (!item) return null;
-    return click(item, () => `"${text(item)}" is suggested.`) ||
-      keys(["ArrowDown"], "What is wanted is further down.");
-  };
-  define(["use-autocomplete", "use-autocomplete-nodelay"], {
-    answer: (instruction) => {
-      const [start, end = ""] = quoted(instruction), field = one("#tags");
-      const fits = (name) => name.startsWith(start) && name.endsWith(end);
-      const known = ui_utils.COUNTRIES.includes(field.value) && fits(field.value);
-      if (known && !menu()) return press(button(), `The text field holds "${field.value}".`);
-      if (known) return keys([one(".ui-state-active", menu()) ? "Enter" : "Escape"],
-        `The text field holds "${field.value}".`);
-      const browsing = menu() && one(".ui-state-active", menu());
-      if (field.value === start || browsing) return suggested(field, start, fits);
-      return fill(field, start);
-    },
-  });
-
-  // --- a terminal ---
-
-  const removable = (extension) => currentFiles.find((file) =>
-    extension
-      ? file.endsWith(extension) && file.indexOf(extension.slice(1)) + extension.length - 1 === file.length
-      : !file.includes("."));
-  define("terminal", {
-    answer: (instruction) => {
-      const [, extension] = /extension (\.\S+)$/.exec(instruction) || [];
-      const listed = all(".terminal-output").some((o) => text(o) === currentFiles.join(" "));
-      const command = listed ? `rm ${removable(extension)}` : "ls";
-      const typed = one("#active-input").textContent.replace(/\u00a0/g, " ");
-      if (!focused(one("#terminal-target"))) return press(one("#terminal"), "The terminal is ready.");
-      if (typed === command) return keys(["Enter"], `The command is "${command}".`);
-      if (!command.startsWith(typed)) return keys(["Backspace"], `The command "${typed}" is wrong.`);
-      return type(command.slice(typed.length),
-        listed ? `The file ${removable(extension)} is to be deleted.` : "The files are not listed.");
     },
   });
 })();
