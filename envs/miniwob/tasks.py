@@ -62,9 +62,10 @@ _PERMITTED: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(
         (
-            "email-inbox-noscroll", "enter-password", "enter-text", "enter-text-2", "enter-text-dynamic",
-            "form-sequence-2", "login-user", "login-user-popup", "search-engine",
-            "simple-algebra", "simple-arithmetic", "text-transform", "visual-addition",
+            "email-inbox-noscroll", "enter-password", "enter-text", "enter-text-2",
+            "enter-text-dynamic", "form-sequence-2", "login-user", "login-user-popup",
+            "search-engine", "simple-algebra", "simple-arithmetic", "text-transform",
+            "visual-addition",
         ),
         _TYPING,
     ),

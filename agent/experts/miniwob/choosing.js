@@ -1,7 +1,7 @@
 // Tasks of choosing: boxes to tick, lists, menus, trees, pages to turn.
 (() => {
   const {
-    define, all, one, text, quoted, seen, click, hover, select, press, pressOne,
+    define, all, one, text, quoted, seen, click, hover, select, press,
     reveal, place, ordinal, remembered, said,
   } = window.eyehandExperts;
 
@@ -37,7 +37,8 @@
   define("click-option", {
     others: () => boxes().map(({ name }) => `Select ${name} and click Submit.`),
     answer: (instruction) => {
-      const index = boxes().findIndex(({ name }) => instruction === `Select ${name} and click Submit.`);
+      const index = boxes().findIndex(
+        ({ name }) => instruction === `Select ${name} and click Submit.`);
       const { name, input } = boxes()[index];
       if (input.checked) return press(SUBMIT(), `"${name}" is selected.`);
       return press(input, `"${name}" is the ${ordinal(index)} option.`);
@@ -50,7 +51,7 @@
   define("choose-list", {
     others: () => options().map((o) => `Select ${text(o)} from the list and click Submit.`),
     answer: (instruction) => {
-      const wanted = instruction.slice("Select ".length, -" from the list and click Submit.".length);
+      const [, wanted] = /^Select (.*) from the list and click Submit\.$/.exec(instruction);
       const list = one("#options"), shown = text(list.selectedOptions[0]);
       if (shown === wanted) return press(SUBMIT(), `The list shows "${wanted}".`);
       return select(list, wanted, `The list shows "${shown}".`);
@@ -68,7 +69,8 @@
       const wrong = chosen.find((name) => !wanted.includes(name));
       if (wrong !== undefined) {
         // A click on one option lets go of all others.
-        return press(options().find((o) => text(o) === wanted[0]), `"${wrong}" is selected wrongly.`);
+        const first = options().find((o) => text(o) === wanted[0]);
+        return press(first, `"${wrong}" is selected wrongly.`);
       }
       if (missing === undefined) return press(SUBMIT(), "Every option is as it should be.");
       return select(one("#options"), missing, `"${missing}" is not selected.`);
@@ -95,9 +97,8 @@
   const leaves = () => all("#menu .ui-menu-item").filter(
     (item) => !one(".ui-menu", item) && seen(one("div", item)));
   const path = (item) => {
-    const names = [];
-    for (let e = item; e; e = e.parentElement.closest(".ui-menu-item")) names.unshift(text(one("div", e)));
-    return names;
+    const above = item.parentElement.closest(".ui-menu-item");
+    return [...(above ? path(above) : []), text(one("div", item))];
   };
   define("click-menu", {
     others: () => leaves().map((item) => `Select ${path(item).join(">")}`),
@@ -111,7 +112,6 @@
     },
   });
   const PLAYBACK = ["Prev", "Stop", "Play", "Next"];
-  const ICON = "Click the \"Menu\" button, and then find and click on the item with the icon.";
   define("click-menu-2", {
     others: () => Object.keys(PROBLEM_SET).map((label) =>
       `Click the "Menu" button, and then find and click on the item labeled "${label}".`),

@@ -69,7 +69,9 @@
       () => `The link "${text(link)}" is in the ${line(link, one("#area"))} line.`,
     ])));
   define("click-tab", named(() =>
-    all("#area ul a").map((tab) => [`Click on ${text(tab)}.`, tab, at(`tab "${text(tab)}"`, tab)])));
+    all("#area ul a").map((tab) => [
+      `Click on ${text(tab)}.`, tab, at(`tab "${text(tab)}"`, tab),
+    ])));
   define("grid-coordinate", named(() =>
     all("#area circle").map((c) => [
       `Click on the grid coordinate ${c.id}.`, c, at(`coordinate ${c.id}`, c),
@@ -101,11 +103,12 @@
     others: () => (openSection() ? linkNames(openSection().nextElementSibling) : []).map(
       (name) => `Expand the sections below, to find and click on the link "${name}".`),
     answer: (instruction) => {
-      const [name] = quoted(instruction), open = openSection(), headers = all(".ui-accordion-header");
-      const content = open && open.nextElementSibling;
+      const [name] = quoted(instruction), headers = all(".ui-accordion-header");
+      const open = openSection(), content = open && open.nextElementSibling;
       if (open && linkIn(content, name).length) return found(content, name);
       const next = headers[(headers.indexOf(open) + 1) % headers.length];
-      return press(next, open ? `The link "${name}" is not in this section.` : "No section is open.");
+      if (!open) return press(next, "No section is open.");
+      return press(next, `The link "${name}" is not in this section.`);
     },
   });
   define(["click-collapsible", "click-collapsible-nodelay"], {

@@ -24,9 +24,9 @@
     const [month, day, year] = date.split("/").map(Number);
     const cell = shownDays().find((shown) => dateOf(shown) === date);
     if (cell) return press(one("a", cell), `Day ${day} is in this month.`);
-    const [first] = shownDays(), title = text(one(".ui-datepicker-title", calendar()));
-    const shown = Number(first.getAttribute("data-year")) * 12 + Number(first.getAttribute("data-month"));
-    const way = year * 12 + month - 1 < shown ? "prev" : "next";
+    const title = text(one(".ui-datepicker-title", calendar()));
+    const [shownMonth, , shownYear] = dateOf(shownDays()[0]).split("/").map(Number);
+    const way = year * 12 + month < shownYear * 12 + shownMonth ? "prev" : "next";
     return press(one(`.ui-datepicker-${way}`, calendar()), `The calendar shows ${title}.`);
   };
 
@@ -59,14 +59,14 @@
     }
     if (known(field.value)) return undefined;
     if (field.value !== wanted) return fill(field, wanted, name);
-    if (document.activeElement !== field) return press(field, `No suggestion is shown for ${name}.`);
-    return keys(["ArrowDown"], `No suggestion is shown for ${name}.`);
+    const thought = `No suggestion is shown for ${name}.`;
+    return document.activeElement === field ? keys(["ArrowDown"], thought) : press(field, thought);
   };
   define(["book-flight", "book-flight-nodelay"], {
     answer: (instruction) => {
       const [, wanted, from, to, date] =
         /^Book the (\w+) one-way flight from: (.*) to: (.*) on (.*)\.$/.exec(instruction);
-      const [origin, target, day] = ["#flight-from", "#flight-to", "#datepicker"].map((id) => one(id));
+      const origin = one("#flight-from"), target = one("#flight-to"), day = one("#datepicker");
       const right = [origin.value.includes(from), target.value.includes(to), day.value === date];
       if (!one("#results").classList.contains("hide")) {
         if (right.every((ok) => ok)) return offers(all("#results .flight"), wanted);
@@ -82,8 +82,10 @@
 
   // --- an event in a day's calendar: dragged over half hours, then named ---
 
-  const HALF_HOURS = { "0.5 hours": 1, "30 mins": 1, "1 hour": 2, "60 mins": 2, "1.5 hours": 3, "90 mins": 3 };
-  const hour = (name) => { const [, n, half] = /(\d+)(AM|PM)/.exec(name); return (n % 12) + (half === "PM" ? 12 : 0); };
+  const HALF_HOURS = {
+    "0.5 hours": 1, "30 mins": 1, "1 hour": 2, "60 mins": 2, "1.5 hours": 3, "90 mins": 3,
+  };
+  const hour = (name) => (parseInt(name, 10) % 12) + (name.endsWith("PM") ? 12 : 0);
   const slot = (index) => one(`#hh-${index}`);
   const taken = (index) => all("#area .event").some((event) => {
     const box = event.getBoundingClientRect(), [, y] = middle(slot(index).getBoundingClientRect());
@@ -101,7 +103,7 @@
     if (hidden) return reveal(hidden);
     const [x, y] = spot(slot(start)), [, last] = spot(slot(start + length - 1));
     const shift = length === 1 ? 4 : 0;
-    return drag([x, y - shift], [x, last + shift], `The time is free at this place.`);
+    return drag([x, y - shift], [x, last + shift], "The time is free at this place.");
   };
   define("daily-calendar", {
     answer: (instruction) => {

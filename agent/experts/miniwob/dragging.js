@@ -1,11 +1,11 @@
 // Tasks of drags: boxes, shapes, lists, lines, sliders, text to mark.
 (() => {
   const {
-    define, all, one, text, spot, seen, middle, place, ordinal, click, clickAt, drag, keys, press,
-    inTurn, remembered, may,
+    define, all, one, text, spot, seen, middle, place, ordinal, clickAt, drag, press, remembered,
   } = window.eyehandExperts;
 
-  const submit = (thought) => press(one("#subbtn") || one("#submit") || one("#controls button"), thought);
+  const submit = (thought) =>
+    press(one("#subbtn") || one("#submit") || one("#controls button"), thought);
   const boxOf = (element) => element.getBoundingClientRect();
   const bounded = (value, least, most) => Math.min(Math.max(value, least), most);
 
@@ -45,7 +45,9 @@
       const { x, y } = shapes.gridCoords(shape), [dx, dy] = WAYS[way];
       if ((x - box.x) * dx + (y - box.y) * dy > 4) return submit(`The item was moved ${way}.`);
       const { left, top } = origin();
-      const target = [left + box.x + box.width / 2 + dx * FAR, top + box.y + box.height / 2 + dy * FAR];
+      const target = [
+        left + box.x + box.width / 2 + dx * FAR, top + box.y + box.height / 2 + dy * FAR,
+      ];
       return carry(shape, target, () => `The item is at the ${place(shape)}.`);
     },
   });
@@ -65,7 +67,8 @@
   };
   // The first place of a container that no shape takes.
   const room = ({ x, y, width, height }, shape) => {
-    const others = movable().filter((other) => other !== shape).map((other) => middle(boxOf(other)));
+    const others = movable().filter((other) => other !== shape)
+      .map((other) => middle(boxOf(other)));
     const { left, top } = origin(), spots = [];
     for (let v = y + 12; v <= y + height - 8; v += 18) {
       for (let u = x + 12; u <= x + width - 8; u += 18) spots.push([left + u, top + v]);
@@ -150,7 +153,8 @@
     answer: (instruction) => {
       const [name, where] = moved(instruction), index = names().indexOf(name);
       const [, way] = /^(\w+) by one/.exec(where) || [];
-      const target = way ? index + STEPS[way] : CELLS.findIndex((cell) => where === `to the ${cell}.`);
+      const cell = CELLS.findIndex((name_) => where === `to the ${name_}.`);
+      const target = way ? index + STEPS[way] : cell;
       return moveTo(index, target, 4, `"${name}" is at the ${CELLS[index]}.`);
     },
   });
@@ -176,7 +180,8 @@
       if (path) {
         const box = boxOf(path), sizes = [box.width, box.height];
         const edges = [[box.left, box.right], [box.top, box.bottom]];
-        const through = [0, 1].every((k) => edges[k][0] - 3 <= centre[k] && centre[k] <= edges[k][1] + 3);
+        const through = edges.every(
+          ([low, high], k) => low - 3 <= centre[k] && centre[k] <= high + 3);
         if (sizes[along] > 45 && sizes[across] < 9 && through) return submit("The line is drawn.");
       }
       // The page measures from a point a little above and to the left of the dot's middle.
@@ -197,6 +202,7 @@
     return Array.from(range.getClientRects()).filter((box) => box.width > 1);
   };
   const bare = (words) => words.replace(/\s/g, "");
+  const isMarked = (element) => bare(String(getSelection())) === bare(text(element));
   // Drags over the whole text of an element.
   const mark = (element, thought) => {
     if (bare(String(getSelection()))) {
@@ -209,8 +215,8 @@
   define("highlight-text", {
     answer: () => {
       const paragraph = one("#randomText");
-      if (bare(String(getSelection())) === bare(text(paragraph))) return submit("The text is marked.");
-      return mark(paragraph, "Nothing is marked.");
+      return isMarked(paragraph) ? submit("The text is marked.")
+        : mark(paragraph, "Nothing is marked.");
     },
   });
   define("highlight-text-2", {
@@ -218,14 +224,15 @@
       (nth) => `Highlight the text in the ${nth} paragraph and click submit.`),
     answer: (instruction) => {
       const [, nth] = /the (\d)/.exec(instruction), paragraph = all("#randomText p")[nth - 1];
-      if (bare(String(getSelection())) === bare(text(paragraph))) return submit("The text is marked.");
+      if (isMarked(paragraph)) return submit("The text is marked.");
       return mark(paragraph, `Paragraph ${nth} is at the ${place(paragraph)}.`);
     },
   });
 
   define("resize-textarea", {
     others: () => ["width", "height"].flatMap((side) => ["smaller", "larger"].map((size) =>
-      `Resize the textarea so that the ${side} is ${size} than its initial size then press Submit.`)),
+      `Resize the textarea so that the ${side} is ${size} than its initial size then press ` +
+      "Submit.")),
     answer: (instruction) => {
       const [, side, size] = /the (\w+) is (\w+) than/.exec(instruction);
       const sizes = { width: $("#tt").width(), height: $("#tt").height() };

@@ -24,7 +24,9 @@
   };
   const pasted = (field) => {
     if (!focused(field)) return press(field, "The text is copied.");
-    if (field.value && !allChosen(field)) return keys(["Control", "a"], "The text field holds another text.");
+    if (field.value && !allChosen(field)) {
+      return keys(["Control", "a"], "The text field holds another text.");
+    }
     return keys(["Control", "v"], "The text field has the focus.");
   };
   define(["copy-paste", "copy-paste-2"], {
@@ -65,21 +67,26 @@
 
   // --- a terminal ---
 
+  // The page looks for the first place of an extension in a name, and wants it at the end.
+  const ends = (file, letters) => file.indexOf(letters) + letters.length === file.length;
   const removable = (extension) => currentFiles.find((file) =>
-    extension
-      ? file.endsWith(extension) && file.indexOf(extension.slice(1)) + extension.length - 1 === file.length
-      : !file.includes("."));
+    extension ? file.endsWith(extension) && ends(file, extension.slice(1)) : !file.includes("."));
   define("terminal", {
     answer: (instruction) => {
       const [, extension] = /extension (\.\S+)$/.exec(instruction) || [];
       const listed = all(".terminal-output").some((o) => text(o) === currentFiles.join(" "));
       const command = listed ? `rm ${removable(extension)}` : "ls";
       const typed = one("#active-input").textContent.replace(/\u00a0/g, " ");
-      if (!focused(one("#terminal-target"))) return press(one("#terminal"), "The terminal is ready.");
+      if (!focused(one("#terminal-target"))) {
+        return press(one("#terminal"), "The terminal is ready.");
+      }
       if (typed === command) return keys(["Enter"], `The command is "${command}".`);
-      if (!command.startsWith(typed)) return keys(["Backspace"], `The command "${typed}" is wrong.`);
-      return type(command.slice(typed.length),
-        listed ? `The file ${removable(extension)} is to be deleted.` : "The files are not listed.");
+      if (!command.startsWith(typed)) {
+        return keys(["Backspace"], `The command "${typed}" is wrong.`);
+      }
+      const thought = listed ? `The file ${removable(extension)} is to be deleted.`
+        : "The files are not listed.";
+      return type(command.slice(typed.length), thought);
     },
   });
 
@@ -113,7 +120,8 @@
       const starts = word ? content.split(" ").reduce(([at, found], w) =>
         [at + w.length + 1, w === word ? [...found, at] : found], [0, []])[1] : [0];
       const length = word ? word.length : content.length;
-      const right = (formats) => (style ? formats[key] === true : COLOR_MAP[color].includes(formats[key]));
+      const right = (formats) =>
+        style ? formats[key] === true : COLOR_MAP[color].includes(formats[key]);
       const styled = starts.find((from) => right(editor.getFormat(from, length)));
       if (styled !== undefined) return submit(`The text is ${style || color}.`);
       const ready = starts.find((from) => given(from, length));
@@ -126,7 +134,7 @@
       }
       if (style) return press(one(`.ql-toolbar .ql-${key}`), `${name} is marked.`);
       const choice = one(`.ql-picker-item[data-value="${COLOR_MAP[color][0]}"]`);
-      return seen(choice) ? click(choice, `The colors are shown.`)
+      return seen(choice) ? click(choice, "The colors are shown.")
         : press(one(".ql-color .ql-picker-label"), `${name} is marked.`);
     },
   });

@@ -1,12 +1,12 @@
 // Tasks of an inbox and of a list of posts.
 (() => {
   const {
-    define, all, one, text, press, click, reveal, inTurn, fill, seen, place,
+    define, all, one, text, press, inTurn, fill, seen, place,
   } = window.eyehandExperts;
 
   // --- the inbox ---
 
-  const shown = (id) => { const view = one(id); return view && view.offsetHeight > 0 ? view : null; };
+  const shown = (id) => one(id) && one(id).offsetHeight > 0;
   const threads = () => all("#main .email-thread");
   const sender = (view) => text(one(".email-sender", view));
 
@@ -51,7 +51,9 @@
       () => orLeave(fill(field, to, 'the field "to"'), close, "The receiver is wrong."),
       () => press(one("#send-forward"), `The field "to" holds "${to}".`));
   };
-  const BUTTONS = { reply: ".email-reply", forward: ".email-forward", delete: ".trash", star: ".star" };
+  const BUTTONS = {
+    reply: ".email-reply", forward: ".email-forward", delete: ".trash", star: ".star",
+  };
   const reading = (view, { task, by }) => {
     if (sender(view) !== by) return press(one("#close-email"), `This is not the email by ${by}.`);
     return press(one(BUTTONS[task], view), `The email by ${by} is open.`);
@@ -159,8 +161,8 @@
     others: () => users().flatMap((user) => LABELS.map((label) =>
       `Click the "${label}" button on 1 post by ${user} and then click Submit.`)),
     answer: (instruction) => {
-      const [, label, count, user] =
-        /^Click the "(.*)" button on (\d+) posts? by (.*) and then click Submit\.$/.exec(instruction);
+      const pattern = /^Click the "(.*)" button on (\d+) posts? by (.*) and then click Submit\.$/;
+      const [, label, count, user] = pattern.exec(instruction);
       return toggled(user, label, count);
     },
   });

@@ -130,7 +130,8 @@
     return signals;
   };
   const apart = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
-  const band = (distance) => NEAR.findIndex(([, least, most]) => distance >= least && distance < most);
+  const band = (distance) =>
+    NEAR.findIndex(([, least, most]) => distance >= least && distance < most);
   const grid = (step) => {
     const points = [];
     for (let x = 5; x < 155; x += step) for (let y = 5; y < 120; y += step) points.push([x, y]);

@@ -240,8 +240,8 @@
     return Array.from(found);
   };
   window.eyehandExperts = {
-    experts, define, all, one, plain, text, said, quoted, hits, spot, seen, middle, place, ordinal,
-    line, may, click, clickAt, hover, drag, type, keys, select, roll, reveal, press, pressOne,
-    inTurn, fill, remembered, HEADER, FAR,
+    define, all, one, text, said, quoted, spot, seen, middle, place, ordinal, line, may, click,
+    clickAt, hover, drag, type, keys, select, roll, reveal, press, pressOne, inTurn, fill,
+    remembered, HEADER, FAR,
   };
 })();

@@ -5,26 +5,26 @@
   const submit = (thought) => press(one("#subbtn"), thought);
   const boxOf = (element) => element.getBoundingClientRect();
 
-  // Brings a slider near by a drag, then to the value by arrow keys; undefined where the slider has the value.
+  // Brings a slider near a value by a drag, then there by arrow keys; undefined where it is there.
   const slide = (slider, wanted, name = "The slider") => {
     const value = $(slider).slider("value"), handle = one(".ui-slider-handle", slider);
     if (value === wanted) return undefined;
     const thought = `${name} is at ${value}, not at ${wanted}.`;
-    const least = $(slider).slider("option", "min"), most = $(slider).slider("option", "max");
-    const upright = $(slider).slider("option", "orientation") === "vertical";
+    const { min: least, max: most, orientation } = $(slider).slider("option");
+    const upright = orientation === "vertical";
     if (Math.abs(wanted - value) <= 4 && document.activeElement === handle && may("press_keys")) {
       return keys([wanted > value ? "ArrowRight" : "ArrowLeft"], thought);
     }
-    const box = boxOf(slider), share = (wanted - least) / (most - least);
-    const end = upright ? [middle(box)[0], box.bottom - share * box.height]
-      : [box.left + share * box.width, middle(box)[1]];
-    const from = upright ? [middle(boxOf(handle))[0], box.bottom - (value - least) / (most - least) * box.height]
-      : [box.left + (value - least) / (most - least) * box.width, middle(boxOf(handle))[1]];
-    return drag(from, end, thought);
+    const box = boxOf(slider), [x, y] = middle(box);
+    const at = (number) => {
+      const share = (number - least) / (most - least);
+      return upright ? [x, box.bottom - share * box.height] : [box.left + share * box.width, y];
+    };
+    return drag(at(value), at(wanted), thought);
   };
   define("use-slider", {
     others: () => {
-      const least = $("#slider").slider("option", "min"), most = $("#slider").slider("option", "max");
+      const { min: least, max: most } = $("#slider").slider("option");
       return [0.1, 0.35, 0.6, 0.85].map((share) =>
         `Select ${Math.round(least + share * (most - least))} with the slider and hit Submit.`);
     },

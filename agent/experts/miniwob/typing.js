@@ -30,7 +30,8 @@
     answer: (instruction) => {
       const [word] = quoted(instruction), upper = instruction.includes("all upper case");
       const wanted = upper ? word.toUpperCase() : word.toLowerCase();
-      return entered(one("#tt"), wanted, `"${word}" in ${upper ? "upper" : "lower"} case is wanted.`);
+      const thought = `"${word}" in ${upper ? "upper" : "lower"} case is wanted.`;
+      return entered(one("#tt"), wanted, thought);
     },
   });
   define("enter-password", {
@@ -115,7 +116,8 @@
     others: () => (focused(one("#answer-input"))
       ? text(one("#area p")).split(" ").map((_, i) => {
         const nth = ["1st", "2nd", "3rd"][i] || `${i + 1}th`;
-        return `Find the ${nth} word in the paragraph, type that into the textbox and press "Submit".`;
+        return `Find the ${nth} word in the paragraph, type that into the textbox and press ` +
+          '"Submit".';
       }) : []),
     answer: (instruction) => {
       const [, number] = /the (\d+)\w\w word/.exec(instruction);
@@ -152,22 +154,21 @@
   define("sign-agreement", {
     answer: (instruction) => {
       const [name, label] = quoted(instruction);
-      const press_ = (id, thought) => press(one(id), thought);
-      if (!label) return press_("#cancel", "The Cancel button is wanted.");
+      if (!label) return press(one("#cancel"), "The Cancel button is wanted.");
       if (one("#name").disabled) {
         return roll(one("#text-area"), "down", "The end of the agreement is further down.", FAR);
       }
       return inTurn(
         () => fill(one("#name"), name, 'the field "Name"'),
-        () => press_(`#${label.toLowerCase()}`, `The name "${name}" is filled in.`));
+        () => press(one(`#${label.toLowerCase()}`), `The name "${name}" is filled in.`));
     },
   });
 
   // --- what has to be worked out ---
 
   const sum = (problem) => {
-    const [, a, sign, b] = /(\d+) ([-+x]) (\d+)/.exec(problem).map((x) => (/^\d+$/.test(x) ? +x : x));
-    return sign === "+" ? a + b : sign === "-" ? a - b : a * b;
+    const [, a, sign, b] = /(\d+) ([-+x]) (\d+)/.exec(problem);
+    return sign === "+" ? +a + +b : sign === "-" ? a - b : a * b;
   };
   define("simple-arithmetic", {
     answer: () => {
