@@ -187,7 +187,7 @@
     if (whole(field)) return type(wanted, `The text of ${name} is selected.`);
     const thought = `${name[0].toUpperCase()}${name.slice(1)} holds "${field.value}".`;
     // A number field does not tell what is selected in it.
-    const short = field.value.length === 1 || field.selectionEnd === null;
+    const short = field.selectionEnd === null || (field.value.length === 1 && atEnd(field));
     return keys(short ? ["Backspace"] : ["Control", "a"], thought);
   };
 
@@ -195,6 +195,7 @@
   const fill = (field, wanted, name = "the text field") => {
     if (field.value === wanted) return undefined;
     const begun = wanted.startsWith(field.value);
+    if (!begun && !may("press_keys")) return null;
     const subject = name[0].toUpperCase() + name.slice(1);
     if (field.validity.badInput) return keys(["Backspace"], `${subject} holds no number.`);
     if (document.activeElement !== field) {
