@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only",
         metavar="SPECS",
         default="",
-        help="of these sources only, with commas between (default: all that have an expert)",
+        help="of these sources only, with commas between, such as miniwob:click-option (default: "
+        "the embedded model's; `eyehand suites miniwob` lists the tasks that have an expert)",
     )
     run = parts.add_parser("run", help="train on shards and on drawn screens")
     _add_run_arguments(run)

@@ -158,7 +158,7 @@ def test_no_success_is_1_and_json_is_one_document(here: Here, tmp_path: Path) ->
         ([], "required: COMMAND"),
         (["eval", "miniwobs"], "did you mean 'miniwob'"),
         (["eval", f"{LINE},cards:none", "--policy", "random"], "no card game is called 'none'"),
-        (["eval", f"{LINE},miniwob:terminal", "--policy", "expert"], "has no expert"),
+        (["eval", f"{LINE},miniwob:drag-cube", "--policy", "expert"], "has no expert"),
         (["eval", LINE, "--policy", "random", "--blind"], "--blind is a control for the model"),
         (["view", "nowhere"], "holds no episode"),
     ],
