@@ -167,6 +167,8 @@ class _Typing:
             await self._follow()
             self._scene.effect = self._said(len(text))
             await self._lines(text)
+            if press_enter:  # what a page takes away in its next frame has not arrived
+                await self._element.frame.evaluate(_NEXT_FRAME)
         except PlaywrightError as error:
             if is_closed(error) or not has_navigated(error):
                 raise
