@@ -25,6 +25,7 @@ Tree::
         BadConfig
       UsageError               the user's mistake: the message says what to do
         MissingExtra           an optional dependency is not installed
+        MissingProgram         a program of the system is not installed or does not start
 
 This module imports nothing, so that every room may import it.
 """
@@ -132,3 +133,16 @@ class UsageError(EyehandError):
 
 class MissingExtra(UsageError):
     """An optional dependency is not installed; the message names the extra."""
+
+
+class MissingProgram(UsageError):
+    """A program of the system is not installed or does not start.
+
+    Args:
+        message: Says what is missing and how to get it.
+        packages: Debian's packages that are likely to help; none where they are not known.
+    """
+
+    def __init__(self, message: str, packages: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.packages = packages

@@ -28,7 +28,7 @@ from eyehand.model.session import Session
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.training.batching import Encoded, Encoder
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, read_shard
-from eyehand.model.training.embedded import LIMITS, document_texts, embedded_config
+from eyehand.model.training.embedded import SETTINGS, document_texts, embedded_config
 
 SEED = 2
 
@@ -68,9 +68,7 @@ class Reader:
     def __init__(self, network: Qwen2VL, tokenizer: Tokenizer) -> None:
         self.layout = Layout(DocumentWriter().layout.codec)
         self.tokenizer = tokenizer
-        self.session = Session(
-            network, tokenizer, min_pixels=LIMITS.min_pixels, max_pixels=LIMITS.max_pixels
-        )
+        self.session = Session(network, tokenizer, settings=SETTINGS)
 
     def read(self, pieces: Sequence[Piece], pixels: Pixels) -> None:
         for piece in pieces:
@@ -94,7 +92,7 @@ def test_a_whole_episode_is_read_token_for_token_as_at_run_time(
     network: Qwen2VL, tokenizer: Tokenizer
 ) -> None:
     document = number_line()
-    encoded = Encoder(tokenizer, network.config, LIMITS).encode(document)
+    encoded = Encoder(tokenizer, network.config, SETTINGS).encode(document)
     environment = NumberLineEnvironment()
     observation, _ = environment.reset(seed=SEED)
     reader = Reader(network, tokenizer)
@@ -128,7 +126,7 @@ def test_a_screen_with_its_first_question_is_read_as_at_run_time(
     types = environment.action_space.types
     asked = [("Reach the target.", types[0]()), ("Move on.", types[1]())]
     document = DocumentWriter().one_screen(environment, observation.pixels, asked, SEED)
-    encoded = Encoder(tokenizer, network.config, LIMITS).encode(document)
+    encoded = Encoder(tokenizer, network.config, SETTINGS).encode(document)
     for branch, (task, action) in enumerate(asked, start=1):
         reader = Reader(network, tokenizer)
         layout = reader.layout
