@@ -166,7 +166,8 @@ async def _watch(
         since `on_watch` was called.
     """
     change_s, load_s = bounds_s
-    bounds_ms = (change_s * 1000, load_s * 1000)
+    # Once it has come, a document has the time of one that loads, however long it took to come.
+    bounds_ms = (change_s * 1000, min(load_s, limits.load_s) * 1000)
     arguments: list[float | str] = [
         *(QUIET_FRAMES, *bounds_ms),
         *(limits.drawn_at_once, limits.after_s * 1000),

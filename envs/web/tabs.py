@@ -267,7 +267,9 @@ class Tabs:
         documents = (
             tab.navigating
             or tab.announced
-            or any(at_s > since_s and _is_document(r) for r, at_s in tab.requests.items())
+            or any(
+                at_s > since_s and r.resource_type == "document" for r, at_s in tab.requests.items()
+            )
             for tab in self.tabs
         )
         return self.downloads.pending or any(documents)
@@ -399,7 +401,3 @@ class Tabs:
         self._news.set()
         if interrupt:
             self._interrupt.set()
-
-
-def _is_document(request: Request) -> bool:
-    return request.resource_type == "document"
