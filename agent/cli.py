@@ -11,6 +11,7 @@ from eyehand.errors import (
     EnvironmentFault,
     EyehandError,
     GuardRefusal,
+    NotEnoughMemory,
     UsageError,
 )
 
@@ -67,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except EyehandError as error:
         return _complain(error, as_json=bool(getattr(arguments, "json", False)))
+    except MemoryError:
+        full = NotEnoughMemory("too little memory to go on; end other programs")
+        return _complain(full, as_json=bool(getattr(arguments, "json", False)))
 
 
 def exit_status(error: EyehandError) -> int:

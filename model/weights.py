@@ -12,6 +12,7 @@ Weights stay memory-mapped: nothing is read before it is used, and nothing is he
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,25 +33,33 @@ from eyehand.errors import (
     UsageError,
 )
 from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.memory import check_room, memory_told
 from eyehand.model.qwen2vl import Qwen2VL
 
 CONFIG_FILE = "config.json"
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 HEAD = "lm_head.weight"
+LOADING = "to load the weights"
 MAX_SHARD_BYTES = 5 * 10**9
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_STORED_DTYPES = ("F32", "BF16", "F16", "F64")
+_STORED_DTYPES = {
+    "F32": torch.float32,
+    "BF16": torch.bfloat16,
+    "F16": torch.float16,
+    "F64": torch.float64,
+}
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """One weight on disk: its file, its name there, its shape."""
+    """One weight on disk: its file, its name there, its shape and dtype."""
 
     file: Path
     name: str
     shape: tuple[int, ...]
+    dtype: torch.dtype
 
 
 def load_checkpoint(
@@ -76,20 +85,34 @@ def load_checkpoint(
         UnexpectedWeight: there are weights without a place.
         ShapeMismatch: weights whose shape differs from the configuration's.
         CheckpointError: a file is not a readable safetensors file of floating-point weights.
+        NotEnoughMemory: the weights do not fit.
     """
     folder = Path(folder)
     config = read_config(folder)
     with torch.device("meta"):
         model = Qwen2VL(config)
-    stored = _stored_weights(_weight_files(folder))
+    files, target = _weight_files(folder), torch.device(device)
+    with memory_told(target, LOADING, sum(file.stat().st_size for file in files)):
+        _fill(model, folder, _stored_weights(files), dtype, target)
+    return model.eval()
+
+
+def _fill(
+    model: Qwen2VL,
+    folder: Path,
+    stored: dict[str, _Stored],
+    dtype: torch.dtype | None,
+    device: torch.device,
+) -> None:
+    """Give every parameter of an empty model its stored weight."""
     needed = {name: tuple(p.shape) for name, p in model.named_parameters()}
-    tied_head = stored.pop(HEAD, None) if config.text.tie_word_embeddings else None
+    tied_head = stored.pop(HEAD, None) if model.config.text.tie_word_embeddings else None
     _compare(folder, needed, stored)
-    for name, tensor in _tensors(stored, dtype, torch.device(device)):
+    check_room(_asked_bytes(stored, dtype, device), device, LOADING)
+    for name, tensor in _tensors(stored, dtype, device):
         _assign(model, name, tensor)
     if tied_head is not None:
         _check_tied_head(tied_head, model.model.embed_tokens.weight)
-    return model.eval()
 
 
 def save_checkpoint(
@@ -191,19 +214,31 @@ def _stored_weights(files: list[Path]) -> dict[str, _Stored]:
             with safe_open(file, framework="pt") as handle:
                 for name in handle.keys():
                     entry = handle.get_slice(name)
-                    _check_dtype(file, name, entry.get_dtype())
-                    found[published_name(name)] = _Stored(file, name, tuple(entry.get_shape()))
+                    shape, dtype = tuple(entry.get_shape()), _dtype(file, name, entry.get_dtype())
+                    found[published_name(name)] = _Stored(file, name, shape, dtype)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{file}: not a readable safetensors file ({error})") from error
     return found
 
 
-def _check_dtype(file: Path, name: str, dtype: str) -> None:
+def _dtype(file: Path, name: str, dtype: str) -> torch.dtype:
     if dtype not in _STORED_DTYPES:
         raise CheckpointError(
             f"{file}: {name} is stored as {dtype}; expected one of {', '.join(_STORED_DTYPES)} "
             "(quantised checkpoints are not supported)"
         )
+    return _STORED_DTYPES[dtype]
+
+
+def _asked_bytes(
+    stored: Mapping[str, _Stored], dtype: torch.dtype | None, device: torch.device
+) -> int:
+    """Memory that loading asks for; weights that stay mapped from their file need none."""
+    return sum(
+        math.prod(entry.shape) * (dtype or entry.dtype).itemsize
+        for entry in stored.values()
+        if device.type != "cpu" or dtype not in (None, entry.dtype)
+    )
 
 
 def _compare(

@@ -163,6 +163,43 @@ def test_a_context_that_would_overflow_begins_anew_with_the_task(tmp_path: Path)
     assert again.tokens["prompt"] > len(system)
 
 
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("Open it", "long " * 2_000),
+        ("Open it", "漢" * 3_000_000),
+        ("find it " * 900, "Title: a page"),
+        ("find it " * 900, "long " * 900),
+    ],
+    ids=["page", "page of megabytes", "task", "both"],
+)
+def test_a_text_larger_than_the_context_is_cut_and_said(
+    folder: Path, task: str, words: str
+) -> None:
+    policy = VlmPolicy(folder, max_new_tokens=8)
+    conversation = policy.start(task, SPACE)
+    for value in (1, 2):
+        decision = conversation.decide(screen(value, text=words))
+        assert decision.tokens["history"] <= 4096
+        assert decision.tokens["cut_characters"] > 0
+        history = policy.checkpoint.tokenizer.decode(conversation._session.token_ids)  # type: ignore[attr-defined]
+        if len(words) > len(task):
+            assert "Task: Open it" in history or "characters are left out]" in history
+            assert f"of {len(words)} characters are left out]" in history
+        if len(task) > 5_000:
+            assert "Task: find it" in history
+            assert f"of {len(task)} characters are left out]" in history
+        # Nothing more than needed is left out.
+        assert decision.tokens["history"] > 3_500
+
+
+def test_a_text_that_fits_is_not_touched(folder: Path) -> None:
+    policy = VlmPolicy(folder, max_new_tokens=8)
+    words = "short " * 50
+    decision = policy.start("Open it", SPACE).decide(screen(1, text=words))
+    assert "cut_characters" not in decision.tokens
+
+
 def test_greedy_answers_repeat_and_drawn_ones_follow_the_seed(folder: Path) -> None:
     def answers(policy: VlmPolicy, seed: int) -> list[str]:
         conversation = policy.start("Open it", SPACE, seed)
