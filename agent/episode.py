@@ -25,6 +25,20 @@ from eyehand.errors import (
 DEFAULT_MAX_STEPS = 30
 
 
+def check_task(environment: Environment, task: str | None) -> None:
+    """Say that a task is missing, where that is known before anything starts.
+
+    Raises:
+        UsageError: the environment sets no task, and none is given.
+    """
+    if environment.needs_task and not (task or environment.instruction):
+        raise _no_task(environment)
+
+
+def _no_task(environment: Environment) -> UsageError:
+    return UsageError(f"{environment.spec_uri} sets no task by itself: give one")
+
+
 @runtime_checkable
 class Privileged(Protocol):
     """A policy that sees more than the screen: it gets the environment before each episode."""
@@ -117,10 +131,8 @@ def run_episode(
         UsageError: no task and no instruction, or an unusable limit or folder.
         CheckpointError: the policy's model cannot be used.
     """
-    if max_steps < 1 or (time_limit_s is not None and time_limit_s <= 0):
-        raise UsageError("an episode needs max_steps of at least 1 and a time limit above 0 s")
-    if max_tokens is not None and max_tokens < 1:
-        raise UsageError(f"an episode needs a limit of at least 1 token, got {max_tokens}")
+    check_task(environment, task)
+    _check_limits(max_steps, time_limit_s, max_tokens)
     writer = TrajectoryWriter(trajectory) if isinstance(trajectory, Path) else trajectory
     recorder = EpisodeRecorder(writer, watch)
     run = _Run(policy, environment, recorder, task, seed, max_steps, time_limit_s, max_tokens)
@@ -137,6 +149,13 @@ def run_episode(
     finally:
         if writer is not None:
             writer.close()
+
+
+def _check_limits(max_steps: int, time_limit_s: float | None, max_tokens: int | None) -> None:
+    if max_steps < 1 or (time_limit_s is not None and time_limit_s <= 0):
+        raise UsageError("an episode needs max_steps of at least 1 and a time limit above 0 s")
+    if max_tokens is not None and max_tokens < 1:
+        raise UsageError(f"an episode needs a limit of at least 1 token, got {max_tokens}")
 
 
 class _Run:
@@ -242,7 +261,7 @@ class _Run:
         """Start the policy's conversation on the task that holds."""
         task = self.environment.instruction or self.task
         if not task:
-            raise UsageError(f"{self.environment.spec_uri} sets no task by itself: give one")
+            raise _no_task(self.environment)
         if isinstance(self.policy, Privileged):
             self.policy.bind(self.environment)
         return self.policy.start(task, self.environment.action_space, self.seed)

@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 )
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.memory import size_text
+from eyehand.model.units import size_text
 
 DOWNLOADED = ("*.safetensors", "*.json", "*.txt", "*.jinja")
 """What is fetched of a repository."""

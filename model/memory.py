@@ -13,6 +13,7 @@ import torch
 
 from eyehand.errors import NotEnoughMemory
 from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.units import size_text
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -81,15 +82,6 @@ def vision_bytes(config: Qwen2VLConfig, patches: int, itemsize: int) -> int:
 def reading_bytes(config: Qwen2VLConfig, tokens: int, itemsize: int) -> int:
     """Least memory that the language model holds at once while it reads so many tokens."""
     return tokens * (config.text.hidden_size + 2 * config.text.intermediate_size) * itemsize
-
-
-def size_text(count: int) -> str:
-    """A number of bytes for a person: "3.2 GB"."""
-    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
-    while size >= 1000 and len(units) > 1:
-        size /= 1000
-        units.pop(0)
-    return f"{size:.0f} {units[0]}" if units[0] == "bytes" else f"{size:.1f} {units[0]}"
 
 
 def _line(doing: str, device: torch.device, needed: str, free: int | None) -> str:

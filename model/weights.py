@@ -15,9 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from eyehand.errors import BadConfig, CheckpointError, UsageError
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.json_object import read_object
+from eyehand.errors import CheckpointError, UsageError
+from eyehand.model.folder import CONFIG_FILE, read_config
 from eyehand.model.memory import check_room, memory_told
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.stored_weights import (
@@ -34,7 +33,6 @@ from eyehand.model.stored_weights import (
     weight_files,
 )
 
-CONFIG_FILE = "config.json"
 EMBEDDING = "model.embed_tokens.weight"
 LOADING = "to load the weights"
 MAX_SHARD_BYTES = 5 * 10**9
@@ -133,24 +131,6 @@ def save_checkpoint(
     values = model.config.to_dict() | {"torch_dtype": names[stored_dtype]}
     _write_json(folder / CONFIG_FILE, values)
     _write_index(folder, dict(zip(files, shards, strict=True)), weights, stored_dtype)
-
-
-def read_config(folder: Path) -> Qwen2VLConfig:
-    """Read ``config.json``, and the end-of-text ids of ``generation_config.json`` if it is there.
-
-    Raises:
-        BadConfig: a file is missing, is not JSON, or does not describe a Qwen2-VL.
-    """
-    values = read_object(folder / CONFIG_FILE)
-    generation = folder / "generation_config.json"
-    if generation.is_file():
-        # The published config.json names one end-of-text id, the generation file both.
-        found = read_object(generation).get("eos_token_id")
-        values |= {} if found is None else {"eos_token_id": found}
-    try:
-        return Qwen2VLConfig.from_dict(values)
-    except BadConfig as error:
-        raise BadConfig(f"{folder / CONFIG_FILE}: {error}") from error
 
 
 def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:

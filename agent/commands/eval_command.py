@@ -135,8 +135,10 @@ def _add_means(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, write the index page, print the table."""
+    from eyehand.agent.episode import check_task
     from eyehand.agent.evaluate import Means, run_evaluation
-    from eyehand.agent.policies import check_random
+    from eyehand.agent.ledger import check_unused
+    from eyehand.agent.policies import check_model_named, check_random
     from eyehand.agent.progress import EvaluationProgress
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make
@@ -144,8 +146,13 @@ def execute(arguments: argparse.Namespace) -> int:
     means = Means(arguments.workers, arguments.ray, arguments.engines)
     plan = _plan(arguments)
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
+    check_model_named(str(plan.options.get("policy")), plan.options.get("model"))
+    if arguments.resume is None and plan.out is not None:
+        check_unused(plan.out)
     for spec in plan.specs:
-        make(spec).close()  # a name that does not exist is refused before anything runs
+        # A name that does not exist is refused before anything runs.
+        with make(spec) as environment:
+            check_task(environment, None)
     notice = shared.outside_card_notice(
         plan.options.get("model"), str(plan.options.get("policy")), plan.specs
     )

@@ -16,7 +16,7 @@ import pytest
 from eyehand.agent.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import BadConfig, CheckpointError, UsageError
 from eyehand.model.download import parse_hub_name
-from eyehand.model.hub import resolve
+from eyehand.model.folder import resolve
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -16,12 +16,13 @@ from eyehand.model.answering import AnswerRules
 from eyehand.model.batch import generate_batch
 from eyehand.model.chat import Prompt
 from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.memory import check_room, free_bytes, memory_told, size_text
+from eyehand.model.memory import check_room, free_bytes, memory_told
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.sampling import Greedy, Sampler, Sampling
 from eyehand.model.session import Session
 from eyehand.model.together import generate_together
 from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.units import size_text
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 
 CPU = torch.device("cpu")
