@@ -2,37 +2,40 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
-SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 DEMO_OUT ?= runs/demo
+# Tests of one file stay in one process: they share browsers and servers.
+WORKERS ?= 2
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# The doctor starts what it looks for, and installs what does not start.
+FIX := $(BIN)/python -m eyehand doctor --fix
 
-.PHONY: demo test check setup chromium system clean
+.PHONY: demo test check clean
 
-demo: setup
+demo: $(VENV)/.installed
+	@$(FIX) chromium fonts
 	@$(BIN)/python -m eyehand demo --out $(DEMO_OUT)
 
-test: setup system check
-	$(BIN)/python -m pytest -q
+test: check
+	@$(FIX) chromium fonts xvfb mujoco drawing
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
-check: setup
+check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --explicit-package-bases tests
 	$(BIN)/lint-imports
 
-setup: $(STAMP) chromium
-
-$(STAMP): pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt scripts/make_venv.sh
 	@bash scripts/make_venv.sh "$(PYTHON)" "$(VENV)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "installing Python packages; the first time this takes minutes"
+	@$(PIP) -e .
 	@touch $@
 
-chromium: $(STAMP)
-	@bash scripts/install_chromium.sh "$(BIN)"
-
-system:
-	@bash scripts/install_test_system.sh
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing what the tests need of Python packages"
+	@$(PIP) -e '.[dev]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache

@@ -2,21 +2,26 @@
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from eyehand.agent.doctor_check import Check, lacks, output_of
+from eyehand.agent.doctor_screens import (
+    check_desktop,
+    check_drawing,
+    check_fonts,
+    check_mujoco,
+    check_virtual_screen,
+)
 from eyehand.agent.suites import EMBEDDED_CHECKPOINT, trained_for
-from eyehand.errors import EyehandError
+from eyehand.envs.packages import ADB
+from eyehand.errors import EyehandError, MissingProgram
 
 NEEDED_DISK_BYTES = 1_000_000_000
 NEEDED_MEMORY_BYTES = 2_000_000_000
-PROGRAM_TIMEOUT_S = 20.0
+PLAYWRIGHT_FIX = "pip install playwright"
 
 PACKAGES = ("torch", "playwright", "gymnasium", "pydantic", "safetensors", "tokenizers", "miniwob")
 
@@ -29,52 +34,38 @@ CHECKPOINT_FILES = (
 )
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
+def checks() -> dict[str, Callable[[], Check]]:
+    """Return every check by the word that names it on the command line."""
+    return {
+        "python": check_python,
+        "packages": check_packages,
+        "torch": check_torch,
+        "chromium": check_chromium,
+        "fonts": check_fonts,
+        "checkpoint": check_checkpoint,
+        "disk": check_disk,
+        "memory": check_memory,
+        "adb": check_adb,
+        "phones": check_phones,
+        "desktop": check_desktop,
+        "xvfb": check_virtual_screen,
+        "mujoco": check_mujoco,
+        "drawing": check_drawing,
+    }
 
-    Attributes:
-        name: What it is.
-        fine: Whether it is as it should be.
-        found: What is there.
-        fix: How to get it; empty where nothing is to be mended.
-        needed: Whether eyehand works without it.
+
+def run_checks(names: Sequence[str] = ()) -> Iterator[Check]:
+    """Run checks; each is yielded as soon as it is known.
+
+    Args:
+        names: Words of `checks`; none means all.
     """
-
-    name: str
-    fine: bool
-    found: str
-    fix: str = ""
-    needed: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the check, JSON-ready."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        """Return one line, and a second one with the fix."""
-        mark = "ok      " if self.fine else ("MISSING " if self.needed else "optional")
-        line = f"{mark}  {self.name}: {self.found}"
-        return line if self.fine or not self.fix else f"{line}\n            {self.fix}"
-
-
-def run_checks() -> Iterator[Check]:
-    """Run every check; each is yielded as soon as it is known."""
-    checks: tuple[Callable[[], Check], ...] = (
-        check_python,
-        check_packages,
-        check_torch,
-        check_chromium,
-        check_fonts,
-        check_checkpoint,
-        check_disk,
-        check_memory,
-        check_adb,
-        check_desktop,
-        check_mujoco,
-    )
-    for check in checks:
-        yield check()
+    known = checks()
+    for name in names or known:
+        try:
+            yield known[name]()
+        except Exception as error:  # whatever is broken here, it is one line and no traceback
+            yield Check(name, False, f"could not be looked at: {str(error) or 'no reason given'}")
 
 
 def check_python() -> Check:
@@ -109,32 +100,16 @@ def check_torch() -> Check:
 
 def check_chromium() -> Check:
     """Start Chromium, for a path that exists may still lack a library."""
-    fix = "run `playwright install --with-deps chromium`, or `apt-get install chromium`"
     try:
-        from eyehand.envs.web.browser import Browser, find_chromium
+        from eyehand.envs.web.browser import chromium_version
 
-        browser = Browser()
-        try:
-            version, path = browser.version, find_chromium() or "Playwright's own"
-        finally:
-            browser.close()
+        return Check("Chromium", True, chromium_version())
     except ImportError as error:
-        return Check("Chromium", False, f"playwright cannot be imported: {error}", fix)
+        return Check("Chromium", False, f"playwright cannot be imported: {error}", PLAYWRIGHT_FIX)
+    except MissingProgram as error:
+        return Check("Chromium", False, str(error), packages=error.packages)
     except EyehandError as error:
-        return Check("Chromium", False, str(error), fix)
-    return Check("Chromium", True, f"{version} starts ({path})")
-
-
-def check_fonts() -> Check:
-    """Count the fonts: a browser without any draws boxes for letters."""
-    fix = "apt-get install fontconfig fonts-liberation fonts-dejavu-core fonts-noto-color-emoji"
-    if sys.platform != "linux":
-        return Check("fonts", True, "come with the system")
-    listed = _output("fc-list", ":", "family")
-    if listed is None:
-        return Check("fonts", False, "fontconfig is not installed", fix)
-    families = set(listed.splitlines())
-    return Check("fonts", bool(families), f"{len(families)} families", fix)
+        return Check("Chromium", False, str(error))
 
 
 def check_checkpoint() -> Check:
@@ -172,44 +147,17 @@ def check_adb() -> Check:
     """Look for adb, which only phones need."""
     path = shutil.which("adb")
     if path is None:
-        fix = "for Android: apt-get install adb, or Google's platform-tools"
-        return Check("adb", False, "not installed", fix, needed=False)
-    version = (_output(path, "version") or "").splitlines()
+        return lacks("adb", "not installed", ADB, "for Android", needed=False)
+    version = (output_of(path, "version") or "").splitlines()
     return Check("adb", True, version[0] if version else path, needed=False)
 
 
-def check_desktop() -> Check:
-    """Look at the screen as `desktop:` would, which only the desktop needs."""
-    try:
-        from eyehand.envs.desktop.environment import DesktopEnvironment
+def check_phones() -> Check:
+    """Look at the phones that the adb server lists; none is started to look for them."""
+    from eyehand.envs.android.inspection import inspect_phones
 
-        with DesktopEnvironment() as environment:
-            shown = environment.reset()[0].geometry.screen
+    try:
+        found, troubles = inspect_phones()
     except EyehandError as error:
-        fix = "for desktop: pip install 'eyehand[desktop]', and an X11 session or Xvfb"
-        return Check("desktop", False, str(error), fix, needed=False)
-    return Check("desktop", True, f"shows {shown} (left,top,width,height)", needed=False)
-
-
-def check_mujoco() -> Check:
-    """Look for a way to render MuJoCo without a display, which only robots need."""
-    from eyehand.envs.gym_display import HOW_TO_GET, PLATFORMS, platform_fault
-
-    if find_spec("mujoco") is None:
-        fix = 'for robot: pip install "eyehand[robot]"'
-        return Check("MuJoCo rendering", False, "mujoco is not installed", fix, needed=False)
-    faults = {platform: platform_fault(platform) for platform in PLATFORMS}
-    found = ", ".join(f"{name}: {fault or 'works'}" for name, fault in faults.items())
-    fine = "" in faults.values()
-    return Check("MuJoCo rendering", fine, found, f"for robot: {HOW_TO_GET}", needed=False)
-
-
-def _output(*command: str) -> str | None:
-    """Return what a program prints; None where it is missing or fails."""
-    try:
-        result = subprocess.run(
-            command, capture_output=True, text=True, timeout=PROGRAM_TIMEOUT_S, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout
+        return Check("phones", False, str(error), needed=False)
+    return Check("phones", not troubles, "; ".join(found), "; ".join(troubles), needed=False)

@@ -9,12 +9,19 @@ python=$1 venv=$2
 }
 [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 && exit 0
 rm -rf "$venv"
-if ! "$python" -m venv "$venv" 2>/dev/null; then
+if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
   rm -rf "$venv"
   root=""
-  [ "$(id -u)" = 0 ] || root=sudo
+  if [ "$(id -u)" != 0 ]; then
+    root=$(command -v sudo) || {
+      echo "Python lacks its venv module, and there is no sudo; as root: apt-get install python3-venv" >&2
+      exit 1
+    }
+  fi
   echo "installing python3-venv"
-  $root apt-get update -qq
-  $root apt-get install -y -qq python3-venv >/dev/null
+  said=$({ $root apt-get update -qq && $root apt-get install -y -qq python3-venv; } 2>&1) || {
+    echo "$said" >&2
+    exit 1
+  }
   "$python" -m venv "$venv"
 fi

@@ -9,10 +9,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("fixed", derandomize=True, database=None)
-settings.register_profile("random", print_blob=True)
+# A busy machine makes an example slow, which says nothing of the code.
+slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fixed", slow, derandomize=True, database=None)
+settings.register_profile("random", slow, print_blob=True)
 settings.load_profile(os.environ.get("EYEHAND_EXAMPLES", "fixed"))
 
 # A background job of a shell inherits that SIGINT is ignored, and so would every process that a

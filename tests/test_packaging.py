@@ -72,12 +72,34 @@ def test_the_sdist_holds_the_real_folders_and_the_tests(sdist: Path) -> None:
     assert not any(member.issym() for member in members)
 
 
-def test_an_installed_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    target = tmp_path / "target"
+@pytest.fixture(scope="module")
+def target(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the wheel was installed."""
+    target = tmp_path_factory.mktemp("installed") / "target"
     run(
         sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-        "--no-compile", "--target", str(target), str(wheel), cwd=tmp_path,
+        "--no-compile", "--target", str(target), str(wheel), cwd=target.parent,
     )  # fmt: skip
+    return target
+
+
+def test_an_installed_wheels_demo_says_what_installs_a_browser(
+    target: Path, tmp_path: Path
+) -> None:
+    bare = {"PATH": str(tmp_path), "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)}
+    program = f"import sys; sys.path.insert(0, {str(target)!r})\n" + (
+        "from eyehand.agent.cli import main\nsys.exit(main(['demo']))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", program],
+        env=bare, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout, list(tmp_path.iterdir())) == (2, "", [])
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("eyehand: error: Chromium is not installed; `eyehand doctor --fix")
+
+
+def test_an_installed_wheel_works_without_the_checkout(target: Path, tmp_path: Path) -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(target)!r})\n"
         "import eyehand, eyehand.prompts, eyehand.agent.experts.miniwob as expert\n"

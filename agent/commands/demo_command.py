@@ -44,6 +44,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.results import Plan
     from eyehand.agent.suites import model_card
     from eyehand.envs.registry import make
+    from eyehand.envs.web.browser import Browser
 
     out = _fresh(arguments.out or default_folder("demo"))
     plan = Plan(
@@ -54,6 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
         max_steps=MAX_STEPS,
         out=out,
     )
+    Browser.shared()  # what is missing is said before anything is written
     shared.say("The embedded Qwen2-VL looks at real pages in Chromium and acts on them.")
     with EvaluationProgress() as progress:
         evaluation = run_evaluation(plan, make, policy_maker("model"), progress)

@@ -9,6 +9,7 @@ from mss import ScreenShotError
 from eyehand.envs.desktop.area import Area, AreaChoice
 from eyehand.envs.desktop.xlib import x_faults
 from eyehand.envs.env import Pixels, ScreenGeometry
+from eyehand.envs.packages import X_CAPTURE, apt_command
 from eyehand.errors import CaptureFailed, StartUnreachable, UsageError
 
 
@@ -95,8 +96,8 @@ class Screen:
             primary = _area(self._capturer.primary_monitor)
         except (ScreenShotError, OSError) as error:
             raise StartUnreachable(
-                f"the display cannot be captured: {error}; mss needs libxcb-randr0, "
-                "libxcb-render0, libxcb-shm0 and libxcb-xfixes0"
+                f"the display cannot be captured: {error}; mss needs its libraries: "
+                f"{apt_command(X_CAPTURE)}"
             ) from error
         try:
             self.area = self._choice.resolve(monitors, primary)

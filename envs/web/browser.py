@@ -4,14 +4,15 @@ import atexit
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from playwright.async_api import Browser as PlaywrightBrowser
-from playwright.async_api import BrowserContext, Playwright, async_playwright
+from playwright.async_api import BrowserContext, Playwright
 from playwright.async_api import Error as PlaywrightError
 
-from eyehand.envs.web.faults import faults_mapped, first_line
+from eyehand.envs.web.faults import faults_mapped
+from eyehand.envs.web.starting import start_driver, start_first
 from eyehand.envs.web.thread import BrowserThread
 from eyehand.errors import BrowserCrashed, UsageError
 
@@ -28,7 +29,14 @@ QUIET_FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
     "--no-service-autorun",
+    "--disable-print-preview",  # its preview crashes the renderer when a PDF is printed
 )
+PERSONS_HABITS = (
+    "--hide-scrollbars",  # a screen that shows scroll bars says that it scrolls
+    "--disable-popup-blocking",  # a window opens at a click, and not by a page's own will
+)
+"""What Playwright switches off and a person's browser has on."""
+
 START_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 10.0
 
@@ -47,7 +55,29 @@ def find_chromium() -> str | None:
         if path is None:
             raise UsageError(f"{CHROMIUM_VARIABLE} is {named!r}, which is no program to run")
         return path
-    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    return next(_on_path(), None)
+
+
+def chromium_version() -> str:
+    """Start Chromium, ask for its version and end it: whether there is one that works.
+
+    Returns:
+        The version, and where the program lies.
+
+    Raises:
+        MissingProgram: no Chromium is installed, or none starts; the message says what to install.
+        UsageError: EYEHAND_CHROMIUM names something that cannot be run.
+        EnvironmentFault: it gave no answer.
+    """
+    browser = Browser()
+    try:
+        return f"{browser.version} starts ({browser.program or 'Playwright’s own'})"
+    finally:
+        browser.close()
+
+
+def _on_path() -> Iterator[str]:
+    return filter(None, map(shutil.which, CHROMIUM_NAMES))
 
 
 def launch_flags(headed: bool) -> list[str]:
@@ -70,7 +100,8 @@ class Browser:
         headed: Show the window.
 
     Raises:
-        UsageError: no Chromium is installed, or it does not start.
+        MissingProgram: no Chromium is installed, or none starts.
+        UsageError: EYEHAND_CHROMIUM names something that cannot be run.
     """
 
     _shared: dict[bool, "Browser"] = {}  # noqa: RUF012 - one registry for the process
@@ -80,6 +111,7 @@ class Browser:
         self.headed = headed
         self._playwright: Playwright | None = None
         self._browser: PlaywrightBrowser | None = None
+        self.program: str | None = None  # the path; None is Playwright's own
         self._thread = BrowserThread()
         try:
             self._thread.call(self._start, timeout_s=START_TIMEOUT_S)
@@ -159,26 +191,25 @@ class Browser:
         return self._browser
 
     async def _start(self) -> None:
-        self._playwright = await async_playwright().start()
-        try:
-            self._browser = await self._playwright.chromium.launch(
-                executable_path=find_chromium(),
-                headless=not self.headed,
-                chromium_sandbox=has_sandbox(),
-                args=launch_flags(self.headed),
-                # A person sees scroll bars, and a screen that shows them says that it scrolls.
-                ignore_default_args=["--hide-scrollbars"],
-                # Signals are the caller's: Ctrl-C must leave a browser that can be closed.
-                handle_sigint=False,
-                handle_sigterm=False,
-                handle_sighup=False,
-            )
-        except PlaywrightError as error:
-            raise UsageError(
-                f"Chromium does not start ({first_line(error)}); install it with "
-                "`playwright install chromium` or `apt-get install chromium`, or name it in "
-                f"{CHROMIUM_VARIABLE}"
-            ) from error
+        self._playwright = await start_driver()
+        named = os.environ.get(CHROMIUM_VARIABLE)
+        candidates = [find_chromium()] if named else [*_on_path(), None]
+        variable = CHROMIUM_VARIABLE if named else ""
+        self.program, self._browser = await start_first(candidates, self._launch, variable)
+
+    async def _launch(self, program: str | None) -> PlaywrightBrowser:
+        assert self._playwright is not None
+        return await self._playwright.chromium.launch(
+            executable_path=program,
+            headless=not self.headed,
+            chromium_sandbox=has_sandbox(),
+            args=launch_flags(self.headed),
+            ignore_default_args=list(PERSONS_HABITS),
+            # Signals are the caller's: Ctrl-C must leave a browser that can be closed.
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+        )
 
     async def _stop(self) -> None:
         try:

@@ -1,11 +1,13 @@
 """Documents to tensors: token ids, patches, positions, the mask between branches, targets."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eyehand.model.config import Qwen2VLConfig
@@ -14,6 +16,7 @@ from eyehand.model.image_settings import ImageSettings
 from eyehand.model.mrope import position_ids
 from eyehand.model.qwen2vl import IGNORED_TARGET
 from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.training.characters import UNKNOWN, Cells, Character, cells_of_token
 from eyehand.model.training.documents import Document, Part
 
 TRUNK = 0
@@ -34,6 +37,7 @@ class Encoded:
         looks: LongTensor (L,): index of the vision token that holds the point of the answer being
             written, or `NOWHERE`.
         images: The preprocessed screens in order.
+        cells: LongTensor (V, cells of a token): the characters on the screens, see `Cells`.
     """
 
     ids: Tensor
@@ -42,6 +46,7 @@ class Encoded:
     targets: Tensor
     looks: Tensor
     images: list[ImageInput]
+    cells: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Batch:
         looks: LongTensor (B, L).
         patches: float (P, 1176).
         grid_thw: LongTensor (N, 3).
+        cells: LongTensor (V, cells of a token).
+        tokens: Tokens of the documents, padding not counted.
     """
 
     ids: Tensor
@@ -65,6 +72,8 @@ class Batch:
     looks: Tensor
     patches: Tensor
     grid_thw: Tensor
+    cells: Tensor
+    tokens: int
 
 
 class Encoder:
@@ -100,7 +109,27 @@ class Encoder:
             branch = _Tokens(screen=trunk.screen)
             self._extend(branch, parts, images)
             pieces.append((branch, torch.arange(end, end + len(branch.ids)).expand(3, -1)))
-        return _joined(pieces, images)
+        return _joined(pieces, images, self._cells(document, images))
+
+    def _cells(self, document: Document, images: Sequence[ImageInput]) -> Tensor:
+        """Return the labels of all screens' cells, in the order of the vision tokens."""
+        of_token = math.prod(cells_of_token(self._config.vision))
+        known = document.characters or [[]] * len(images)
+        labels = [torch.empty((0, of_token), dtype=torch.long)]
+        for image, characters in zip(images, known, strict=True):
+            if characters:
+                labels.append(torch.from_numpy(self._labels(image, characters)))
+            else:
+                labels.append(torch.full((image.num_tokens, of_token), UNKNOWN))
+        return torch.cat(labels)
+
+    def _labels(self, image: ImageInput, characters: Sequence[Character]) -> NDArray[np.int64]:
+        """Return the labels of one screen's cells, at the size at which the model sees it."""
+        height_px, width_px = image.resized_size
+        scale_y, scale_x = height_px / image.original_size[0], width_px / image.original_size[1]
+        return Cells(width_px, height_px, self._config.vision).labels(
+            Character(c.text, c.x_px * scale_x, c.y_px * scale_y) for c in characters
+        )
 
     def _extend(
         self, tokens: "_Tokens", parts: Sequence[Part], images: Sequence[ImageInput]
@@ -163,7 +192,9 @@ class _Tokens:
     screen: _ScreenPlace | None = None
 
 
-def _joined(pieces: list[tuple[_Tokens, Tensor]], images: list[ImageInput]) -> Encoded:
+def _joined(
+    pieces: list[tuple[_Tokens, Tensor]], images: list[ImageInput], cells: Tensor
+) -> Encoded:
     """Lay trunk and branches one after the other, each with targets of its own."""
     ids: list[int] = []
     group: list[int] = []
@@ -186,6 +217,7 @@ def _joined(pieces: list[tuple[_Tokens, Tensor]], images: list[ImageInput]) -> E
         targets=torch.tensor(targets),
         looks=torch.tensor(looks),
         images=images,
+        cells=cells,
     )
 
 
@@ -218,6 +250,8 @@ def collate(documents: Sequence[Encoded], pad_id: int) -> Batch:
         looks=looks,
         patches=torch.cat([torch.as_tensor(np.asarray(image.patches)) for image in images]),
         grid_thw=torch.tensor([image.grid for image in images]),
+        cells=torch.cat([document.cells for document in documents]),
+        tokens=sum(len(document.ids) for document in documents),
     )
 
 

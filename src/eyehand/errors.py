@@ -26,6 +26,7 @@ Tree::
       UsageError               the user's mistake: the message says what to do
         MissingExtra           an optional dependency is not installed
         NotEnoughMemory        the model, or what it reads, does not fit
+        MissingProgram         a program of the system is not installed or does not start
 
 This module imports nothing, so that every room may import it.
 """
@@ -137,3 +138,16 @@ class MissingExtra(UsageError):
 
 class NotEnoughMemory(UsageError):
     """The model, or what it reads, does not fit: says what was needed and what there is."""
+
+
+class MissingProgram(UsageError):
+    """A program of the system is not installed or does not start.
+
+    Args:
+        message: Says what is missing and how to get it.
+        packages: Debian's packages that are likely to help; none where they are not known.
+    """
+
+    def __init__(self, message: str, packages: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.packages = packages

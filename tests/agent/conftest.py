@@ -47,13 +47,31 @@ def cluster(module_patch: pytest.MonkeyPatch) -> Iterator[str]:
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    small = {"num_cpus": 2, "object_store_memory": 80_000_000}
-    head = {**small, "include_dashboard": False}
-    nodes: Any = Cluster(initialize_head=True, head_node_args=head)
+    nodes: Any = None
     try:
-        nodes.add_node(**small)
-        nodes.wait_for_nodes()
+        for tries_left in (2, 1, 0):
+            try:
+                nodes = start_cluster(Cluster)
+                break
+            except Exception as error:  # Ray gives a node 30 s, which a busy machine may exceed
+                if not tries_left or "timed out during startup" not in str(error):
+                    raise
         yield str(nodes.address)
     finally:
         ray.shutdown()
+        if nodes is not None:
+            nodes.shutdown()
+
+
+def start_cluster(cluster_class: Any) -> Any:
+    """Start two nodes; what had started is ended where the rest does not."""
+    small = {"num_cpus": 2, "object_store_memory": 80_000_000}
+    nodes = cluster_class()
+    try:
+        nodes.add_node(**small, include_dashboard=False)
+        nodes.add_node(**small)
+        nodes.wait_for_nodes()
+    except BaseException:
         nodes.shutdown()
+        raise
+    return nodes

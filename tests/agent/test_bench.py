@@ -50,7 +50,8 @@ def test_our_side_is_measured_in_chromium(capsys: pytest.CaptureFixture[str]) ->
         assert 0 < row["step_s"]["low"] <= row["step_s"]["median"] <= row["step_s"]["high"] < 60
         assert 0 < row["reset_s"]["median"] < 60
         assert set(row["parts_s"]) == set(PARTS)
-        assert all(row["parts_s"][part] > 0 for part in ("act", "settle", "capture", "record"))
+        assert all(row["parts_s"][part] > 0 for part in ("act", "settle", "record"))
+        assert row["parts_s"]["capture"] >= 0  # 0 where the early picture was there and held
         assert row["parts_s"]["text"] == 0
         assert sum(row["parts_s"].values()) <= 2 * row["step_s"]["high"]
     assert "--peer-python" in said.err

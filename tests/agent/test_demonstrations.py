@@ -10,7 +10,7 @@ import torch
 
 from eyehand.actions import Action, Coordinates, Point
 from eyehand.actions.web import Click
-from eyehand.agent.collect import Collector, collect
+from eyehand.agent.collect import WEIGHTS, Collector, collect, sources
 from eyehand.agent.demonstrations import (
     EVALUATION_SEEDS,
     TRAINING_SEEDS,
@@ -189,6 +189,16 @@ def test_collected_documents_lie_in_a_shard(tmp_path: Path) -> None:
 
 
 def test_a_source_without_an_expert_is_refused() -> None:
-    for source in ("miniwob:terminal", "web:https://example.org", "cards:poker"):
+    for source in ("miniwob:drag-cube", "web:https://example.org", "cards:poker"):
         with pytest.raises(UsageError, match="expert"):
             next(Collector({source: 1.0}).documents())
+
+
+@pytest.mark.usefixtures("browser_ends")
+def test_every_task_with_an_expert_can_be_collected_by_its_name(tmp_path: Path) -> None:
+    assert set(WEIGHTS) < set(sources())
+    collect(tmp_path, 1, first_seed=7, only=["miniwob:click-option"])
+    (path,) = tmp_path.glob(f"*{SHARD_SUFFIX}")
+    (document,) = read_shard(path)
+    assert document.source == "miniwob:click-option"
+    assert len(document.images) == 2  # the option, then Submit

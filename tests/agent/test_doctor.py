@@ -3,17 +3,21 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from eyehand.agent import doctor
+from eyehand.agent import doctor, doctor_check, doctor_screens
+from eyehand.agent.commands import doctor_command
+from eyehand.envs import gym_display
+from eyehand.envs.packages import CJK_FONTS, EGL, X_CAPTURE, X_SERVER
 
 
 def test_it_looks_at_this_machine_and_starts_chromium() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "eyehand", "doctor", "--json"],
-        capture_output=True, text=True, timeout=90, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     report = json.loads(result.stdout)
     checks = {check["name"]: check for check in report["checks"]}
@@ -30,8 +34,8 @@ def test_a_chromium_that_does_not_run_is_missing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("EYEHAND_CHROMIUM", "/bin/false")
     check = doctor.check_chromium()
     assert not check.fine
-    assert "playwright install" in check.fix
-    assert str(check).startswith("MISSING   Chromium: ")
+    assert str(check).startswith("MISSING   Chromium: EYEHAND_CHROMIUM names /bin/false")
+    assert "it ended at once" in check.found
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,9 +48,67 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPa
 def test_missing_fonts_are_named_with_their_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "platform", "linux")
-    check = doctor.check_fonts()
+    check = doctor_screens.check_fonts()
     assert not check.fine
     assert "fonts-liberation" in check.fix
+    assert set(CJK_FONTS) < set(check.packages)
+
+
+def test_fonts_without_chinese_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    latin = Path(doctor_check.output_of("fc-match", "-f", "%{file}", "DejaVu Sans") or "")
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / latin.name).symlink_to(latin)
+    configuration = tmp_path / "fonts.conf"
+    configuration.write_text(
+        f"<fontconfig><dir>{tmp_path / 'fonts'}</dir><cachedir>{tmp_path}</cachedir></fontconfig>"
+    )
+    monkeypatch.setenv("FONTCONFIG_FILE", str(configuration))
+    check = doctor_screens.check_fonts()
+    assert not check.fine
+    assert check.found.startswith("1 families, none with Chinese, Japanese, Korean")
+    assert check.packages == CJK_FONTS
+
+
+def test_renderers_that_cannot_work_are_one_line_with_their_packages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for version in ("", *(f".{number}" for number in range(10))):
+        (tmp_path / f"libOSMesa.so{version}").write_bytes(b"")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    monkeypatch.setenv("__EGL_VENDOR_LIBRARY_DIRS", str(tmp_path))
+    gym_display.platform_fault.cache_clear()
+    try:
+        check = doctor_screens.check_mujoco()
+    finally:
+        gym_display.platform_fault.cache_clear()
+    expected = "egl: no driver of it works here, osmesa: libOSMesa.so.8 cannot be loaded"
+    assert (check.fine, check.found, check.packages) == (False, expected, EGL)
+
+
+def test_a_check_that_breaks_is_one_line_without_the_exceptions_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_: str) -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr(metadata, "version", broken)
+    checks = list(doctor.run_checks(["packages", "python"]))
+    assert [check.fine for check in checks] == [False, True]
+    assert "Error" not in str(checks[0])
+
+
+def test_a_screen_that_is_not_there_is_started_to_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert doctor_screens.check_virtual_screen().found == "Xvfb starts, and shows 0,0,320,240"
+    monkeypatch.setenv("PATH", "")
+    check = doctor_screens.check_virtual_screen()
+    assert (check.fine, check.packages) == (False, X_SERVER + X_CAPTURE)
+
+
+def test_every_check_has_its_word_on_the_command_line() -> None:
+    assert tuple(doctor.checks()) == doctor_command.NAMES
 
 
 def test_a_checkpoint_without_its_files_is_missing(

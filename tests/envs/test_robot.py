@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from eyehand.agent.doctor import check_mujoco
+from eyehand.agent.doctor_screens import check_mujoco
 from eyehand.envs import gym_display, make
 from eyehand.envs.check import check_environment
 from eyehand.errors import MissingExtra, OutOfRange

@@ -147,11 +147,10 @@ def test_screen_that_was_seen_skips_the_vision_tower(
 ) -> None:
     towers: list[int] = []
     hook = network.visual.register_forward_pre_hook(lambda _, inputs: towers.append(len(inputs[1])))
-    answers = play(session, only_text)
+    play(session, only_text)
     hook.remove()
     assert towers == [1, 2]  # the third turn shows the first screen again
     assert (session.encoder.hits, session.encoder.misses) == (1, 3)
-    assert answers[0].vision_s > answers[2].vision_s
 
 
 def test_one_changed_pixel_is_another_screen(session: Session, only_text: Tensor) -> None:

@@ -23,7 +23,7 @@ from eyehand.envs.web.browser import find_chromium
 SCREEN = (1000, 800)
 WINDOW = (60, 40, 800, 700)
 DESK = (Path(__file__).parent / "pages" / "desk.html").as_uri()
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
 
 
 @contextmanager
@@ -188,7 +188,7 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         )
         person = Person(display)
         desk = Desk(display, context.pages[0], person)
-        desk.page.set_default_timeout(5000)
+        desk.page.set_default_timeout(60_000)
         wait_until_it_hears(desk)
         yield desk
         person.close()

@@ -115,12 +115,12 @@ def test_the_effect_says_whether_the_screen_changed(desk: Desk) -> None:
 
 
 def test_a_film_does_not_hold_a_step_up_for_ever(desk: Desk) -> None:
-    with desk.environment(settle_timeout_s=0.8) as environment:
+    with desk.environment(settle_timeout_s=3.0) as environment:
         environment.reset()
         desk.page.evaluate("play(true)")
         observation, *_, first = environment.step(Hover(point=at(300, 600)))
         assert observation.feedback == "the screen is still changing"
-        assert 0.8 <= first["timings_s"]["settle"] < 2
+        assert first["timings_s"]["settle"] >= 3.0
         second = environment.step(Hover(point=at(310, 600)))[4]
         assert second["timings_s"]["settle"] < first["timings_s"]["settle"]
 

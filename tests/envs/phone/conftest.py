@@ -120,7 +120,7 @@ def own_adb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        for _ in range(200):
+        for _ in range(1200):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break

@@ -7,9 +7,8 @@ from eyehand.errors import ActionHadNoEffect
 
 
 def test_an_alert_is_told_and_held_until_it_is_answered(visit: Any) -> None:
-    page = visit("dialogs.html")
-    seconds = page.timed(web.Click(point=page.place("#alert")))
-    assert seconds < 2
+    page = visit("dialogs.html", step_timeout_s=120)
+    assert page.timed(web.Click(point=page.place("#alert"))) < 60
     assert 'Open dialog: alert "Saved"' in page.observation.text
     with pytest.raises(ActionHadNoEffect, match="answer it with answer_dialog first"):
         page.do(web.PressKeys(keys=["Enter"]))

@@ -1,0 +1,1 @@
+"""Installing what the doctor found missing: Debian's packages, and Chromium."""
