@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.episode import Episode, run_episode
+from eyehand.agent.episode import Episode, check_task, run_episode
 from eyehand.agent.policy import Policy
 from eyehand.agent.recorder import Watch
 from eyehand.agent.retention import slug
-from eyehand.agent.trajectory import TrajectoryWriter
+from eyehand.agent.trajectory import TrajectoryWriter, check_free
 from eyehand.envs.env import Environment
 
 
@@ -72,6 +72,9 @@ class Agent:
             UsageError: no task and no instruction, or an unusable folder or limit.
             CheckpointError: the model cannot be used.
         """
+        check_task(environment, task)
+        if out is not None:
+            check_free(Path(out))
         return run_episode(
             self.policy,
             environment,

@@ -1,6 +1,7 @@
 """The command line: `eyehand COMMAND ...`. Errors become one line and an exit status."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -8,12 +9,15 @@ from contextlib import nullcontext
 
 import eyehand
 from eyehand.agent.commands import commands
+from eyehand.agent.commands.arguments import print_json, say
+from eyehand.agent.commands.parser import Parser
 from eyehand.agent.commands.streams import end_of_result, only_the_result
 from eyehand.errors import (
     CheckpointError,
     EnvironmentFault,
     EyehandError,
     GuardRefusal,
+    NotEnoughMemory,
     UsageError,
 )
 
@@ -32,7 +36,7 @@ first steps:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="eyehand",
         description="A visual agent: it looks at screens and acts on them until a task ends.",
         epilog=EPILOG,
@@ -60,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after `eyehand`; the process's own by default.
     """
     _write_utf8()
+    _show_news()
     arguments: argparse.Namespace | None = None
     try:
         arguments = build_parser().parse_args(argv)
@@ -71,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except EyehandError as error:
         return _complain(error, as_json=bool(getattr(arguments, "json", False)))
+    except MemoryError:
+        full = NotEnoughMemory("too little memory to go on; end other programs")
+        return _complain(full, as_json=bool(getattr(arguments, "json", False)))
     finally:
         if argv is None and getattr(arguments, "json", False):
             end_of_result()
@@ -104,8 +112,6 @@ def exit_status(error: EyehandError) -> int:
 
 def _complain(error: EyehandError, as_json: bool) -> int:
     """Say what is wrong in one line, and as JSON where that was asked for."""
-    from eyehand.agent.commands.arguments import print_json, say
-
     status = exit_status(error)
     kind = "refused" if isinstance(error, GuardRefusal) else "error"
     message = " ".join(str(error).split())
@@ -114,6 +120,20 @@ def _complain(error: EyehandError, as_json: bool) -> int:
         named = {"type": type(error).__name__, "message": message}
         print_json({"error": named, "exit_status": status})
     return status
+
+
+class _News(logging.Handler):
+    """Prints what takes long, such as loading a model, as lines on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def _show_news() -> None:
+    logger = logging.getLogger("eyehand")
+    if not any(isinstance(handler, _News) for handler in logger.handlers):
+        logger.addHandler(_News())
+        logger.setLevel(logging.INFO)
 
 
 def _write_utf8() -> None:

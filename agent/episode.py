@@ -27,6 +27,20 @@ from eyehand.errors import (
 DEFAULT_MAX_STEPS = 30
 
 
+def check_task(environment: Environment, task: str | None) -> None:
+    """Say that a task is missing, where that is known before anything starts.
+
+    Raises:
+        UsageError: the environment sets no task, and none is given.
+    """
+    if environment.needs_task and not (task or environment.instruction):
+        raise _no_task(environment)
+
+
+def _no_task(environment: Environment) -> UsageError:
+    return UsageError(f"{environment.spec_uri} sets no task by itself: give one")
+
+
 @runtime_checkable
 class Privileged(Protocol):
     """A policy that sees more than the screen: it gets the environment before each episode."""
@@ -274,7 +288,7 @@ class _Run:
         """Start the policy's conversation on the task that holds."""
         task = self.environment.instruction or self.task
         if not task:
-            raise UsageError(f"{self.environment.spec_uri} sets no task by itself: give one")
+            raise _no_task(self.environment)
         if isinstance(self.policy, Privileged):
             self.policy.bind(self.environment)
         return self.policy.start(task, self.environment.action_space, self.seed)

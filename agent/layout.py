@@ -20,7 +20,10 @@ class Template:
 
 @dataclass(frozen=True)
 class Plain:
-    """Text from a person or an environment: control tokens in it stay plain characters."""
+    """Text from a person or an environment: control tokens in it stay plain characters.
+
+    The dialect's own marks are made harmless in it (`Codec.neutral`).
+    """
 
     text: str
 
@@ -61,7 +64,9 @@ class Layout:
 
     def task(self, task: str, observation_text: str = "") -> list[Piece]:
         """Return the task, up to where the model begins to answer."""
-        return [Plain(render_task(task, observation_text, self.language)), OPEN_ANSWER]
+        neutral = self.codec.neutral
+        words = render_task(neutral(task), neutral(observation_text), self.language)
+        return [Plain(words), OPEN_ANSWER]
 
     def following(self, said: str) -> list[Piece]:
         """Return what stands between an answer and the next: the new screen and what is said.
@@ -71,7 +76,7 @@ class Layout:
         """
         pieces: list[Piece] = [Template(self.codec.before_observation), Screen()]
         if said:
-            pieces.append(Plain(said))
+            pieces.append(Plain(self.codec.neutral(said)))
         return [*pieces, Template(self.codec.after_observation)]
 
 

@@ -44,11 +44,8 @@ class Ledger:
         self._out = out
         if out is None:
             return
-        if not resume and any((out / name).exists() for name in (EVALUATION_FILE, PLAN_FILE)):
-            raise UsageError(
-                f"{out} already holds an evaluation; choose another folder, or go on with it: "
-                "--resume"
-            )
+        if not resume:
+            check_unused(out)
         if resume:
             require_same_plan(out, read_plan(out), plan)
         else:
@@ -127,6 +124,18 @@ class Ledger:
         self.rows = {row.index: row for row in rows}
         if self.descriptor is not None:
             os.ftruncate(self.descriptor, whole)
+
+
+def check_unused(out: Path) -> None:
+    """Refuse a folder that holds an evaluation already.
+
+    Raises:
+        UsageError: it does.
+    """
+    if any((out / name).exists() for name in (EVALUATION_FILE, PLAN_FILE)):
+        raise UsageError(
+            f"{out} already holds an evaluation; choose another folder, or go on with it: --resume"
+        )
 
 
 def read_plan(out: Path) -> dict[str, Any]:

@@ -52,6 +52,26 @@ class Outcome(StrEnum):
         """The outcome in words: "gave up"."""
         return self.value.replace("_", " ")
 
+    @property
+    def explanation(self) -> str:
+        """What the outcome means, and who says so, in a sentence."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS = {
+    Outcome.SUCCEEDED: "the environment found the task solved",
+    Outcome.FAILED: "the environment found the task not solved",
+    Outcome.CLAIMED: "the model says that the task is solved; nothing here can check it",
+    Outcome.GAVE_UP: "the model said that it cannot solve the task",
+    Outcome.ENDED: "the environment ended the episode and does not say whether it was a success",
+    Outcome.STEP_LIMIT: "the limit of steps came first",
+    Outcome.TIME_LIMIT: "the limit of seconds came first",
+    Outcome.TOKEN_LIMIT: "the limit of tokens came first",
+    Outcome.REFUSED: "the guard did not permit an action",
+    Outcome.STOPPED: "a person stopped the episode",
+    Outcome.ENVIRONMENT_FAULT: "infrastructure failed; this says nothing about the model",
+}
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -96,6 +116,19 @@ def judge(
     if verdict is False:
         return Ending(Outcome.FAILED, message, verdict)
     return Ending(Outcome.CLAIMED if final else Outcome.ENDED, message, verdict)
+
+
+def word_label(outcome: Outcome, last_action: str | None) -> str:
+    """Return what an outcome's message is: the model's answer, its last word, or a reason.
+
+    Args:
+        outcome: How the episode ended.
+        last_action: Name of the last action that was decided; None where there was none.
+    """
+    by_word = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CLAIMED, Outcome.GAVE_UP, Outcome.ENDED)
+    if outcome not in by_word or last_action not in (Answer.name, Finish.name):
+        return "Reason"
+    return "Answer" if last_action == Answer.name else "Last word"
 
 
 def last_word(action: Action | None) -> str:

@@ -1,5 +1,6 @@
 """Policies by name, as the command line offers them."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,8 @@ from eyehand.errors import UsageError
 
 if TYPE_CHECKING:
     from eyehand.agent.policy import Policy
+
+_log = logging.getLogger(__name__)
 
 POLICY_NAMES = ("model", "random", "expert")
 REAL_SCHEMES = ("web", "http", "https", "android", "desktop")
@@ -55,6 +58,23 @@ def check_random(policy: str, specs: Iterable[str], allowed: bool) -> None:
             )
 
 
+def check_model_named(policy: str, model: str | None) -> None:
+    """Look at a named model before anything is loaded.
+
+    Args:
+        policy: Name of the policy; only "model" uses one.
+        model: A folder or a Hub id; None is the embedded model.
+
+    Raises:
+        UsageError: it is neither.
+        CheckpointError: the folder cannot be used.
+    """
+    from eyehand.model.folder import check_model
+
+    if policy == "model" and model is not None:
+        check_model(model)
+
+
 def goes_along(make_policy: Callable[[str], "Policy"]) -> bool:
     """Return whether what makes the policies is cheap, and they decide in the workers.
 
@@ -86,8 +106,10 @@ class _OneModel:
         return _OneModel, (self._options,)
 
     def __call__(self, spec: str) -> "Policy":
-        from eyehand.agent.vlm_policy import VlmPolicy
-
         if self._policy is None:
+            model = self._options.get("model")
+            _log.info("loading %s ...", "the embedded model" if model is None else model)
+            from eyehand.agent.vlm_policy import VlmPolicy
+
             self._policy = VlmPolicy(**self._options)
         return self._policy

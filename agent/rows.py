@@ -48,7 +48,8 @@ class EpisodeRow:
         steps: Decisions that were taken.
         answer_errors: Answers without a valid action, by kind: "unparsable", "unknown", "illegal",
             "out_of_range", "stale_screen"; kinds that did not occur are left out.
-        tokens: Token counts, summed over the steps ("history" and "restarts": the last ones).
+        tokens: Token counts, summed over the steps ("history" and "restarts": the last ones), and
+            "cut_characters": what was left out of texts that the context has no room for.
         timings_s: Seconds by part, summed over the steps: "decide", "perform", "record", and their
             own parts as "policy.prefill" or "environment.settle".
         seconds: Wall-clock seconds of the episode, its reset included; failed tries are not.

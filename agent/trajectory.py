@@ -39,6 +39,26 @@ PNG_COMPRESS_LEVEL = 1
 """zlib's fastest: a page of 1288x728 takes about half of the default's time."""
 
 
+def check_free(folder: Path) -> None:
+    """Say that an episode cannot be written to a folder; nothing is created.
+
+    Raises:
+        UsageError: the folder holds an episode, or cannot be created there.
+    """
+    if (folder / LINES_FILE).exists():
+        raise _taken(folder)
+    there = next(
+        place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()
+    )
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = "it cannot be written to" if there.is_dir() else f"{there} is a file"
+        raise UsageError(f"cannot write to {folder}: {reason}")
+
+
+def _taken(folder: Path) -> UsageError:
+    return UsageError(f"{folder} already holds an episode; choose another folder")
+
+
 class TrajectoryWriter:
     """Writes one episode's folder.
 
@@ -62,9 +82,7 @@ class TrajectoryWriter:
             (self._place / SCREENS_FOLDER).mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
-            raise UsageError(
-                f"{self.folder} already holds an episode; choose another folder"
-            ) from None
+            raise _taken(self.folder) from None
         except (PermissionError, NotADirectoryError) as error:
             raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from None
         except OSError as error:
@@ -178,6 +196,12 @@ class Trajectory:
     outcome: OutcomeRecord | None = None
     partial_line: bool = False
 
+    @property
+    def last_action(self) -> str | None:
+        """Name of the last step's action; None where there is none."""
+        action = self.steps[-1].action if self.steps else None
+        return action.name if action else None
+
     def pixels(self, screen: ScreenRecord) -> Pixels:
         """Read a screen, RGB uint8 (H, W, 3).
 
@@ -221,6 +245,11 @@ class Trajectory:
                 return np.asarray(image.convert("RGB"), dtype=np.uint8)
         except OSError as error:
             raise UsageError(f"cannot read {self.folder / file}: {error}") from error
+
+
+def is_episode(folder: Path) -> bool:
+    """Return whether a folder holds an episode's record."""
+    return (folder / LINES_FILE).is_file()
 
 
 def read_trajectory(folder: Path | str) -> Trajectory:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from eyehand.actions import ActionSpace, Coordinates
 from eyehand.agent.layout import Piece, Plain, Screen, observation_words
+from eyehand.agent.long_text import LONGEST_TOKEN, fit
 from eyehand.agent.policy import Conversation, Decision, TokenCallback
 from eyehand.envs.env import Observation
 from eyehand.model.answering import AnswerRules
@@ -52,12 +53,14 @@ class Prompt:
         tokens: Tokens that are new to the network.
         image_tokens: Those of them that are the screen's, picture or video.
         preprocess_s: Seconds that appending took.
+        left_out: Characters of the texts that were cut, because the context has no room for them.
     """
 
     observation: Observation
     tokens: int
     image_tokens: int
     preprocess_s: float
+    left_out: int = 0
 
 
 class VlmConversation(Conversation):
@@ -103,9 +106,9 @@ class VlmConversation(Conversation):
     def read(self, observation: Observation) -> Prompt:
         """Append the observation; the network has not seen it yet."""
         began_s = time.perf_counter()
-        image_tokens = self._observe(observation)
+        image_tokens, left_out = self._observe(observation)
         tokens = self.session.num_pending
-        return Prompt(observation, tokens, image_tokens, time.perf_counter() - began_s)
+        return Prompt(observation, tokens, image_tokens, time.perf_counter() - began_s, left_out)
 
     def rules(self, on_text: TokenCallback | None) -> AnswerRules:
         """Return how this step's answer is sampled."""
@@ -142,21 +145,46 @@ class VlmConversation(Conversation):
                 "generated": len(answer.token_ids),
                 "history": self.session.num_tokens,
                 "restarts": self._restarts,
+                **({"cut_characters": prompt.left_out} if prompt.left_out else {}),
             },
         )
 
-    def _observe(self, observation: Observation) -> int:
-        """Append the observation, in a new session where the old one has no room for it."""
+    def _observe(self, observation: Observation) -> tuple[int, int]:
+        """Append the observation, in a new session where the old one has no room for it.
+
+        Returns:
+            The screen's tokens, and how many characters of the texts were left out.
+        """
+        limits, layout = self.policy.limits, self.policy.layout
         words = observation_words(observation.text, observation.feedback)
+        if self._step and len(words) <= limits.max_positions * LONGEST_TOKEN:
+            image_tokens = self._append(layout.following(words), observation)
+            if self._positions <= limits.fullest:
+                return image_tokens, 0
         if self._step:
-            image_tokens = self._append(self.policy.layout.following(words), observation)
-            if self._positions <= self.policy.limits.fullest:
-                return image_tokens
             self._restarts += 1
             self._begin()
+        longest = max(len(words), len(self._task))
+        if longest <= limits.max_positions * LONGEST_TOKEN:
+            image_tokens = self._open(self._task, words, observation)
+            if self._positions <= limits.fullest:
+                return image_tokens, 0
+            self._begin()
+        return self._open_cut(words, observation)
+
+    def _open(self, task: str, words: str, observation: Observation) -> int:
+        """Append the system prompt, the screen and the task; returns the screen's tokens."""
         layout = self.policy.layout
-        pieces = [*layout.opening(self._space), *layout.task(self._task, words)]
-        return self._append(pieces, observation)
+        return self._append([*layout.opening(self._space), *layout.task(task, words)], observation)
+
+    def _open_cut(self, words: str, observation: Observation) -> tuple[int, int]:
+        """Begin with what of the task and the words there is room for."""
+        self._open("", "", observation)
+        room = max(0, self.policy.limits.fullest - self._positions)
+        self._begin()
+        task, said = fit([self._task, words], self.session.tokenizer, room)
+        image_tokens = self._open(task.text, said.text, observation)
+        return image_tokens, task.characters + said.characters
 
     def _append(self, pieces: list[Piece], observation: Observation) -> int:
         """Append the pieces, with one screen; returns its tokens and counts the positions."""

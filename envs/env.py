@@ -219,6 +219,7 @@ class Environment(gymnasium.Env[Observation, Action]):
     Attributes:
         spec_uri: The URI that makes this environment again, such as "miniwob:click-tab".
         seeded: Whether `reset(seed=...)` fixes the episode.
+        needs_task: Whether it is known before the first reset that the user has to give the task.
         action_space: The permitted actions; a reset may replace it (a task declares its own).
         observation_space: Every screen.
     """
@@ -226,6 +227,7 @@ class Environment(gymnasium.Env[Observation, Action]):
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - gymnasium's type
     spec_uri: str = ""
     seeded: bool = False
+    needs_task: bool = False
     render_mode: str | None = "rgb_array"
     action_space: ActionSpace
     observation_space: ScreenSpace

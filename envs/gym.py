@@ -94,6 +94,9 @@ class GymEnvironment(Environment):
         self.action_space = self._mapping.action_space
         self.observation_space = ScreenSpace()
         self._given_instruction = instruction
+        # Words of a mission come with the observation: only then is the task known later.
+        may_say = isinstance(self._inner.observation_space, gymnasium.spaces.Dict)
+        self.needs_task = not (instruction or self._preset.instruction or may_say)
         self._mission: str | None = None
         self._text = ""
         self._pixels: Pixels | None = None

@@ -6,6 +6,7 @@ game needs no browser and a page needs no game library.
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -197,6 +198,19 @@ def schemes() -> tuple[Scheme, ...]:
     return tuple(_SCHEMES.values())
 
 
+_SITE = re.compile(r"(?:[\w-]+\.)+(?P<end>[^\W\d_]{2,})(?::\d{1,5})?(?:[/?#].*)?")
+_THIS_MACHINE = re.compile(r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?(?:[/?#].*)?")
+_FILE_ENDS = ("yaml", "yml", "json", "toml", "py", "txt")
+
+
+def _address(spec: str) -> str:
+    """Return the address of the page that was meant, for "example.org/a" or "localhost:8000"."""
+    if _THIS_MACHINE.fullmatch(spec):
+        return f"http://{spec}"
+    site = _SITE.fullmatch(spec)
+    return f"https://{spec}" if site and site["end"].lower() not in _FILE_ENDS else ""
+
+
 def runs_foreign_code(spec: str) -> bool:
     """Return whether an environment runs other people's code in its process.
 
@@ -212,6 +226,9 @@ def _bad_spec(spec: str, scheme_name: str) -> UsageError:
     examples = ", ".join(scheme.example for scheme in schemes())
     if scheme_name.lower() in _SCHEMES:
         return UsageError(f"{spec!r} names no environment; expected for example: {examples}")
+    address = _address(spec)
+    if address:
+        return UsageError(f"{spec!r} names no environment; a page is written {address}")
     error = unknown_name("scheme", scheme_name, _SCHEMES)
     return UsageError(
         f"cannot read {spec!r} as SCHEME:NAME: {error}. For example: {examples}; "

@@ -22,6 +22,7 @@ from eyehand.model.generation import (
     now_s,
     without_placeholders,
 )
+from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.sampling import Greedy, Sampler, Sampling
 from eyehand.model.tokenizer import Tokenizer
@@ -63,13 +64,14 @@ def generate_batch(
     encoder = encoder if encoder is not None else VisualEncoder(model)
     started = now_s(model.device)
     visuals = _read_visuals(model, prompts, encoder)
-    encoder.encode(visuals)
-    seen = now_s(model.device)
-    cache = model.new_cache(len(prompts), max(len(p.ids) for p in prompts) + max_new_tokens)
-    logits = _prefill(model, tokenizer.pad_id, prompts, visuals, cache)
-    read = now_s(model.device)
-    rows = [_Row(model, tokenizer, prompt, stop, sampling, max_new_tokens) for prompt in prompts]
-    _decode(model, tokenizer.pad_id, rows, logits, cache)
+    with memory_told(model.device, "to answer"):
+        encoder.encode(visuals)
+        seen = now_s(model.device)
+        cache = model.new_cache(len(prompts), max(len(p.ids) for p in prompts) + max_new_tokens)
+        logits = _prefill(model, tokenizer.pad_id, prompts, visuals, cache)
+        read = now_s(model.device)
+        rows = [_Row(model, tokenizer, p, stop, sampling, max_new_tokens) for p in prompts]
+        _decode(model, tokenizer.pad_id, rows, logits, cache)
     timings = {
         "vision_s": seen - started,
         "prefill_s": read - seen,

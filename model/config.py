@@ -3,7 +3,9 @@
 Two spellings are read: the flat one of the published checkpoints (the language model's fields at
 the top level, the vision tower's under ``vision_config``) and the nested one that transformers 5
 writes (``text_config`` beside ``vision_config``). The flat one is written; transformers reads both.
-Field names and defaults are those of the published ``Qwen/Qwen2-VL-*-Instruct`` folders.
+Field names and defaults are those of the published ``Qwen/Qwen2-VL-*-Instruct`` folders. Versions
+4.45 to 4.51 of transformers left out of ``vision_config`` what is as in the architecture, which is
+the same tower in all published sizes.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from eyehand.errors import BadConfig
+
+VISION_ROPE_THETA = 1e4
+"""Base of the vision tower's rotary frequencies, the same in all Qwen2-VL models."""
 
 
 def _require(condition: bool, field: str, problem: str) -> None:
@@ -31,10 +36,10 @@ class VisionConfig:
     ``hidden_size`` is the language model's width, to which the merger projects.
     """
 
-    depth: int
-    embed_dim: int
-    num_heads: int
-    mlp_ratio: int
+    depth: int = 32
+    embed_dim: int = 1280
+    num_heads: int = 16
+    mlp_ratio: int = 4
     patch_size: int = 14
     temporal_patch_size: int = 2
     spatial_merge_size: int = 2
@@ -54,6 +59,11 @@ class VisionConfig:
             self.hidden_act in ("quick_gelu", "gelu", "silu"),
             "vision_config.hidden_act",
             f"expected quick_gelu, gelu or silu, got {self.hidden_act!r}",
+        )
+        _require(
+            self.in_channels == 3,
+            "vision_config.in_channels",
+            f"pictures have 3 channels, got {self.in_channels}",
         )
 
     @property
@@ -221,7 +231,7 @@ _TEXT_FIELDS = tuple(f.name for f in fields(TextConfig) if f.name != "mrope_sect
 
 
 def _published_vision(hidden_size: int) -> VisionConfig:
-    return VisionConfig(32, 1280, 16, 4, hidden_size=hidden_size)
+    return VisionConfig(hidden_size=hidden_size)
 
 
 def _one_or_list(ids: tuple[int, ...]) -> int | list[int]:
@@ -233,10 +243,9 @@ def _read_config(values: Mapping[str, Any]) -> dict[str, Any]:
     model_type = values.get("model_type", "qwen2_vl")
     _require(model_type == "qwen2_vl", "model_type", f"expected 'qwen2_vl', got {model_type!r}")
     text = _section(values, "text_config") if "text_config" in values else values
-    found: dict[str, Any] = {
-        "text": _read_text(text, tied=values.get("tie_word_embeddings", False)),
-        "vision": _read_vision(_section(values, "vision_config")),
-    }
+    read = _read_text(text, tied=values.get("tie_word_embeddings", False))
+    vision = _read_vision(_section(values, "vision_config"), read.hidden_size)
+    found: dict[str, Any] = {"text": read, "vision": vision}
     for name in _TOKEN_FIELDS:
         value = values.get(name, text.get(name))
         if value is not None:
@@ -266,6 +275,8 @@ def _read_text(text: Mapping[str, Any], tied: bool) -> TextConfig:
     kind = rope.get("rope_type", rope.get("type", "default"))
     _require(kind in ("default", "mrope"), "rope_scaling", f"unsupported kind {kind!r}")
     known = {name: text[name] for name in _TEXT_FIELDS if name in text}
+    if known.get("num_key_value_heads", 0) is None:
+        known["num_key_value_heads"] = known.get("num_attention_heads")
     known["tie_word_embeddings"] = bool(tied or text.get("tie_word_embeddings", False))
     known.setdefault("rope_theta", rope.get("rope_theta", 1e6))
     section = rope.get("mrope_section", (16, 24, 24))
@@ -275,11 +286,23 @@ def _read_text(text: Mapping[str, Any], tied: bool) -> TextConfig:
     )
 
 
-def _read_vision(vision: Mapping[str, Any]) -> VisionConfig:
+def _read_vision(vision: Mapping[str, Any], text_width: int) -> VisionConfig:
     # The published folders say in_chans where transformers 5 says in_channels.
     spelled = {"in_channels": vision["in_chans"], **vision} if "in_chans" in vision else vision
     known = {f.name: spelled[f.name] for f in fields(VisionConfig) if f.name in spelled}
-    return VisionConfig(**_with_required("vision_config", known, VisionConfig))
+    for name in ("patch_size", "temporal_patch_size"):
+        sides = known.get(name)
+        if isinstance(sides, (list, tuple)) and sides and sides == sides[:1] * len(sides):
+            known[name] = sides[0]  # one number for each side, all equal
+    rope = vision.get("rope_parameters") or {}
+    _require(isinstance(rope, Mapping), "vision_config.rope_parameters", "expected an object")
+    theta = rope.get("rope_theta", VISION_ROPE_THETA)
+    _require(
+        theta == VISION_ROPE_THETA,
+        "vision_config.rope_theta",
+        f"expected {VISION_ROPE_THETA:g}, got {theta!r}",
+    )
+    return VisionConfig(**{"hidden_size": text_width, **known})
 
 
 def _with_required(owner: str, known: dict[str, Any], kind: type) -> dict[str, Any]:

@@ -1,41 +1,22 @@
 """From a name to a model that is ready to use.
 
-A name is a folder in Hugging Face's layout or an id on the Hugging Face Hub. Only weights in
-safetensors and text files are downloaded: nothing that could run code.
+A name is a folder in Hugging Face's layout or an id on the Hugging Face Hub, with a revision or
+without: `OWNER/MODEL@REVISION`.
 """
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import huggingface_hub
 import torch
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    RepositoryNotFoundError,
-)
 
-from eyehand.errors import CheckpointError, UsageError
+from eyehand.model.folder import read_config, resolve
 from eyehand.model.generation import check_tokenizer
 from eyehand.model.image_settings import ImageSettings, read_image_settings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.session import Session
 from eyehand.model.tokenizer import Tokenizer
 from eyehand.model.visual_cache import VisualEncoder
-from eyehand.model.weights import load_checkpoint, read_config
-
-DOWNLOADED = ("*.safetensors", "*.json", "*.txt", "*.jinja")
-"""What is fetched of a repository."""
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_REQUIRED = (
-    ("config.json",),
-    ("model.safetensors", "model.safetensors.index.json"),
-    ("tokenizer.json", "vocab.json"),
-)
+from eyehand.model.weights import load_checkpoint
 
 
 @dataclass
@@ -90,62 +71,3 @@ def load(
     network = load_checkpoint(folder, dtype=dtype, device=device)
     check_tokenizer(network.config, tokenizer)
     return LoadedModel(network, tokenizer, settings)
-
-
-def resolve(model: str | Path, *, cache_dir: Path | None = None) -> Path:
-    """Finds a model's folder, downloading it when it is not there.
-
-    Args:
-        model: An existing folder, or a Hub id such as `Qwen/Qwen2-VL-2B-Instruct`. A folder
-            comes first.
-        cache_dir: Where downloads are kept; None: Hugging Face's usual place.
-
-    Returns:
-        A folder that holds a configuration, weights and a tokenizer.
-
-    Raises:
-        UsageError: Neither a folder nor an id, no such repository, or no network.
-        CheckpointError: The folder lacks files; all are named.
-    """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        if isinstance(model, Path) or not _HUB_ID.fullmatch(model):
-            raise UsageError(
-                f"there is no model folder {folder}; give an existing folder or a Hub id "
-                "such as Qwen/Qwen2-VL-2B-Instruct"
-            )
-        folder = _download(model, cache_dir)
-    missing = [
-        " or ".join(names)
-        for names in _REQUIRED
-        if not any((folder / name).is_file() for name in names)
-    ]
-    if missing:
-        raise CheckpointError(f"{folder} is no complete model: it lacks {', '.join(missing)}")
-    return folder
-
-
-def _download(hub_id: str, cache_dir: Path | None) -> Path:
-    try:
-        folder = huggingface_hub.snapshot_download(
-            hub_id, allow_patterns=list(DOWNLOADED), cache_dir=cache_dir
-        )
-    except GatedRepoError as error:
-        raise UsageError(
-            f"{hub_id} asks for its terms to be accepted on the Hub, and for a login"
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UsageError(
-            f"there is neither a folder {hub_id} here nor such a repository on the Hub "
-            "(or it is private and you are not logged in)"
-        ) from error
-    except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise UsageError(
-            f"{hub_id} is not downloaded yet and the Hub cannot be reached; connect to the "
-            f"network, or give a folder ({_first_line(error)})"
-        ) from error
-    return Path(folder)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from eyehand.errors import UsageError
 from eyehand.model.image_settings import PUBLISHED, ImageSettings
@@ -28,6 +28,8 @@ MAX_ASPECT_RATIO = 200
 UInt8Array = npt.NDArray[np.uint8]
 Picture = UInt8Array | Image.Image
 Grid = tuple[int, int, int]
+
+_TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,11 @@ def concatenate(inputs: Sequence[ImageInput]) -> tuple[torch.Tensor, torch.Tenso
 
 
 def to_rgb(image: Picture) -> UInt8Array:
-    """Returns a picture as uint8 (H, W, 3), transparency composited on white.
+    """Returns a picture as uint8 (H, W, 3), upright, transparency composited on white.
 
     Raises:
-        UsageError: Not a Pillow image nor a uint8 array of three or four channels.
+        UsageError: Not a Pillow image nor a uint8 array of three or four channels; a file that is
+            cut off or damaged; more than 16 bits a channel.
     """
     if isinstance(image, Image.Image):
         return _pillow_to_rgb(image)
@@ -186,11 +189,33 @@ def to_rgb(image: Picture) -> UInt8Array:
 
 
 def _pillow_to_rgb(image: Image.Image) -> UInt8Array:
-    if "A" in image.getbands() or image.info.get("transparency") is not None:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, rgba)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    try:
+        image.load()  # Pillow reads a file's pixels only now
+        upright = ImageOps.exif_transpose(image)
+        return np.array(_eight_bit(upright).convert("RGB"), dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UsageError(f"the picture cannot be read: {error}") from error
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Brings a picture to eight bits a channel, without transparency.
+
+    Pillow itself would clip what is above 255, and so turn nearly everything white.
+    """
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
+        if image.mode == "F" or not 0 <= low <= high <= 255:
+            raise UsageError(
+                f"a picture has 8 or 16 bits a channel, got one of 32 bits from {low:g} to "
+                f"{high:g}: scale it to 0..255 first"
+            )
+    if image.mode not in _TRANSPARENT and image.info.get("transparency") is None:
+        return image
+    rgba = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, rgba)
 
 
 def resize(rgb: UInt8Array, size: tuple[int, int]) -> UInt8Array:

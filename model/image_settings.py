@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from eyehand.errors import BadConfig, UsageError
 from eyehand.model.config import VisionConfig
+from eyehand.model.json_object import read_object
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
 """Where the published folders, and transformers up to 4.x, write it."""
@@ -158,20 +159,10 @@ def _stored(folder: Path) -> tuple[Path, Mapping[str, Any]]:
     """The file that holds and what it says; transformers reads the newer one first, too."""
     newer, older = folder / PROCESSOR_FILE, folder / PREPROCESSOR_FILE
     if newer.is_file():
-        nested = _read_object(newer).get("image_processor")
+        nested = read_object(newer).get("image_processor")
         if isinstance(nested, dict):
             return newer, nested
-    return older, _read_object(older) if older.is_file() else {}
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadConfig(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise BadConfig(f"{path}: expected a JSON object, got {type(values).__name__}")
-    return values
+    return older, read_object(older) if older.is_file() else {}
 
 
 def _settings(values: Mapping[str, Any], vision: VisionConfig) -> ImageSettings:

@@ -5,12 +5,13 @@ Each sampler has its own random generator, so that a seed gives the same tokens 
 the program draws.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 
-from eyehand.errors import UsageError
+from eyehand.errors import CheckpointError, UsageError
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,37 @@ class Sampler:
 
         Returns:
             The id.
+
+        Raises:
+            CheckpointError: The scores are not numbers.
+            UsageError: No token is permitted.
         """
         rule = self.sampling
         if rule.repetition_penalty != 1:
             logits = _penalise(logits.float(), seen, rule.repetition_penalty)
         if rule.temperature == 0:
-            return int(logits.argmax())
-        scores = logits.float().cpu() / rule.temperature
+            best = int(logits.argmax())
+            _check_best(float(logits[best]))
+            return best
+        scores = logits.float().cpu()
+        highest = float(scores.max())
+        _check_best(highest)
+        # The best score becomes 0, so that no temperature, however low, makes it infinite.
+        scores = (scores - highest) / rule.temperature
         scores = _keep_top_p(_keep_top_k(scores, rule.top_k), rule.top_p)
         probabilities = scores.softmax(dim=-1)
         return int(torch.multinomial(probabilities, 1, generator=self._generator))
+
+
+def _check_best(score: float) -> None:
+    """Looks at the highest score, which is NaN where any is."""
+    if math.isnan(score) or score == math.inf:
+        raise CheckpointError(
+            f"the model's scores are not numbers ({score}): its weights are damaged, or its "
+            "values are too large for their dtype; check the files, or load it as float32"
+        )
+    if score == -math.inf:
+        raise UsageError("no token is permitted: the constraint, or the model, excludes all")
 
 
 def _penalise(logits: torch.Tensor, seen: Iterable[int], penalty: float) -> torch.Tensor:

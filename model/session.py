@@ -24,6 +24,7 @@ from eyehand.model.generation import (
 )
 from eyehand.model.image import Picture, UInt8Array
 from eyehand.model.image_settings import ImageSettings
+from eyehand.model.memory import check_room, memory_told, reading_bytes
 from eyehand.model.mrope import position_ids
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.sampling import Sampling
@@ -165,15 +166,17 @@ class Session:
         Raises:
             UsageError: It is no picture, or of an impossible size.
         """
-        return self._append_visual(self.encoder.read_image(image, self.settings))
+        with memory_told(torch.device("cpu"), "for a picture"):
+            return self._append_visual(self.encoder.read_image(image, self.settings))
 
     def append_video(self, frames: UInt8Array, *, fps: float | None = None) -> int:
         """Appends a video between its two marks; its frames are at most as large as a picture.
 
         Returns its number. The arguments are those of `eyehand.model.video.preprocess_video`.
         """
-        seen = preprocess_video(frames, self.settings, fps=fps)
-        return self._append_visual(self.encoder.read(seen))
+        with memory_told(torch.device("cpu"), "for a video"):
+            seen = preprocess_video(frames, self.settings, fps=fps)
+            return self._append_visual(self.encoder.read(seen))
 
     def cost_of(self, number: int) -> tuple[int, int]:
         """Returns the placeholder tokens and the positions of a picture or video, by its number.
@@ -220,6 +223,8 @@ class Session:
 
         Raises:
             UsageError: There is nothing to continue, or the context is full.
+            CheckpointError: The model's scores are not numbers.
+            NotEnoughMemory: The history does not fit.
             Exception: Whatever `constraint` or `on_token` raise; the history is then what it
                 was before the call.
         """
@@ -227,7 +232,7 @@ class Session:
             self, AnswerRules(max_new_tokens, stop, sampling, constraint, on_token)
         )
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), memory_told(self.model.device, "to answer"):
                 logits = answering.read()
                 while answering.choose(logits):
                     logits = self.read_pending()
@@ -316,6 +321,8 @@ class Session:
                 f"the context is full: {following} positions are needed, the model has "
                 f"{config.text.max_position_embeddings}; start anew or show smaller pictures"
             )
+        itemsize = self.model.dtype.itemsize
+        check_room(reading_bytes(config, len(ids), itemsize), self.model.device, "to read")
         logits: Tensor = self.model(
             ids[None],
             position_ids=positions[:, None],  # (3, 1, L)

@@ -21,6 +21,7 @@ from eyehand.model.answering import Answering, AnswerRules
 from eyehand.model.cache import KVCache, Slots
 from eyehand.model.config import TextConfig
 from eyehand.model.generation import Generation, without_placeholders
+from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.session import Session
 
@@ -60,7 +61,7 @@ def generate_together(turns: Sequence[Turn], *, rows: int = 1) -> list[Generatio
     model = _common_model([session for session, _ in turns])
     answers = [Answering(session, rules) for session, rules in turns]
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), memory_told(model.device, "to answer"):
             scores = [answer.read() for answer in answers]
             for answer in answers:
                 answer.decoding_begins()

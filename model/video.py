@@ -78,7 +78,7 @@ def preprocess_video(
         The patches with their grid, both sizes and the frames taken.
 
     Raises:
-        UsageError: The array is no video, a rate is not positive, the frames are too narrow,
+        UsageError: The array is no video, a rate is no number above 0, the frames are too narrow,
             or the budget is smaller than one token a pair of frames.
     """
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not len(frames):
@@ -117,12 +117,13 @@ def sample_indices(
         that has too few frames, or an odd number where all are taken, repeats its last one.
 
     Raises:
-        UsageError: No frame, or a rate that is not positive.
+        UsageError: No frame, or a rate that is no number above 0.
     """
     if total_frames < 1:
         raise UsageError(f"a video needs at least 1 frame, got {total_frames}")
-    if (fps is not None and fps <= 0) or sampled_fps <= 0:
-        raise UsageError(f"frame rates must be positive, got {fps} and {sampled_fps}")
+    for rate in (sampled_fps if fps is None else fps, sampled_fps):
+        if not (math.isfinite(rate) and rate > 0):
+            raise UsageError(f"a frame rate must be a positive number, got {rate}")
     wanted: float = total_frames if fps is None else total_frames / fps * sampled_fps
     if total_frames < max(MIN_FRAMES, span) or (fps is None and total_frames <= MAX_FRAMES):
         indices = list(range(total_frames))

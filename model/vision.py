@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from eyehand.errors import UsageError
 from eyehand.model.attention import attend, inverse_frequencies, rotate
-from eyehand.model.config import VisionConfig
+from eyehand.model.config import VISION_ROPE_THETA, VisionConfig
 
-ROPE_THETA = 1e4
 NORM_EPS = 1e-6
 
 Segments = Sequence[tuple[int, int]]
@@ -189,7 +188,7 @@ class VisionTower(nn.Module):
     def _rotations(self, coordinates: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and sines, float32 (P, D/2): the first half by row, the second by column."""
         quarter = self.config.head_dim // 4
-        frequencies = inverse_frequencies(quarter, ROPE_THETA, coordinates.device)
+        frequencies = inverse_frequencies(quarter, VISION_ROPE_THETA, coordinates.device)
         angles = (coordinates[..., None] * frequencies).flatten(1)  # (P, 2, D/4) -> (P, D/2)
         return angles.cos(), angles.sin()
 

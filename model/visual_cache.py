@@ -24,6 +24,7 @@ from eyehand.model.image import (
     tokens_of_grid,
 )
 from eyehand.model.image_settings import ImageSettings
+from eyehand.model.memory import check_room, vision_bytes
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.video import VideoInput
 
@@ -142,6 +143,8 @@ class VisualEncoder:
     def _run_tower(self, visuals: list[Visual]) -> None:
         patches = torch.cat([v.patches for v in visuals if v.patches is not None])
         grids = torch.tensor([visual.grid for visual in visuals])
+        needed = vision_bytes(self._model.config, len(patches), self._model.dtype.itemsize)
+        check_room(needed, self._model.device, "to look at the pictures")
         embeds = self._model.encode_images(patches.to(self._model.dtype), grids)
         pieces = torch.split(embeds, [visual.num_tokens for visual in visuals])
         for visual, piece in zip(visuals, pieces, strict=True):

@@ -1,56 +1,43 @@
 """Checkpoint folders: reading one without copying, writing one that transformers loads.
 
-Two layouts of weight names are read. The published one is what this package's modules use::
-
-    visual.*   model.embed_tokens.*   model.layers.*   model.norm.*   lm_head.*
-
-The newer one, which some versions of transformers write, is renamed on the way in::
-
-    model.visual.*   model.language_model.*   lm_head.*
-
-Weights stay memory-mapped: nothing is read before it is used, and nothing is held twice.
+Weights stay memory-mapped: nothing is read before it is used, and nothing is held twice. Which
+names and dtypes are read: `eyehand.model.stored_weights`.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from eyehand.errors import (
-    BadConfig,
-    CheckpointError,
-    MissingWeight,
-    ShapeMismatch,
-    UnexpectedWeight,
-    UsageError,
-)
-from eyehand.model.config import Qwen2VLConfig
+from eyehand.errors import CheckpointError, UsageError
+from eyehand.model.folder import CONFIG_FILE, read_config
+from eyehand.model.memory import check_room, memory_told
 from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.stored_weights import (
+    HEAD,
+    INDEX_FILE,
+    SINGLE_FILE,
+    Stored,
+    asked_bytes,
+    check_complete,
+    check_tied_head,
+    common_dtype,
+    stored_weights,
+    tensors,
+    weight_files,
+)
 
-CONFIG_FILE = "config.json"
-SINGLE_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
-HEAD = "lm_head.weight"
+EMBEDDING = "model.embed_tokens.weight"
+LOADING = "to load the weights"
 MAX_SHARD_BYTES = 5 * 10**9
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_STORED_DTYPES = ("F32", "BF16", "F16", "F64")
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """One weight on disk: its file, its name there, its shape."""
-
-    file: Path
-    name: str
-    shape: tuple[int, ...]
 
 
 def load_checkpoint(
@@ -63,8 +50,9 @@ def load_checkpoint(
 
     Args:
         folder: holds ``config.json`` and ``model.safetensors``, or shards with their index.
-        dtype: of the weights; None keeps the stored one, which on the CPU also keeps them
-            memory-mapped: the files must then not be overwritten in place while in use.
+        dtype: of the weights; None keeps the stored one (that of most, where they differ), which
+            on the CPU also keeps them memory-mapped: the files must then not be overwritten in
+            place while in use.
         device: where the weights go.
 
     Returns:
@@ -76,20 +64,37 @@ def load_checkpoint(
         UnexpectedWeight: there are weights without a place.
         ShapeMismatch: weights whose shape differs from the configuration's.
         CheckpointError: a file is not a readable safetensors file of floating-point weights.
+        NotEnoughMemory: the weights do not fit.
     """
     folder = Path(folder)
     config = read_config(folder)
     with torch.device("meta"):
         model = Qwen2VL(config)
-    stored = _stored_weights(_weight_files(folder))
-    needed = {name: tuple(p.shape) for name, p in model.named_parameters()}
-    tied_head = stored.pop(HEAD, None) if config.text.tie_word_embeddings else None
-    _compare(folder, needed, stored)
-    for name, tensor in _tensors(stored, dtype, torch.device(device)):
-        _assign(model, name, tensor)
-    if tied_head is not None:
-        _check_tied_head(tied_head, model.model.embed_tokens.weight)
+    files, target = weight_files(folder), torch.device(device)
+    with memory_told(target, LOADING, sum(file.stat().st_size for file in files)):
+        _fill(model, folder, stored_weights(files), dtype, target)
     return model.eval()
+
+
+def _fill(
+    model: Qwen2VL,
+    folder: Path,
+    stored: dict[str, Stored],
+    dtype: torch.dtype | None,
+    device: torch.device,
+) -> None:
+    """Give every parameter of an empty model its stored weight."""
+    head = stored.pop(HEAD, None) if model.config.text.tie_word_embeddings else None
+    if head is not None and EMBEDDING not in stored:
+        stored[EMBEDDING] = head  # the two are one, under either name
+    needed = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    check_complete(folder, needed, stored)
+    if head is not None:
+        check_tied_head(head, stored[EMBEDDING])
+    dtype = dtype or common_dtype(stored)
+    check_room(asked_bytes(stored, dtype, device), device, LOADING)
+    for name, tensor in tensors(stored, dtype, device):
+        _assign(model, name, tensor)
 
 
 def save_checkpoint(
@@ -128,142 +133,9 @@ def save_checkpoint(
     _write_index(folder, dict(zip(files, shards, strict=True)), weights, stored_dtype)
 
 
-def read_config(folder: Path) -> Qwen2VLConfig:
-    """Read ``config.json``, and the end-of-text ids of ``generation_config.json`` if it is there.
-
-    Raises:
-        BadConfig: a file is missing, is not JSON, or does not describe a Qwen2-VL.
-    """
-    values = _read_json(folder / CONFIG_FILE, BadConfig)
-    generation = folder / "generation_config.json"
-    if generation.is_file():
-        # The published config.json names one end-of-text id, the generation file both.
-        found = _read_json(generation, BadConfig).get("eos_token_id")
-        values |= {} if found is None else {"eos_token_id": found}
-    try:
-        return Qwen2VLConfig.from_dict(values)
-    except BadConfig as error:
-        raise BadConfig(f"{folder / CONFIG_FILE}: {error}") from error
-
-
-def published_name(name: str) -> str:
-    """Return the published spelling of a weight's name in either layout."""
-    if name.startswith("model.visual."):
-        return name.removeprefix("model.")
-    return name.replace("model.language_model.", "model.", 1)
-
-
-def _read_json(path: Path, kind: type[CheckpointError]) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise kind(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise kind(f"{path}: expected a JSON object, got {type(values).__name__}")
-    return values
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """The files that hold weights; every one exists."""
-    if (folder / SINGLE_FILE).is_file():
-        return [folder / SINGLE_FILE]
-    if not (folder / INDEX_FILE).is_file():
-        raise MissingWeight(f"{folder}: expected {SINGLE_FILE}, or shards with {INDEX_FILE}")
-    weight_map = _read_json(folder / INDEX_FILE, CheckpointError).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError(f"{folder / INDEX_FILE}: expected a weight_map of names to files")
-    files = sorted({Path(str(name)).name for name in weight_map.values()})
-    absent = [name for name in files if not (folder / name).is_file()]
-    if absent:
-        lost = sorted(name for name, file in weight_map.items() if file in absent)
-        raise MissingWeight(
-            f"{folder}: missing shard(s) {', '.join(absent)}, which hold {len(lost)} weight(s): "
-            f"{', '.join(lost)}"
-        )
-    return [folder / name for name in files]
-
-
-def _stored_weights(files: list[Path]) -> dict[str, _Stored]:
-    """Everything that is stored, by published name."""
-    found = {}
-    for file in files:
-        try:
-            with safe_open(file, framework="pt") as handle:
-                for name in handle.keys():
-                    entry = handle.get_slice(name)
-                    _check_dtype(file, name, entry.get_dtype())
-                    found[published_name(name)] = _Stored(file, name, tuple(entry.get_shape()))
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{file}: not a readable safetensors file ({error})") from error
-    return found
-
-
-def _check_dtype(file: Path, name: str, dtype: str) -> None:
-    if dtype not in _STORED_DTYPES:
-        raise CheckpointError(
-            f"{file}: {name} is stored as {dtype}; expected one of {', '.join(_STORED_DTYPES)} "
-            "(quantised checkpoints are not supported)"
-        )
-
-
-def _compare(
-    folder: Path, needed: Mapping[str, tuple[int, ...]], stored: Mapping[str, _Stored]
-) -> None:
-    """Raise one error that names every culprit; its class is that of the first kind found."""
-    missing = [name for name in needed if name not in stored]
-    unexpected = [entry.name for name, entry in stored.items() if name not in needed]
-    misshapen = [
-        f"{name} (stored {stored[name].shape}, the configuration needs {shape})"
-        for name, shape in needed.items()
-        if name in stored and stored[name].shape != shape
-    ]
-    findings: list[tuple[type[CheckpointError], str, list[str]]] = [
-        (MissingWeight, "missing", missing),
-        (ShapeMismatch, "of another shape", misshapen),
-        (UnexpectedWeight, "unexpected", unexpected),
-    ]
-    found = [finding for finding in findings if finding[2]]
-    if found:
-        parts = [f"{len(names)} {what}: {', '.join(names)}" for _, what, names in found]
-        raise found[0][0](f"{folder}: the weights do not fit config.json; {'; '.join(parts)}")
-
-
-def _tensors(
-    stored: Mapping[str, _Stored], dtype: torch.dtype | None, device: torch.device
-) -> Iterator[tuple[str, Tensor]]:
-    """Yield every weight.
-
-    A converted weight is read through a mapping of its own, which is released with the original,
-    so that the stored and the converted weights never accumulate side by side.
-    """
-    shared: dict[Path, Any] = {}
-    for name, entry in stored.items():
-        if entry.file not in shared:
-            shared[entry.file] = safe_open(entry.file, framework="pt")
-        tensor = shared[entry.file].get_tensor(entry.name)
-        if dtype in (None, tensor.dtype) and device.type == "cpu":
-            yield name, tensor
-            continue
-        del shared[entry.file]
-        yield name, tensor.to(device, dtype or tensor.dtype)
-
-
 def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:
     owner, _, leaf = name.rpartition(".")
     setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor))
-
-
-def _check_tied_head(head: _Stored, embedding: Tensor) -> None:
-    """A tied folder may store its head as well, if it is the embedding."""
-    with safe_open(head.file, framework="pt") as handle:
-        same = head.shape == tuple(embedding.shape) and torch.equal(
-            handle.get_tensor(head.name).to(embedding), embedding
-        )
-    if not same:
-        raise UnexpectedWeight(
-            f"{head.file}: config.json ties the head to the embedding (tie_word_embeddings), "
-            f"but {head.name} is stored and differs from it"
-        )
 
 
 def _split(weights: Mapping[str, Tensor], itemsize: int, limit: int) -> list[list[str]]:

@@ -69,6 +69,17 @@ class Codec(ABC):
             thought: The reasoning before the call; an empty one writes nothing.
         """
 
+    @abstractmethod
+    def neutral(self, text: str) -> str:
+        """Return text from outside with the dialect's marks made harmless.
+
+        What a page says can then neither end a result nor begin a call. A text without marks stays
+        as it is, and so does the dialect's own description of a call, which feedback quotes.
+
+        Args:
+            text: What a page, a device or a person says.
+        """
+
 
 def make_codec(name: str = "keyword", keyword_mark: str = "✿") -> Codec:
     """Return the codec called `name`.

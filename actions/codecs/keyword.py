@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from eyehand.actions.action import Action
 from eyehand.actions.codecs.codec import Codec, Parsed
+from eyehand.actions.codecs.marks import without_keywords
 from eyehand.actions.codecs.reading import build_call, encodable, shorten
 from eyehand.actions.codecs.writing import as_json, clean_thought, written_arguments
 from eyehand.actions.coordinates import Coordinates
@@ -98,6 +99,10 @@ class KeywordCodec(Codec):
         except ModelFeedback as error:
             return Parsed(thought, error=error, not_performed=others)
         return Parsed(thought, action=action, not_performed=others)
+
+    def neutral(self, text: str) -> str:
+        """Replace the marks around keywords, of either kind."""
+        return self._expected().join(map(without_keywords, text.split(self._expected())))
 
     def _keyword(self, word: str) -> str:
         return f"{self.mark}{word}{self.mark}"

@@ -15,6 +15,7 @@ from typing import ClassVar
 from eyehand.actions.action import Action
 from eyehand.actions.codecs.arguments import ReadValue, read_arguments
 from eyehand.actions.codecs.codec import Codec, Parsed
+from eyehand.actions.codecs.marks import without_tags
 from eyehand.actions.codecs.reading import build_call, encodable, shorten
 from eyehand.actions.codecs.writing import as_json, clean_thought, written_arguments
 from eyehand.actions.coordinates import Coordinates
@@ -72,6 +73,10 @@ class ToolCallCodec(Codec):
         except ModelFeedback as error:
             return Parsed(thought, error=error, not_performed=others)
         return Parsed(thought, action=action, not_performed=others)
+
+    def neutral(self, text: str) -> str:
+        """Replace the opening bracket of tags."""
+        return _EXPECTED.join(map(without_tags, text.split(_EXPECTED)))
 
 
 def _body(call: str) -> str:

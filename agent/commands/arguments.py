@@ -76,7 +76,8 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--model",
         metavar="M",
-        help="a Qwen2-VL checkpoint: a folder or a Hub id such as Qwen/Qwen2-VL-2B-Instruct "
+        help="a Qwen2-VL checkpoint: a folder, or a Hub id such as Qwen/Qwen2-VL-2B-Instruct, to "
+        "which @REVISION may be added "
         "(default: the small one that comes with eyehand)",
     )
     group.add_argument(

@@ -155,8 +155,10 @@ def _add_means(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, write the index page, print the table."""
+    from eyehand.agent.episode import check_task
     from eyehand.agent.evaluate import Means, run_evaluation
-    from eyehand.agent.policies import check_random
+    from eyehand.agent.ledger import check_unused
+    from eyehand.agent.policies import check_model_named, check_random
     from eyehand.agent.progress import EvaluationProgress
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make
@@ -166,9 +168,14 @@ def execute(arguments: argparse.Namespace) -> int:
         arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
     )
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
+    check_model_named(str(plan.options.get("policy")), plan.options.get("model"))
+    if arguments.resume is None and plan.out is not None:
+        check_unused(plan.out)
     for spec in plan.specs:
         with make(spec) as environment:  # a name that does not exist is refused before it runs
             _check(spec, environment.instruction, arguments)
+            if plan.options.get("policy") == "model":
+                check_task(environment, None)  # before the model is loaded
     notice = shared.outside_card_notice(
         plan.options.get("model"), str(plan.options.get("policy")), plan.specs
     )

@@ -86,16 +86,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the episode, write its report, say how it ended."""
     from eyehand.agent.agent import default_folder
-    from eyehand.agent.episode import run_episode
-    from eyehand.agent.policies import check_random, policy_maker
+    from eyehand.agent.episode import check_task, run_episode
+    from eyehand.agent.policies import check_model_named, check_random, policy_maker
     from eyehand.agent.progress import EpisodeProgress
     from eyehand.agent.suite_catalogue import step_limit
-    from eyehand.agent.trajectory import TrajectoryWriter
+    from eyehand.agent.trajectory import TrajectoryWriter, check_free
     from eyehand.envs.registry import make
 
     uploads = named_files(arguments.file)
     check_random(arguments.policy, [arguments.env], arguments.allow_random)
+    check_model_named(arguments.policy, arguments.model)
+    if arguments.out is not None:
+        check_free(arguments.out)
     with make(arguments.env, **_environment_options(arguments)) as environment:
+        check_task(environment, arguments.task)
         spec = environment.spec_uri or arguments.env
         notice = shared.outside_card_notice(arguments.model, arguments.policy, [spec])
         ignored = shared.ignored_notice(arguments.policy, shared.model_options(arguments))
@@ -149,6 +153,7 @@ def _environment_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _conclude(episode: Any, as_json: bool) -> int:
+    from eyehand.agent.outcome import Outcome
     from eyehand.agent.report import write_report
     from eyehand.errors import RecordingFailed
 
@@ -160,6 +165,8 @@ def _conclude(episode: Any, as_json: bool) -> int:
     steps = "1 step" if len(episode.steps) == 1 else f"{len(episode.steps)} steps"
     message = f": {episode.message}" if episode.message else ""
     shared.say(f"{episode.outcome.label} after {steps}, {episode.seconds:.1f} s{message}")
+    if episode.outcome is Outcome.CLAIMED:
+        shared.say(f"claimed: {episode.outcome.explanation}")
     shared.say(f"report: {report or 'none'}")
     status: int = episode.outcome.exit_status
     if as_json:

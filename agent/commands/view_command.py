@@ -14,6 +14,7 @@ examples:
   eyehand view results --out index.html     an evaluation: its table, with a page an episode
   eyehand view model --beside random --beside expert
   eyehand view model --beside random --markdown > table.md
+  eyehand view runs/20260101-120000-miniwob-click-tab --markdown
   eyehand view model --csv > tasks.csv
 
 An episode that was stopped or killed is shown as far as it went, and so is an evaluation. Pages
@@ -46,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     text = parser.add_mutually_exclusive_group()
     text.add_argument(
-        "--markdown", action="store_true", help="print an evaluation's table as Markdown"
+        "--markdown",
+        action="store_true",
+        help="print an evaluation's table, or an episode's steps, as Markdown",
     )
     text.add_argument(
         "--csv", action="store_true", help="print an evaluation's tasks as CSV, every number"
@@ -70,14 +73,23 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _table(arguments: argparse.Namespace) -> str:
+    from eyehand.agent.report.episode_text import episode_markdown
     from eyehand.agent.report.evaluation_tables import csv_text, markdown
-    from eyehand.agent.runs import read_runs
+    from eyehand.agent.runs import is_evaluation, read_runs
+    from eyehand.agent.trajectory import is_episode, read_trajectory
     from eyehand.errors import UsageError
 
     if arguments.open or arguments.out or arguments.json:
         raise UsageError(
             "--open, --out and --json are for the page; send a table to a file: > FILE"
         )
+    if is_episode(arguments.folder) and not is_evaluation(arguments.folder):
+        if arguments.csv or arguments.beside:
+            raise UsageError(
+                f"{arguments.folder} holds one episode: --csv and --beside are for evaluations; "
+                "--markdown prints it"
+            )
+        return episode_markdown(read_trajectory(arguments.folder))
     runs = read_runs([arguments.folder, *arguments.beside])
     return markdown(runs) if arguments.markdown else csv_text(runs)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from eyehand.agent.report.evaluation_names import name_label, names_height
 from eyehand.agent.report.evaluation_scales import Bins, bins, round_ticks
 
 WIDTH = 900
@@ -23,9 +24,6 @@ LINE = 17
 GAP = 11
 SERIES = 4
 """The style sheet has so many colours; further series begin again."""
-
-LETTER = 6.7
-"""Room for a letter of a name."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +64,21 @@ class Bar:
 
 def dots(rows: Sequence[DotRow]) -> Markup:
     """Draw success rates with their intervals and ceilings: a row a task, a dot a run."""
-    heights = [LINE * len(row.dots) + GAP for row in rows]
+    named = names_height([row.name for row in rows], LABEL_WIDTH)
+    heights = [max(LINE * len(row.dots), name) + GAP for row, name in zip(rows, named, strict=True)]
     bottom = sum(heights) + 4
     parts = [_rate_axis(bottom)]
-    top = 4
+    top = 4.0
     for row, height in zip(rows, heights, strict=True):
-        middle = top + (height - GAP) / 2 + GAP / 2
+        middle = top + height / 2
         if top > 4:
             parts.append(_separator(top))
-        parts.append(_label(row.name, middle, LABEL_WIDTH))
+        parts.append(name_label(row.name, middle, LABEL_WIDTH))
         if row.ceiling:
             parts.append(_ceiling(row.name, row.ceiling, top + 2, top + height - 2))
+        first = middle - LINE * len(row.dots) / 2
         for index, dot in enumerate(row.dots):
-            parts.append(_whisker(row.name, dot, index, top + GAP / 2 + LINE * (index + 0.5)))
+            parts.append(_whisker(row.name, dot, index, first + LINE * (index + 0.5)))
         top += height
     return _svg(WIDTH, bottom + AXIS, "Success rates with their 95% intervals", parts)
 
@@ -111,13 +111,17 @@ def stacked(bars: Sequence[Bar], unit: str) -> Markup:
     most = max(sum(bar.parts.values()) for bar in bars)
     ticks = round_ticks(most)
     span = HALF_WIDTH - HALF_LABEL_WIDTH - RIGHT
-    bottom = 26.0 * len(bars) + 6
+    named = names_height([bar.label for bar in bars], HALF_LABEL_WIDTH)
+    heights = [max(26.0, name + 8) for name in named]
+    bottom = sum(heights) + 6
     parts = []
     for tick in ticks:
         x = HALF_LABEL_WIDTH + span * tick / ticks[-1]
         parts.append(_vertical(x, bottom, f"{tick:g} {unit}" if tick else "0"))
-    for index, bar in enumerate(bars):
-        parts.append(_stack(bar, 6 + 26.0 * index, span / ticks[-1]))
+    top = 6.0
+    for bar, height in zip(bars, heights, strict=True):
+        parts.append(_stack(bar, top + (height - 26) / 2, span / ticks[-1]))
+        top += height
     return _svg(HALF_WIDTH, bottom + AXIS, "Time a step by part", parts)
 
 
@@ -193,7 +197,7 @@ def _column(
 
 def _stack(bar: Bar, y: float, scale: float) -> Markup:
     parts = [
-        _label(bar.label, y + 8, HALF_LABEL_WIDTH),
+        name_label(bar.label, y + 8, HALF_LABEL_WIDTH),
         Markup("<g><title>{}: {}</title>").format(bar.label, bar.said),
     ]
     x = float(HALF_LABEL_WIDTH)
@@ -204,15 +208,6 @@ def _stack(bar: Bar, y: float, scale: float) -> Markup:
     text = Markup('<text x="{:.1f}" y="{:.1f}" class="number start">{:.3g}</text></g>')
     parts.append(text.format(x + 6, y + 12.5, sum(bar.parts.values())))
     return Markup("").join(parts)
-
-
-def _label(name: str, y: float, width: int) -> Markup:
-    longest = int((width - 14) / LETTER)
-    # Shortened in its middle: a name's end tells tasks apart, and says that a phone is simulated.
-    end = longest // 2
-    shown = name if len(name) <= longest else f"{name[: longest - end - 1]}…{name[-end:]}"
-    text = '<text x="{}" y="{:.1f}" class="name"><title>{}</title>{}</text>'
-    return Markup(text).format(width - 14, y + 4, name, shown)
 
 
 def _vertical(x: float, bottom: float, label: str) -> Markup:

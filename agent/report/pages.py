@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from eyehand.agent.outcome import Outcome
+from eyehand.agent.outcome import Outcome, word_label
 from eyehand.agent.records import StepRecord
 from eyehand.agent.report.screens import Film, Shown, show
 from eyehand.agent.summary import shown_name
@@ -68,6 +68,8 @@ def episode_page(trajectory: Trajectory) -> str:
             outcome=outcome,
             tone=TONES.get(outcome.outcome, "bad") if outcome else "fault",
             label=outcome.outcome.label if outcome else "no outcome was recorded",
+            explanation=outcome.outcome.explanation if outcome else "",
+            word_label=word_label(outcome.outcome, trajectory.last_action) if outcome else "",
             last=last,
             downloads=downloads_of(trajectory),
             partial_line=trajectory.partial_line,

@@ -45,6 +45,8 @@ class AndroidEnvironment(Environment):
         server: The adb server.
     """
 
+    needs_task = True
+
     def __init__(
         self,
         serial: str | None = None,

@@ -49,6 +49,8 @@ class DesktopEnvironment(Environment):
         MissingExtra: python-xlib is not installed.
     """
 
+    needs_task = True
+
     def __init__(
         self,
         area: str = "",

@@ -10,6 +10,7 @@ import gymnasium
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
+from eyehand.envs.display import check_display
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
 from eyehand.envs.miniwob.page import MiniWobPage, Status
 from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions
@@ -75,6 +76,7 @@ class MiniWobEnvironment(Environment):
         self.page_scripts: list[str] = []
         self.seed: int | None = None
         self._pixel_ratio = pixel_ratio
+        check_display(headed)
         self._headed = headed
         self._browser: Browser | None = None
         self._page: MiniWobPage | None = None

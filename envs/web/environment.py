@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.web import WEB_ACTIONS, Answer, Finish
+from eyehand.envs.display import check_display
 from eyehand.envs.env import (
     Environment,
     EpisodeOptions,
@@ -54,6 +55,8 @@ class WebEnvironment(Environment):
         UsageError: the address or the size cannot be used.
     """
 
+    needs_task = True
+
     def __init__(
         self,
         url: str,
@@ -73,6 +76,7 @@ class WebEnvironment(Environment):
             )
         self.url = url
         self.spec_uri = f"web:{url}"
+        check_display(headed)
         self.headed = headed
         self.viewport = viewport
         self.pixel_ratio = pixel_ratio

@@ -25,6 +25,7 @@ Tree::
         BadConfig
       UsageError               the user's mistake: the message says what to do
         MissingExtra           an optional dependency is not installed
+        NotEnoughMemory        the model, or what it reads, does not fit
         MissingProgram         a program of the system is not installed or does not start
 
 This module imports nothing, so that every room may import it.
@@ -133,6 +134,10 @@ class UsageError(EyehandError):
 
 class MissingExtra(UsageError):
     """An optional dependency is not installed; the message names the extra."""
+
+
+class NotEnoughMemory(UsageError):
+    """The model, or what it reads, does not fit: says what was needed and what there is."""
 
 
 class MissingProgram(UsageError):

@@ -7,6 +7,7 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,44 @@ def test_what_is_no_evaluation_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="line 1"):
         write_report(tmp_path)
     assert main(["view", str(tmp_path), "--markdown", "--open"]) == 2
+
+
+LONG = "suite:/home/someone/experiments/2026/flows.yaml#add-a-gift-card-and-pay-with-two-cards"
+
+
+def drawn_names(plot: str) -> list[str]:
+    """Every name beside a plot's bars, its lines put together."""
+    tree = ElementTree.fromstring(plot)
+    texts = [e for e in tree.iter() if e.get("class") == "name"]
+    return ["".join(line.text or "" for line in text if line.tag == "tspan") for text in texts]
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_long_names_stand_whole_beside_their_dots(runs: int) -> None:
+    names = [LONG, "short", "x" * 200, "phone:set-alarm (simulated)"]
+    found = [Dot(0.5, 0.25, 0.75, "x")] * runs
+    plot = dots([DotRow(name, found) for name in names])
+    assert [n.replace(" ", "") for n in drawn_names(plot)] == [n.replace(" ", "") for n in names]
+    _assert_rows_keep_apart(plot)
+
+
+def test_long_names_stand_whole_beside_their_bars() -> None:
+    names = [LONG, "short", "x" * 200]
+    plot = stacked([Bar(name, {"decide": 30.0}, "x") for name in names], "ms")
+    assert drawn_names(plot) == names
+    _assert_rows_keep_apart(plot)
+
+
+def _assert_rows_keep_apart(plot: str) -> None:
+    """No line of a name overlaps another, and all lie inside the plot."""
+    tree = ElementTree.fromstring(plot)
+    heights = sorted(
+        float(line.get("y", "nan"))
+        for text in tree.iter()
+        if text.get("class") == "name"
+        for line in text
+        if line.tag == "tspan"
+    )
+    assert all(after - before >= 12 for before, after in pairwise(heights))
+    assert heights[0] >= 10
+    assert heights[-1] <= float(tree.get("viewBox", "").split()[3])

@@ -1,11 +1,13 @@
 """config.json, flat and nested, in and out."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eyehand.errors import BadConfig
-from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.config import Qwen2VLConfig, VisionConfig
 
 PUBLISHED_2B: dict[str, Any] = {
     "architectures": ["Qwen2VLForConditionalGeneration"],
@@ -88,7 +90,9 @@ def test_what_is_written_reads_back(tiny_config: Qwen2VLConfig) -> None:
         ({"eos_token_id": []}, "eos_token_id"),
         ({"eos_token_id": -5}, "eos_token_id"),
         ({"vision_config": None}, "vision_config"),
-        ({"vision_config": {"depth": 2}}, "vision_config: missing embed_dim"),
+        ({"vision_config": {"in_chans": 4}}, "in_channels"),
+        ({"vision_config": {"patch_size": [14, 7]}}, "patch_size"),
+        ({"vision_config": {"rope_parameters": {"rope_theta": 5e4}}}, "rope_theta"),
         ({"vision_config": {**PUBLISHED_2B["vision_config"], "hidden_size": 8}}, "hidden_size"),
         ({"vision_config": {**PUBLISHED_2B["vision_config"], "num_heads": 3}}, "embed_dim"),
         ({"vision_config": {**PUBLISHED_2B["vision_config"], "hidden_act": "x"}}, "hidden_act"),
@@ -103,3 +107,34 @@ def test_missing_fields_are_all_named() -> None:
     partial = {k: v for k, v in PUBLISHED_2B.items() if k not in ("vocab_size", "hidden_size")}
     with pytest.raises(BadConfig, match="missing hidden_size, vocab_size"):
         Qwen2VLConfig.from_dict(partial)
+
+
+WRITTEN = json.loads((Path(__file__).parents[1] / "golden" / "written_configs.json").read_text())
+"""What transformers wrote of the published configurations, by version (`layer_types` shortened)."""
+
+
+@pytest.mark.parametrize("version", WRITTEN)
+@pytest.mark.parametrize("size", ["2b", "7b", "72b"])
+def test_what_transformers_writes_is_read(version: str, size: str) -> None:
+    config = Qwen2VLConfig.from_dict(WRITTEN[version][size])
+    published = getattr(Qwen2VLConfig, f"qwen2vl_{size}")()
+    assert (config.text, config.vision) == (published.text, published.vision)
+    assert config.eos_token_id == published.eos_token_id
+
+
+def test_a_difference_to_the_architecture_is_completed() -> None:
+    bare = {"in_chans": 3, "model_type": "qwen2_vl", "spatial_patch_size": 14}
+    config = Qwen2VLConfig.from_dict(PUBLISHED_2B | {"vision_config": bare})
+    assert config.vision == VisionConfig(32, 1280, 16, 4, hidden_size=1536)
+    own = Qwen2VLConfig.from_dict(PUBLISHED_2B | {"vision_config": {**bare, "depth": 8}})
+    assert own.vision == VisionConfig(8, 1280, 16, 4, hidden_size=1536)
+
+
+def test_one_number_for_each_side_of_a_patch_is_read() -> None:
+    vision = {**PUBLISHED_2B["vision_config"], "patch_size": [14, 14], "temporal_patch_size": [2]}
+    assert Qwen2VLConfig.from_dict(PUBLISHED_2B | {"vision_config": vision}).vision.patch_size == 14
+
+
+def test_as_many_key_heads_as_heads_where_none_are_said() -> None:
+    config = Qwen2VLConfig.from_dict(PUBLISHED_2B | {"num_key_value_heads": None})
+    assert config.text.num_key_value_heads == config.text.num_attention_heads

@@ -12,7 +12,8 @@ import torch
 
 from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.hub import load, resolve
+from eyehand.model.folder import resolve
+from eyehand.model.hub import load
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import train_tokenizer
 from eyehand.model.weights import save_checkpoint

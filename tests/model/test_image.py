@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -165,3 +167,52 @@ def test_pictures_of_different_sizes_concatenate_in_order() -> None:
 def test_both_frames_of_a_still_image_are_the_same() -> None:
     rows = images.preprocess(noise(56, 56)).patches.view(-1, 3, 2, 196)
     assert torch.equal(rows[:, :, 0], rows[:, :, 1])
+
+
+def test_a_picture_that_is_cut_off_is_said_in_one_line() -> None:
+    for kind in ("PNG", "JPEG", "GIF"):
+        whole = io.BytesIO()
+        Image.fromarray(noise(90, 120)).save(whole, kind)
+        cut = Image.open(io.BytesIO(whole.getvalue()[: len(whole.getvalue()) // 2]))
+        with pytest.raises(UsageError, match="the picture cannot be read") as caught:
+            images.preprocess(cut)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_stands_as_its_camera_says(orientation: int) -> None:
+    upright = noise(60, 90)
+    written, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    undo = {6: 1, 8: 3}.get(orientation, 0)
+    flips = {2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1]}
+    flips |= {5: upright.swapaxes(0, 1), 7: upright[::-1, ::-1].swapaxes(0, 1)}
+    stored = flips.get(orientation, np.rot90(upright, undo))
+    Image.fromarray(np.ascontiguousarray(stored)).save(written, "PNG", exif=exif)
+    seen = images.preprocess(Image.open(written))
+    assert seen.original_size == (60, 90)
+    assert torch.equal(seen.patches, images.preprocess(upright).patches)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_a_grey_picture_of_16_bits_keeps_its_shades(dtype: str) -> None:
+    shades = np.linspace(0, 65535, 56 * 56).reshape(56, 56)
+    file = io.BytesIO()
+    mode = "I;16" if dtype == "<u2" else "I;16B"
+    raw = Image.frombytes(mode, (56, 56), shades.astype(dtype).tobytes())
+    raw.save(file, "PNG" if dtype == "<u2" else "TIFF")
+    grey = images.to_rgb(Image.open(file))[..., 0].astype(int)
+    assert np.abs(grey - shades / 257).max() <= 1
+
+
+def test_a_picture_of_32_bits_a_channel_is_refused_where_its_range_is_unknown() -> None:
+    low = Image.fromarray(np.full((56, 56), 200, np.int32))
+    assert images.to_rgb(low).max() == 200
+    for wide in (np.full((56, 56), 70_000, np.int32), np.full((56, 56), 0.5, np.float32)):
+        with pytest.raises(UsageError, match="32 bits"):
+            images.preprocess(Image.fromarray(wide))
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa", "PA", "CMYK", "YCbCr", "HSV", "LAB"])
+def test_every_mode_of_pillow_is_read(mode: str) -> None:
+    assert images.to_rgb(Image.new(mode, (60, 60))).shape == (60, 60, 3)

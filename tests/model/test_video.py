@@ -110,3 +110,12 @@ def test_rate_that_is_not_positive_is_refused() -> None:
 def test_budget_below_one_token_a_pair_is_refused() -> None:
     with pytest.raises(UsageError, match="take fewer frames"):
         video.frame_size(100, 100, num_frames=100, max_tokens=49)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -1.0, 0.0])
+def test_a_frame_rate_that_is_no_number_above_0_is_said(rate: float) -> None:
+    with pytest.raises(UsageError, match="a frame rate must be a positive number, got") as caught:
+        video.preprocess_video(clip(5, 60, 60), fps=rate)
+    with pytest.raises(UsageError, match="a frame rate must be a positive number, got"):
+        video.preprocess_video(clip(5, 60, 60), fps=4.0, sampled_fps=rate)
+    assert "\n" not in str(caught.value)

@@ -114,6 +114,46 @@ def transformers_network(network: Qwen2VL) -> Any:
     return peer
 
 
+@torch.no_grad()
+def test_a_video_longer_than_its_sides_follows_the_paper(
+    network: Qwen2VL, tokenizer: Tokenizer
+) -> None:
+    """What follows a video stands one past its largest position, in time here.
+
+    transformers 5.23 goes on after the longer side instead, so that the text shares positions with
+    the video's last frames; with the paper's positions given to it, both compute the same.
+    """
+    long = clip(0, frames=40, size=(56, 56))
+    patches, grid = transformers_video(long)
+    pairs, longer_side = grid[0], max(grid[1:]) // 2
+    assert pairs > longer_side
+    session = Session(network, tokenizer)
+    session.append_text("see")
+    session.append_video(long)
+    session.append_text("what now?")
+    ids = torch.tensor([session.token_ids])
+    positions, _ = position_ids(ids[0], [grid], network.config)
+    end = session.token_ids.index(tokenizer.special_id("<|vision_end|>"))
+    start = end - pairs * (grid[1] // 2) * (grid[2] // 2)
+    assert int(positions[0, start]) == start  # text before it counts on
+    assert positions[:, end].tolist() == [start + pairs] * 3
+    assert int(positions[:, end].max()) == int(positions[:, :end].max()) + 1
+    types = 2 * (ids == network.config.video_token_id).int()
+    inputs = {"pixel_values_videos": patches, "video_grid_thw": torch.tensor([grid])}
+    peer = transformers_network(network)
+    ours = session.read_pending(session.encode_pending())
+
+    def gap(theirs: Tensor) -> float:
+        known = ours.isfinite()
+        return float((ours - theirs)[known].abs().max() / theirs[known].abs().max())
+
+    given = peer(ids, mm_token_type_ids=types, position_ids=positions[:, None], **inputs)
+    assert gap(given.logits[0, -1]) < 1e-5
+    # Where this fails, transformers follows the paper too, and the documentation can say so.
+    its_own, _ = peer.model.get_rope_index(ids, types, video_grid_thw=torch.tensor([grid]))
+    assert its_own[:, 0, end].tolist() == [start + longer_side] * 3
+
+
 def test_an_atari_video_has_the_patches_of_transformers() -> None:
     patches, grid = transformers_video(clip(3))
     ours = preprocess_video(clip(3))

@@ -251,3 +251,74 @@ def test_full_sizes_have_the_reference_shapes(size: str) -> None:
     expected = {name: tuple(p.shape) for name, p in peer.named_parameters()}
     found = {newer_name(name): tuple(p.shape) for name, p in ours.named_parameters()}
     assert found == expected
+
+
+def test_stored_rotary_frequencies_are_left_out(folder: Path, model: Qwen2VL) -> None:
+    names = [
+        "visual.rotary_pos_emb.inv_freq",
+        "model.rotary_emb.inv_freq",
+        "model.layers.0.self_attn.rotary_emb.inv_freq",
+        "model.language_model.rotary_emb.original_inv_freq",
+    ]
+    edit(folder, lambda weights: weights | {name: torch.ones(8) for name in names})
+    assert_same(load_checkpoint(folder), model)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("coarse", ["head", "embedding"])
+def test_a_tied_head_of_another_dtype_is_the_embedding(
+    tied_model: Qwen2VL, tmp_path: Path, dtype: torch.dtype, coarse: str
+) -> None:
+    save_checkpoint(tied_model, tmp_path)
+    exact = tied_model.model.embed_tokens.weight.detach()
+    rounded = exact.to(dtype)
+    head, embedding = (rounded, exact) if coarse == "head" else (exact, rounded)
+    stored = {"lm_head.weight": head.clone(), "model.embed_tokens.weight": embedding.clone()}
+    edit(tmp_path, lambda weights: weights | stored)
+    found = load_checkpoint(tmp_path, dtype=torch.float32)
+    assert torch.equal(found.model.embed_tokens.weight, embedding.float())
+    edit(tmp_path, lambda weights: weights | {"lm_head.weight": head.flip(0).contiguous()})
+    with pytest.raises(UnexpectedWeight, match="differs"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_tied_folder_may_store_its_head_as_the_only_one(
+    tied_model: Qwen2VL, tmp_path: Path
+) -> None:
+    save_checkpoint(tied_model, tmp_path)
+    edit(
+        tmp_path,
+        lambda weights: {
+            {"model.embed_tokens.weight": "lm_head.weight"}.get(name, name): value
+            for name, value in weights.items()
+        },
+    )
+    assert_same(load_checkpoint(tmp_path), tied_model)
+
+
+def test_weights_of_mixed_dtypes_become_those_of_most(folder: Path, build_prompt: Build) -> None:
+    edit(
+        folder,
+        lambda weights: {
+            name: value if value.ndim == 1 else value.bfloat16() for name, value in weights.items()
+        },
+    )
+    found = load_checkpoint(folder)
+    assert {parameter.dtype for parameter in found.parameters()} == {torch.bfloat16}
+    prompt = build_prompt((1, 4, 6))
+    with torch.no_grad():
+        assert bool(found(prompt.ids, **prompt.ours()).isfinite().all())
+
+
+def test_a_missing_head_says_that_tying_may_be_meant(folder: Path) -> None:
+    edit(folder, lambda weights: {n: w for n, w in weights.items() if n != "lm_head.weight"})
+    with pytest.raises(MissingWeight, match="tie_word_embeddings") as caught:
+        load_checkpoint(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_an_adapter_are_called_one(folder: Path) -> None:
+    lora = {"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": torch.ones(2, 64)}
+    edit(folder, lambda weights: weights | lora)
+    with pytest.raises(UnexpectedWeight, match=r"adapter \(LoRA\)"):
+        load_checkpoint(folder)

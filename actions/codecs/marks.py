@@ -1,0 +1,59 @@
+"""Makes a dialect's marks harmless in text from outside.
+
+A page's title or an alert stands in the middle of the model's own turn. What looks like the end of
+a result there, or like the next call, must not be one. The characters that make a mark are replaced
+by others that look alike, so that the words can still be read.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORDS = re.compile("FUNCTION|ARGS|RESULT|RETURN")
+_FLOWER_WORDS = re.compile("function|args|result|return", re.IGNORECASE)
+_LOOKALIKES = {"✿": "❀", "*": "∗"}
+_TAG = re.compile(r"<(?=[\s/]*(?:tool_call|tool_response|tools)\b)", re.IGNORECASE)
+
+
+def without_keywords(text: str) -> str:
+    """Return the text without marked keywords such as ✿RETURN✿ or *FUNCTION*.
+
+    Marks with blanks between, doubled ones and those on one side only count too.
+    """
+    clean = _normal(text)
+    changed = list(clean)
+    for pattern, marks in ((_WORDS, "✿*"), (_FLOWER_WORDS, "✿")):
+        for word in pattern.finditer(clean):
+            for place in (*_before(clean, word.start(), marks), *_after(clean, word.end(), marks)):
+                changed[place] = _LOOKALIKES[clean[place]]
+    found = "".join(changed)
+    return text if found == clean else found
+
+
+def without_tags(text: str) -> str:
+    """Return the text without tags such as <tool_call> or </tool_response>, however spaced."""
+    clean = _normal(text)
+    found = _TAG.sub("‹", clean)
+    return text if found == clean else found
+
+
+def _normal(text: str) -> str:
+    """Return the text as the tokenizer will read it: nothing may become a mark only there."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _before(text: str, end: int, marks: str) -> Iterable[int]:
+    """Yield the places of the marks that stand before `end`, with nothing but blanks between."""
+    return _marks(text, range(end - 1, -1, -1), marks)
+
+
+def _after(text: str, start: int, marks: str) -> Iterable[int]:
+    return _marks(text, range(start, len(text)), marks)
+
+
+def _marks(text: str, places: range, marks: str) -> Iterable[int]:
+    for place in places:
+        if text[place] in marks:
+            yield place
+        elif text[place] not in " \t":
+            return
