@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/python -m eyehand demo --out $(DEMO_OUT)
 
 test: check
-	@$(FIX) chromium fonts xvfb mujoco
+	@$(FIX) chromium fonts xvfb mujoco drawing
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/.installed-dev

@@ -124,6 +124,14 @@ class TypeText(Action):
     text: Text = Field(description="what to type, any characters")
 
 
+class ReplaceText(Action):
+    """Replace all text of the field that has the focus."""
+
+    text: str = Field(
+        max_length=MAX_TEXT_LENGTH, description="what the field holds then; empty to clear it"
+    )
+
+
 class Press(Action):
     """Press a key of the phone."""
 
@@ -148,6 +156,7 @@ ANDROID_ACTIONS: tuple[type[Action], ...] = (
     Swipe,
     Drag,
     TypeText,
+    ReplaceText,
     Press,
     OpenApp,
     Scroll,
@@ -170,6 +179,7 @@ __all__ = [
     "LongPress",
     "OpenApp",
     "Press",
+    "ReplaceText",
     "Scroll",
     "ScrollDirection",
     "Swipe",

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from eyehand.actions.action import Action, Point
 from eyehand.actions.coordinates import Coordinates
+from eyehand.actions.nearest import nearest, what_is_permitted
 from eyehand.actions.sampling import sample_arguments
 from eyehand.errors import InvalidArgument, OutOfRange, UnknownAction, UsageError
 
@@ -70,10 +71,8 @@ class ActionSpace(Space[Action]):
         try:
             return self._by_name[name]
         except KeyError:
-            permitted = ", ".join(self.names)
-            raise UnknownAction(
-                f"{name[:60]!r} is not an action here; the permitted actions are: {permitted}"
-            ) from None
+            permitted = what_is_permitted(nearest(name, self.names), self.names)
+            raise UnknownAction(f"{name[:60]!r} is not an action here; {permitted}") from None
 
     def build(
         self, name: str, arguments: Mapping[str, Any], coordinates: Coordinates | None = None

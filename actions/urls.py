@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 # Browsers drop tabs and newlines and read backslashes as slashes, so an address that holds one
 # would not open what it seems to name.
 _NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\<>\"`{}|^\u200b-\u200f\u2028-\u202f\ufeff]")
+MAX_NAME_LENGTH = 255
+MAX_FILES = 50
 _HOST = re.compile(r"[^%/?#@:\[\]()!$&'*+,;=]+", re.ASCII)
 
 
@@ -37,8 +39,25 @@ def check_file_name(name: str) -> str:
     """Return the name when it is a bare file name, without folders.
 
     Raises:
-        ValueError: the name holds a path separator, a control character, or is "." or "..".
+        ValueError: the name is empty or too long, holds a path separator or a control character,
+            or is "." or "..".
     """
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise ValueError(f"a file's name has 1 to {MAX_NAME_LENGTH} characters")
     if name in (".", "..") or re.search(r"[/\\\x00-\x1f\x7f]", name):
         raise ValueError("expected the bare name of a file that was given, without folders")
     return name
+
+
+def check_file_names(names: str | list[str]) -> str | list[str]:
+    """Return one bare name of a file, or some, as they are.
+
+    Raises:
+        ValueError: there is none, or too many, or one of them is no bare name.
+    """
+    several = [names] if isinstance(names, str) else names
+    if not 1 <= len(several) <= MAX_FILES:
+        raise ValueError(f"expected 1 to {MAX_FILES} files")
+    for name in several:
+        check_file_name(name)
+    return names

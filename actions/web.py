@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from eyehand.actions.action import Action, Point
 from eyehand.actions.keys import check_combination, split_combination
-from eyehand.actions.urls import check_file_name, check_url
+from eyehand.actions.urls import check_file_names, check_url
 
 MAX_TEXT_LENGTH = 10_000
 """Most characters that one `type_text`, `answer` or dialog text may hold."""
@@ -51,6 +51,20 @@ class TypeText(Action):
     """Type text into the element that has the focus."""
 
     text: Text = Field(description="what to type, any characters")
+    press_enter: bool | None = Field(
+        default=None, description="true to press Enter afterwards, as to send or search"
+    )
+
+
+class ReplaceText(Action):
+    """Replace all text of the field that has the focus."""
+
+    text: str = Field(
+        max_length=MAX_TEXT_LENGTH, description="what the field holds then; empty to clear it"
+    )
+    press_enter: bool | None = Field(
+        default=None, description="true to press Enter afterwards, as to send or search"
+    )
 
 
 class PressKeys(Action):
@@ -134,15 +148,18 @@ class AnswerDialog(Action):
 
 
 class UploadFile(Action):
-    """Give a file to a file picker."""
+    """Give a file, or several, to a file picker or a place where files are dropped."""
 
-    point: Point = Field(description="where the picker is")
-    file: Annotated[str, AfterValidator(check_file_name)] = Field(
-        min_length=1,
-        max_length=255,
-        description="the name of one of the files given for this task",
-        examples=["photo.png", "report.pdf"],
+    point: Point = Field(description="where the picker or the place is")
+    file: Annotated[str | list[str], AfterValidator(check_file_names)] = Field(
+        description="the name of one of the files given for this task, or a list of names",
+        examples=["photo.png", "report.pdf", ["photo.png", "report.pdf"]],
     )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names, whether one was given or several."""
+        return (self.file,) if isinstance(self.file, str) else tuple(self.file)
 
 
 class Wait(Action):
@@ -173,6 +190,7 @@ WEB_ACTIONS: tuple[type[Action], ...] = (
     Hover,
     Drag,
     TypeText,
+    ReplaceText,
     PressKeys,
     Scroll,
     SelectOption,

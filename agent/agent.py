@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.episode import DEFAULT_MAX_STEPS, Episode, run_episode
+from eyehand.agent.episode import Episode, run_episode
 from eyehand.agent.policy import Policy
 from eyehand.agent.recorder import Watch
 from eyehand.agent.retention import slug
@@ -50,7 +50,7 @@ class Agent:
         environment: Environment,
         *,
         seed: int | None = None,
-        max_steps: int = DEFAULT_MAX_STEPS,
+        max_steps: int | None = None,
         time_limit_s: float | None = None,
         out: Path | str | None = None,
         uploads: dict[str, Path] | None = None,
@@ -62,7 +62,7 @@ class Agent:
             task: What to do; None where the environment has its own instruction.
             environment: Where; it stays open.
             seed: Fixes the environment's episode, where it is seeded.
-            max_steps: Most decisions.
+            max_steps: Most decisions; None is the environment's own limit, 30 without one.
             time_limit_s: Most seconds.
             out: Folder of the trajectory; None keeps it in memory only.
             uploads: Files that may be uploaded, by the name that the model sees.

@@ -1,11 +1,14 @@
 """The command line: `eyehand COMMAND ...`. Errors become one line and an exit status."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import eyehand
 from eyehand.agent.commands import commands
+from eyehand.agent.commands.streams import end_of_result, only_the_result
 from eyehand.errors import (
     CheckpointError,
     EnvironmentFault,
@@ -60,13 +63,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments: argparse.Namespace | None = None
     try:
         arguments = build_parser().parse_args(argv)
-        status: int = arguments.execute(arguments)
+        _import_from_here()
+        status: int = _executed(arguments)
         return status
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return EXIT_INTERRUPTED
     except EyehandError as error:
         return _complain(error, as_json=bool(getattr(arguments, "json", False)))
+    finally:
+        if argv is None and getattr(arguments, "json", False):
+            end_of_result()
+
+
+def _executed(arguments: argparse.Namespace) -> int:
+    """Execute a command; where one JSON document was asked for, nothing else gets to its stream."""
+    with only_the_result() if getattr(arguments, "json", False) else nullcontext():
+        status: int = arguments.execute(arguments)
+    return status
+
+
+def _import_from_here() -> None:
+    """Let modules of the current folder be imported, after everything that is installed.
+
+    The whole path: an environment may change the working directory.
+    """
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def exit_status(error: EyehandError) -> int:

@@ -43,6 +43,12 @@ WEIGHTS: dict[str, float] = {
 """The embedded model's sources, by the share of documents that each gets."""
 
 
+def sources() -> list[str]:
+    """Return the environments whose experts' demonstrations can be collected, in order."""
+    pages = [f"miniwob:{task}" for task in miniwob_expert.EXPERT_TASKS]
+    return sorted([NumberLineEnvironment.spec_uri, *pages])
+
+
 class Collector:
     """Draws documents from all sources; environments stay open between them.
 
@@ -99,7 +105,7 @@ def _make(source: str) -> Environment:
         environment = MiniWobEnvironment(name)
         miniwob_expert.install(environment)
         return environment
-    raise UsageError(f"{source} has no expert; there are: {', '.join(WEIGHTS)}")
+    raise UsageError(f"{source} has no expert; there are: {', '.join(sources())}")
 
 
 def collect(
@@ -115,17 +121,19 @@ def collect(
         out: The folder of the shards; made when it is missing.
         count: How many documents.
         first_seed: The first training seed; shards of other first seeds may lie beside these.
-        only: Sources of `WEIGHTS` to take; all where it is empty.
+        only: Sources of `sources()` to take, with a share of 1 where `WEIGHTS` gives none; those
+            of `WEIGHTS` where it is empty.
         progress: Called with the number of documents so far.
 
     Raises:
         UsageError: a seed lies outside the training seeds, or a source has no expert.
     """
-    unknown = sorted(set(only) - set(WEIGHTS))
+    known = sources()
+    unknown = sorted(set(only) - set(known))
     if unknown:
-        raise UsageError(f"no expert for {', '.join(unknown)}; there are: {', '.join(WEIGHTS)}")
+        raise UsageError(f"no expert for {', '.join(unknown)}; there are: {', '.join(known)}")
     out.mkdir(parents=True, exist_ok=True)
-    collector = Collector({name: WEIGHTS[name] for name in only or WEIGHTS}, first_seed)
+    collector = Collector({name: WEIGHTS.get(name, 1.0) for name in only or WEIGHTS}, first_seed)
     stream = collector.documents()
     collected = 0
     try:

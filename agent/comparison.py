@@ -1,7 +1,7 @@
 """Two runs compared episode by episode, by task and seed: the luck of the draw cancels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from eyehand.agent.statistics import (
     Rate,
     resampled_means,
 )
+from eyehand.agent.summary import without_verdict
 
 EXACT_FLIPS = 14
 """Up to so many differing pairs every assignment of signs is tried, instead of drawn ones."""
@@ -34,7 +35,8 @@ class Difference:
         gained: Episodes that only the second one solved.
         lost: Episodes that only the first one solved.
         success: Difference of the success rates, second less first; overall the mean over tasks.
-        p_value: Exact two-sided McNemar test; None without a pair.
+            Tasks that have no verdict in either run count in the rewards only.
+        p_value: Exact two-sided McNemar test; None without a pair that has a verdict.
         p_adjusted: The same after Holm's correction for all tasks; None overall.
         reward: Difference of the mean rewards.
         reward_p_value: Two-sided sign-flip permutation test; None without a pair.
@@ -55,7 +57,7 @@ class Difference:
         """Return the difference, JSON-ready."""
         return {
             "name": self.name,
-            "pairs": self.first.trials,
+            "pairs": self.first.episodes,
             "first_successes": self.first.successes,
             "second_successes": self.second.successes,
             "only_second": self.gained,
@@ -132,12 +134,14 @@ def compare(
         if place not in left_out:
             tasks.setdefault(place[0], []).append((ours[place], theirs[place]))
     differences = [_difference(spec, [pairs], seed) for spec, pairs in tasks.items()]
-    adjusted = holm([difference.p_value or 0.0 for difference in differences])
+    tested = [difference for difference in differences if difference.p_value is not None]
+    p_values = zip(tested, holm([d.p_value or 0.0 for d in tested]), strict=True)
+    adjusted = {difference.name: p for difference, p in p_values}
     return Comparison(
         overall=_difference("overall", list(tasks.values()), seed),
         tasks=[
-            Difference(**{**vars(difference), "p_adjusted": p})
-            for difference, p in zip(differences, adjusted, strict=True)
+            replace(difference, p_adjusted=adjusted.get(difference.name))
+            for difference in differences
         ],
         only_first=sorted(place for place in ours if place not in theirs),
         only_second=sorted(place for place in theirs if place not in ours),
@@ -223,22 +227,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _difference(name: str, tasks: list[list[Pair]], seed: int) -> Difference:
     pairs = [pair for task in tasks for pair in task]
-    successes = [[second.succeeded - first.succeeded for first, second in t] for t in tasks]
+    judged = [task for task in tasks if not _unjudged(task)]
+    successes = [[second.succeeded - first.succeeded for first, second in t] for t in judged]
     rewards = [[second.reward - first.reward for first, second in task] for task in tasks]
     gained = sum(difference == 1 for task in successes for difference in task)
     lost = sum(difference == -1 for task in successes for difference in task)
     return Difference(
         name=name,
-        first=Rate(sum(first.succeeded for first, _ in pairs), len(pairs)),
-        second=Rate(sum(second.succeeded for _, second in pairs), len(pairs)),
+        first=_rate([first for task in judged for first, _ in task], len(pairs)),
+        second=_rate([second for task in judged for _, second in task], len(pairs)),
         gained=gained,
         lost=lost,
         success=paired_difference(successes, seed),
-        p_value=mcnemar(gained, lost) if pairs else None,
+        p_value=mcnemar(gained, lost) if any(judged) else None,
         p_adjusted=None,
         reward=paired_difference(rewards, seed),
         reward_p_value=sign_flip([d for task in rewards for d in task], seed) if pairs else None,
     )
+
+
+def _unjudged(task: list[Pair]) -> bool:
+    return all(without_verdict([pair[side] for pair in task]) for side in (0, 1))
+
+
+def _rate(judged: list[EpisodeRow], episodes: int) -> Rate:
+    return Rate(sum(row.succeeded for row in judged), len(judged), episodes - len(judged))
 
 
 def paired_difference(tasks: Sequence[Sequence[float]], seed: int = RESAMPLING_SEED) -> Estimate:

@@ -10,6 +10,7 @@ from pathlib import Path
 from eyehand.agent.doctor_check import Check, lacks, output_of
 from eyehand.agent.doctor_screens import (
     check_desktop,
+    check_drawing,
     check_fonts,
     check_mujoco,
     check_virtual_screen,
@@ -45,9 +46,11 @@ def checks() -> dict[str, Callable[[], Check]]:
         "disk": check_disk,
         "memory": check_memory,
         "adb": check_adb,
+        "phones": check_phones,
         "desktop": check_desktop,
         "xvfb": check_virtual_screen,
         "mujoco": check_mujoco,
+        "drawing": check_drawing,
     }
 
 
@@ -147,3 +150,14 @@ def check_adb() -> Check:
         return lacks("adb", "not installed", ADB, "for Android", needed=False)
     version = (output_of(path, "version") or "").splitlines()
     return Check("adb", True, version[0] if version else path, needed=False)
+
+
+def check_phones() -> Check:
+    """Look at the phones that the adb server lists; none is started to look for them."""
+    from eyehand.envs.android.inspection import inspect_phones
+
+    try:
+        found, troubles = inspect_phones()
+    except EyehandError as error:
+        return Check("phones", False, str(error), needed=False)
+    return Check("phones", not troubles, "; ".join(found), "; ".join(troubles), needed=False)

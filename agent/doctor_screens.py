@@ -38,6 +38,18 @@ def check_fonts() -> Check:
     )
 
 
+def check_drawing() -> Check:
+    """Look for the word list and the fonts of drawn pages, which only training needs."""
+    from eyehand.model.training import pages
+
+    name, purpose = "drawn pages", "for train"
+    try:
+        pages.check_drawing()
+    except EyehandError as error:
+        return lacks(name, str(error).split(":")[0], pages.PACKAGES, purpose, needed=False)
+    return Check(name, True, "the word list and every font are there", needed=False)
+
+
 def check_desktop() -> Check:
     """Look at the screen as `desktop:` would, which only the desktop needs."""
     try:

@@ -1,5 +1,6 @@
 """The loop: observe, decide, perform, until the task ends. Everything else is around it."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from eyehand.agent.records import EpisodeRecord, OutcomeRecord, StepRecord
 from eyehand.agent.trajectory import TrajectoryWriter
 from eyehand.envs.env import Environment, EpisodeOptions, Observation, Pixels, Video
 from eyehand.errors import (
+    CheckpointError,
     EnvironmentFault,
     GuardRefusal,
     ModelFeedback,
@@ -45,6 +47,7 @@ class Episode:
         spec: The environment's URI.
         seed: The environment's seed, or None.
         verdict: The environment's own judgement, or None.
+        gives_verdict: Whether there was one to be had; None where that is not known.
         reward: Sum of the rewards.
         seconds: Wall-clock seconds, the reset included.
         steps: The steps' records, in order.
@@ -64,6 +67,7 @@ class Episode:
     steps: list[StepRecord]
     details: dict[str, Any]
     folder: Path | None
+    gives_verdict: bool | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return the episode without its steps, JSON-ready: what `eyehand run --json` prints."""
@@ -88,7 +92,7 @@ def run_episode(
     *,
     task: str | None = None,
     seed: int | None = None,
-    max_steps: int = DEFAULT_MAX_STEPS,
+    max_steps: int | None = None,
     time_limit_s: float | None = None,
     max_tokens: int | None = None,
     trajectory: TrajectoryWriter | Path | None = None,
@@ -105,8 +109,10 @@ def run_episode(
         environment: Where; it is reset here, and stays open.
         task: What to do; not needed where the environment has its own instruction.
         seed: Fixes the environment's episode, where it is seeded, and the policy's randomness.
-        max_steps: Most decisions, at least 1; an answer without a valid action counts too.
-        time_limit_s: Most seconds; looked at before each decision.
+        max_steps: Most decisions, at least 1; an answer without a valid action counts too. None
+            is the environment's own limit, 30 where it sets none.
+        time_limit_s: Most seconds; looked at before each decision. A call of a Gymnasium
+            environment that is under way then has 5 s more; then it is a fault.
         max_tokens: Most tokens that the policy reads anew and writes, as its decisions' "prompt"
             and "generated" count them; looked at before each decision.
         trajectory: A writer, or the folder to make; None records in memory only.
@@ -117,10 +123,7 @@ def run_episode(
         UsageError: no task and no instruction, or an unusable limit or folder.
         CheckpointError: the policy's model cannot be used.
     """
-    if max_steps < 1 or (time_limit_s is not None and time_limit_s <= 0):
-        raise UsageError("an episode needs max_steps of at least 1 and a time limit above 0 s")
-    if max_tokens is not None and max_tokens < 1:
-        raise UsageError(f"an episode needs a limit of at least 1 token, got {max_tokens}")
+    _require_limits(max_steps, time_limit_s, max_tokens)
     writer = TrajectoryWriter(trajectory) if isinstance(trajectory, Path) else trajectory
     recorder = EpisodeRecorder(writer, watch)
     run = _Run(policy, environment, recorder, task, seed, max_steps, time_limit_s, max_tokens)
@@ -132,6 +135,10 @@ def run_episode(
         ending = Ending(Outcome.REFUSED, str(refusal))
     except EnvironmentFault as fault:
         ending = Ending(Outcome.ENVIRONMENT_FAULT, f"{type(fault).__name__}: {fault}")
+    except (UsageError, CheckpointError):
+        if writer is not None:
+            writer.close() if recorder.steps else writer.discard()
+        raise
     try:
         return run.close(ending)
     finally:
@@ -149,7 +156,7 @@ class _Run:
         recorder: EpisodeRecorder,
         task: str | None,
         seed: int | None,
-        max_steps: int,
+        max_steps: int | None,
         time_limit_s: float | None,
         max_tokens: int | None,
     ) -> None:
@@ -158,16 +165,23 @@ class _Run:
         self.recorder = recorder
         self.task = task
         self.seed = seed
-        self.max_steps = max_steps
+        self._max_steps = max_steps
         self.time_limit_s = time_limit_s
         self.max_tokens = max_tokens
         self._tokens = 0
+        self._reward_sum = 0.0
+
+    @property
+    def max_steps(self) -> int:
+        """Most decisions: as asked, else the environment's own limit, else the default."""
+        return self._max_steps or self.environment.max_episode_steps or DEFAULT_MAX_STEPS
 
     def play(self, uploads: dict[str, Path]) -> Ending:
         """Reset, then step until something ends the episode."""
         observation = self._reset(uploads)
         conversation = self._begin()
-        for _ in range(self.max_steps):
+        most = self.max_steps
+        for _ in range(most):
             if limit := self._limit_reached():
                 return limit
             with self.recorder.step(observation) as step:
@@ -179,8 +193,9 @@ class _Run:
                 step.terminated,
                 step.truncated,
             ):
-                return ending
-        return Ending(Outcome.STEP_LIMIT, f"{self.max_steps} steps were taken")
+                note = str(step.info.get("details", {}).get("verdict_note", ""))
+                return replace(ending, message=ending.message or note)
+        return Ending(Outcome.STEP_LIMIT, f"{most} steps were taken")
 
     def decide(self, step: Step, conversation: Conversation) -> Decision:
         """Let the policy look and decide."""
@@ -197,15 +212,27 @@ class _Run:
         try:
             if decision.action is None:
                 raise decision.error or ModelFeedback("the answer held no action")
-            observation, step.reward, step.terminated, step.truncated, step.info = (
-                self.environment.step(decision.action)
+            observation, reward, step.terminated, step.truncated, step.info = self.environment.step(
+                decision.action
             )
+            step.reward = self._finite(reward)
         except ModelFeedback as feedback:
             step.refusal = feedback
             observation = self._look_again(step.observation, str(feedback))
         finally:
             step.perform_s = time.perf_counter() - began_s
         return _with_not_performed(observation, decision.not_performed)
+
+    def _finite(self, reward: float) -> float:
+        """Return a reward that can be counted; any other one is the environment's fault."""
+        try:
+            total = self._reward_sum + float(reward)
+        except (TypeError, ValueError):
+            total = math.nan
+        if not math.isfinite(total):
+            raise EnvironmentFault(f"the reward of a step is {reward!r}, expected a finite number")
+        self._reward_sum = total
+        return float(reward)
 
     def close(self, ending: Ending) -> Episode:
         """Write the outcome. A disk that is full by now turns it into a fault."""
@@ -232,7 +259,12 @@ class _Run:
 
     def _reset(self, uploads: dict[str, Path]) -> Observation:
         writer = self.recorder.trajectory
-        options = EpisodeOptions(folder=writer.folder if writer else None, uploads=uploads)
+        limit_s = self.time_limit_s
+        options = EpisodeOptions(
+            folder=writer.folder if writer else None,
+            uploads=uploads,
+            deadline_s=None if limit_s is None else self.recorder.deadline_s(limit_s),
+        )
         observation, info = self.environment.reset(seed=self.seed, options=options.as_options())
         self.recorder.saw(observation)
         self._write_first_line(dict(info.get("details", {})))
@@ -283,7 +315,18 @@ class _Run:
             steps=self.recorder.steps,
             details=outcome.details,
             folder=writer.folder if writer else None,
+            gives_verdict=self.environment.gives_verdict,
         )
+
+
+def _require_limits(
+    max_steps: int | None, time_limit_s: float | None, max_tokens: int | None
+) -> None:
+    no_step = max_steps is not None and max_steps < 1
+    if no_step or (time_limit_s is not None and time_limit_s <= 0):
+        raise UsageError("an episode needs max_steps of at least 1 and a time limit above 0 s")
+    if max_tokens is not None and max_tokens < 1:
+        raise UsageError(f"an episode needs a limit of at least 1 token, got {max_tokens}")
 
 
 def _with_newest(video: Video | None, pixels: Pixels) -> Video | None:

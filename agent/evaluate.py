@@ -25,9 +25,10 @@ from eyehand.agent.workers.decider import LocalDecider
 from eyehand.agent.workers.messages import Finished, Job, Setup
 from eyehand.agent.workers.process import ProcessFleet
 from eyehand.agent.workers.scheduler import Fleet, Scheduler
+from eyehand.agent.workers.sendable import require_known_to_workers
 from eyehand.agent.workers.station import Station
 from eyehand.envs.env import Environment
-from eyehand.errors import UsageError
+from eyehand.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from eyehand.agent.cluster.cluster import RayCluster
@@ -61,14 +62,23 @@ class Means:
     """What an evaluation runs on. None of it changes the rows.
 
     Attributes:
-        workers: Environments at a time. 1 runs in this process, unless there is a cluster.
+        workers: Environments at a time. 1 runs in this process, unless there is a cluster or
+            `own_process` asks for another one.
         ray_address: A Ray cluster's address, "auto" or "HOST:PORT"; None stays on this machine.
         engines: How many actors of the cluster decide where the policy is a model; None is 1.
+        own_process: Whether one worker runs in a process of its own too: what an environment does
+            there (exit, crash, print, hang in compiled code) costs its episode only.
     """
+
+    @property
+    def here(self) -> bool:
+        """Whether the episodes run in this process."""
+        return self.workers == 1 and self.ray_address is None and not self.own_process
 
     workers: int = 1
     ray_address: str | None = None
     engines: int | None = None
+    own_process: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -110,6 +120,10 @@ def run_evaluation(
             be started.
     """
     means = means or Means()
+    if plan.out is not None:  # an environment may change the working directory
+        plan = replace(plan, out=plan.out.absolute())
+    if not means.here:
+        require_known_to_workers(plan.specs)
     with ExitStack() as stack:
         # Before the folder is begun: a wrong address leaves nothing behind.
         cluster = _joined(means, stack)
@@ -163,6 +177,10 @@ def _evaluate(plan: Plan, ground: _Ground, watcher: Watcher, resume: bool) -> Ev
                 _count(run, evaluation, ledger, shelf, watcher)
         except KeyboardInterrupt:
             evaluation.finished = False
+        except (UsageError, CheckpointError):
+            if not ledger.rows and not resume:
+                shelf.discard(plan.specs)
+            raise
         ledger.sort()
         evaluation.count(ledger.in_order())
         shelf.save(evaluation.to_json())
@@ -203,7 +221,7 @@ def _run(
         plan.out.absolute() if plan.out else None,
         plan.keep,
     )
-    if means.workers == 1 and means.ray_address is None:
+    if means.here:
         yield from _run_here(setup, jobs)
         return
     pairs = {spec: parted(policy) for spec, policy in policies.items()}

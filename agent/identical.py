@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eyehand.agent.ledger import PLAN_FILE, read_plan, read_rows
-from eyehand.agent.retention import EVALUATION_FILE
+from eyehand.agent.ledger import read_plan, read_rows
+from eyehand.agent.retention import EVALUATION_FILE, PLAN_FILE
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
 from eyehand.agent.trajectory import LINES_FILE, read_trajectory
 from eyehand.errors import UsageError

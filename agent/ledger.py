@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from eyehand.agent.retention import EVALUATION_FILE, write_whole
+from eyehand.agent.json_text import json_text
+from eyehand.agent.resumption import renumbered, require_same_plan
+from eyehand.agent.retention import EVALUATION_FILE, PLAN_FILE, write_whole
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
 from eyehand.errors import RecordingFailed, UsageError
 
-PLAN_FILE = "plan.json"
 LOCK_TIMEOUT_S = 20.0
 """Workers of a killed evaluation end within moments; longer means that another one is running."""
 
@@ -49,13 +50,14 @@ class Ledger:
                 "--resume"
             )
         if resume:
-            require_same_plan(out, plan)
+            require_same_plan(out, read_plan(out), plan)
         else:
-            write_whole(out / PLAN_FILE, json.dumps(plan, indent=2) + "\n")
-        self.descriptor = _open(out / EPISODES_FILE)
+            write_whole(out / PLAN_FILE, json_text(plan, indent=2) + "\n")
+        self.descriptor = _locked(out / EPISODES_FILE)
         try:
-            _lock(self.descriptor, out)
             self._read(out / EPISODES_FILE)
+            if resume:
+                self._take_over(out, plan)
         except BaseException:
             self.close()
             raise
@@ -85,9 +87,8 @@ class Ledger:
 
     def sort(self) -> None:
         """Write the lines in the order of the plan: the file is then the same for any workers."""
-        if self._out is not None and list(self.rows) != sorted(self.rows):
-            text = b"".join(_line(row) for row in self.in_order()).decode("ascii")
-            write_whole(self._out / EPISODES_FILE, text)
+        if list(self.rows) != sorted(self.rows):
+            self._rewrite()
 
     def close(self) -> None:
         """Close the file, which lets another process go on with it."""
@@ -100,6 +101,25 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _rewrite(self) -> None:
+        if self._out is not None:
+            text = b"".join(_line(row) for row in self.in_order()).decode("ascii")
+            write_whole(self._out / EPISODES_FILE, text)
+
+    def _take_over(self, out: Path, plan: dict[str, Any]) -> None:
+        """Bring the folder to a plan that has grown, or whose declaration file has moved."""
+        written = read_plan(out)  # by now it is ours alone
+        require_same_plan(out, written, plan)
+        rows, self.rows = self.rows, renumbered(self.rows.values(), written, plan)
+        if rows != self.rows:
+            self._rewrite()
+            replaced, self.descriptor = self.descriptor, _locked(out / EPISODES_FILE)
+            if replaced is not None:
+                os.close(replaced)
+        if any(written.get(name) != plan.get(name) for name in ("specs", "episodes")):
+            (out / EVALUATION_FILE).unlink(missing_ok=True)  # it counts the plan as it was
+            write_whole(out / PLAN_FILE, json_text(plan, indent=2) + "\n")
 
     def _read(self, path: Path) -> None:
         """Read the rows; a torn last line, of an episode that then runs again, is cut off."""
@@ -127,24 +147,6 @@ def read_plan(out: Path) -> dict[str, Any]:
     return plan
 
 
-def require_same_plan(out: Path, plan: dict[str, Any]) -> None:
-    """Refuse to mix two plans in one folder; the version that wrote the plan may differ.
-
-    Raises:
-        UsageError: the folder's plan is missing, or differs; the message names every difference.
-    """
-    written, expected = read_plan(out), json.loads(json.dumps(plan))
-    names = dict.fromkeys([*written, *expected])
-    different = [
-        f"{name} was {written.get(name)!r} and is now {expected.get(name)!r}"
-        for name in names
-        if name != "eyehand" and written.get(name) != expected.get(name)
-    ]
-    if different:
-        shown = "; ".join(text[:200] for text in different)
-        raise UsageError(f"{out} was begun with another plan: {shown}")
-
-
 def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
     """Read a file of rows, one JSON line each.
 
@@ -169,7 +171,7 @@ def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
 
 
 def _line(row: EpisodeRow) -> bytes:
-    return (json.dumps(row.to_json()) + "\n").encode("ascii")
+    return (json_text(row.to_json()) + "\n").encode("ascii")
 
 
 def _open(path: Path) -> int:
@@ -177,6 +179,20 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except OSError as error:
         raise RecordingFailed(f"cannot write {path}: {error.strerror}") from error
+
+
+def _locked(path: Path) -> int:
+    """Open the rows, and wait until they are ours; a file that was replaced meanwhile is not."""
+    while True:
+        descriptor = _open(path)
+        try:
+            _lock(descriptor, path.parent)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, out: Path) -> None:

@@ -43,10 +43,12 @@ def check_random(policy: str, specs: Iterable[str], allowed: bool) -> None:
     Raises:
         UsageError: the random policy would meet such an environment, and nobody allowed it.
     """
+    from eyehand.agent.suite_catalogue import stands_behind
+
     if policy != "random" or allowed:
         return
     for spec in specs:
-        if spec.partition(":")[0].lower() in REAL_SCHEMES:
+        if stands_behind(spec) in REAL_SCHEMES:
             raise UsageError(
                 f"{spec} is real: random clicks and keys may buy, send or delete there. Add "
                 "--allow-random where nothing can be lost"

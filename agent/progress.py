@@ -157,11 +157,11 @@ class EvaluationProgress:
         if not row.scored:
             note = f"{row.spec}, seed {row.seed}, is not counted: {row.message}"
             say(Text(printable(note), style="yellow"))
-        if result.rate.trials + result.unscored == self._plan.episodes:
-            say(Text(f"{printable(row.spec)}  {result.rate}  of {result.rate.trials}"))
+        if result.rate.episodes + result.unscored == self._plan.episodes:
+            say(Text(f"{printable(row.spec)}  {result.rate}  of {result.rate.episodes}"))
 
     def _add(self, row: EpisodeRow) -> None:
-        if row.scored:
+        if row.scored and row.judged is not False:
             self._sum = Rate(self._sum.successes + row.succeeded, self._sum.trials + 1)
 
     def _rate(self) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import eyehand
+from eyehand.agent.json_text import json_ready
 from eyehand.agent.outcome import Ending
 from eyehand.agent.policy import Decision, Policy
 from eyehand.agent.records import (
@@ -64,6 +65,10 @@ class EpisodeRecorder:
     def seconds(self) -> float:
         """Seconds since the episode began, its reset included."""
         return time.perf_counter() - self._started_at_s
+
+    def deadline_s(self, limit_s: float) -> float:
+        """Return when so many seconds will have passed, on the clock of `time.monotonic`."""
+        return time.monotonic() + limit_s - self.seconds
 
     def begin(
         self,
@@ -175,7 +180,7 @@ class EpisodeRecorder:
             policy_timings_s=_rounded(decision.timings_s),
             environment_timings_s=_rounded(step.info.get("timings_s", {})),
             tokens=dict(decision.tokens),
-            details=dict(step.info.get("details", {})),
+            details=json_ready(step.info.get("details", {})),
         )
         self.steps.append(record)
         self._emit(record)

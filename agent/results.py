@@ -11,7 +11,7 @@ from eyehand.agent.outcome import Outcome
 from eyehand.agent.retention import Keep
 from eyehand.agent.rows import ANSWER_ERRORS, EpisodeRow
 from eyehand.agent.statistics import Rate, mean_with_interval
-from eyehand.agent.suite_catalogue import step_limit
+from eyehand.agent.suite_catalogue import declared_content, step_limit
 from eyehand.agent.workers.messages import Job
 from eyehand.errors import UsageError
 
@@ -28,7 +28,7 @@ class Plan:
         specs: The tasks.
         episodes: Episodes a task.
         first_seed: Seed of episode 0.
-        max_steps: Most steps an episode; None for each task's own limit.
+        max_steps: Most steps an episode; None for each task's own limit, 30 where it sets none.
         time_limit_s: Most seconds an episode, or None.
         max_tokens: Most tokens an episode that are read anew and written, or None.
         out: Folder of the evaluation; None keeps nothing.
@@ -69,15 +69,23 @@ class Plan:
             for i in range(self.episodes):
                 yield Job(position * self.episodes + i, spec, self.first_seed + i)
 
-    def steps_of(self, spec: str) -> int:
-        """Return the most steps of a task's episodes: as planned, its suite's, or 30."""
+    def steps_of(self, spec: str) -> int | None:
+        """Return the most steps of a task's episodes: as planned, or its suite's.
+
+        None leaves it to the environment, whose own limit counts, else 30.
+        """
         return self.max_steps or step_limit(spec)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what fixes the episodes, JSON-ready; not where they are kept."""
+        """Return what fixes the episodes, JSON-ready; not where they are kept.
+
+        Raises:
+            UsageError: a task's declaration file cannot be read.
+        """
         return {
             "suite": self.suite,
             "specs": self.specs,
+            "declared": [declared_content(spec) for spec in self.specs],
             "episodes": self.episodes,
             "first_seed": self.first_seed,
             "max_steps": self.max_steps,
@@ -117,6 +125,7 @@ class TaskResult:
         tokens: Tokens of all counted episodes, by name.
         rewards: The summed reward of every counted episode.
         raw_rewards: The environment's raw rewards, where it reports them.
+        judged: What the episodes tell of a verdict, see `EpisodeRow.judged`.
     """
 
     task: str
@@ -129,10 +138,13 @@ class TaskResult:
     tokens: Counter[str] = field(default_factory=Counter)
     rewards: list[float] = field(default_factory=list)
     raw_rewards: list[float] = field(default_factory=list)
+    judged: set[bool | None] = field(default_factory=set)
 
     @property
     def rate(self) -> Rate:
-        """The success rate: only the environment's own verdict counts."""
+        """The success rate: only the environment's own verdict counts; none without one."""
+        if False in self.judged and True not in self.judged:
+            return Rate(0, 0, unjudged=self.outcomes.total())
         return Rate(self.outcomes[Outcome.SUCCEEDED], self.outcomes.total())
 
     @property
@@ -152,18 +164,21 @@ class TaskResult:
         self.answer_errors.update(row.answer_errors)
         self.tokens.update(row.tokens)
         self.rewards.append(row.reward)
+        self.judged.add(row.judged)
         if row.raw_reward is not None:
             self.raw_rewards.append(row.raw_reward)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row, JSON-ready."""
-        count, ceiling = max(1, self.rate.trials), self.ceiling
+        rate, ceiling = self.rate, self.ceiling
+        count, interval = max(1, rate.episodes), [round(bound, 4) for bound in rate.interval]
         row: dict[str, Any] = {
             "task": self.task,
-            "episodes": self.rate.trials,
-            "successes": self.rate.successes,
-            "success_rate": self.rate.value,
-            "interval": [round(bound, 4) for bound in self.rate.interval],
+            "episodes": rate.episodes,
+            "judged": not rate.unjudged,
+            "successes": rate.successes,
+            "success_rate": rate.value,
+            "interval": None if rate.unjudged else interval,
             "ceiling": ceiling.value if ceiling else None,
             "ceiling_source": ceiling.source if ceiling else "",
             "environment_faults": self.environment_faults,

@@ -1,16 +1,20 @@
 """Where an evaluation's trajectories lie, and which of them stay."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from eyehand.agent.rows import EpisodeRow
+from eyehand.agent.folders import missing_folders
+from eyehand.agent.json_text import json_text
+from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
 from eyehand.errors import RecordingFailed, UsageError
 
+PLAN_FILE = "plan.json"
 EVALUATION_FILE = "evaluation.json"
 LONGEST_SLUG = 80
 
@@ -31,6 +35,7 @@ class Shelf:
         self.out = out
         if out is None:
             return
+        self._made = missing_folders(out)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -44,6 +49,22 @@ class Shelf:
         for folder in (first, *first.parent.glob(f"{seed}-retry*")):
             if folder.exists():
                 shutil.rmtree(folder)
+
+    def discard(self, specs: Iterable[str]) -> None:
+        """Remove an evaluation that was refused before an episode ended, and its new folders.
+
+        A folder that holds anything else stays.
+
+        Args:
+            specs: The tasks, whose folders are empty by now.
+        """
+        if self.out is None:
+            return
+        for name in (PLAN_FILE, EPISODES_FILE):
+            (self.out / name).unlink(missing_ok=True)
+        for folder in (*(self.out / slug(spec) for spec in specs), *self._made):
+            with suppress(OSError):
+                folder.rmdir()
 
     def deliver(self, row: EpisodeRow, files: dict[str, bytes]) -> None:
         """Write a trajectory that was run on another machine, whole or not at all.
@@ -72,7 +93,7 @@ class Shelf:
             RecordingFailed: the disk does not take them.
         """
         if self.out is not None:
-            write_whole(self.out / EVALUATION_FILE, json.dumps(evaluation, indent=2) + "\n")
+            write_whole(self.out / EVALUATION_FILE, json_text(evaluation, indent=2) + "\n")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@
 and the resumption of an interrupted evaluation read nothing else.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -41,6 +42,7 @@ class EpisodeRow:
         task: The instruction that held; empty where a fault came before it was known.
         outcome: A value of `Outcome`; "environment_fault" only where every try met one.
         verdict: The environment's own judgement, or None.
+        gives_verdict: Whether there was one to be had; None where that is not known.
         reward: Sum of the rewards.
         raw_reward: The environment's raw reward, where it reports one.
         steps: Decisions that were taken.
@@ -73,6 +75,7 @@ class EpisodeRow:
     faults: list[str] = field(default_factory=list)
     folder: str | None = None
     message: str = ""
+    gives_verdict: bool | None = None
 
     @property
     def scored(self) -> bool:
@@ -83,6 +86,15 @@ class EpisodeRow:
     def succeeded(self) -> bool:
         """Whether the environment's own verdict is that the task is solved."""
         return self.outcome == Outcome.SUCCEEDED
+
+    @property
+    def judged(self) -> bool | None:
+        """Whether there was a verdict to be had; None where the episode does not tell."""
+        if self.verdict is not None or self.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            return True
+        if self.gives_verdict is not None:
+            return self.gives_verdict
+        return False if self.outcome in (Outcome.ENDED, Outcome.CLAIMED) else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the row, JSON-ready."""
@@ -105,7 +117,19 @@ class EpisodeRow:
             Outcome(row.outcome)
         except (AttributeError, TypeError, ValueError) as error:
             raise UsageError(f"expected an episode's row, got {str(data)[:80]}: {error}") from None
-        return row
+        return row if math.isfinite(row.reward) else row._lost_to_its_reward()
+
+    def _lost_to_its_reward(self) -> "EpisodeRow":
+        """Return a row of an earlier version, whose reward is no number, as one lost to a fault."""
+        why = f"EnvironmentFault: the rewards add up to {self.reward}"
+        return replace(
+            self,
+            outcome=Outcome.ENVIRONMENT_FAULT.value,
+            verdict=None,
+            reward=0.0,
+            faults=[*self.faults, why],
+            message=why,
+        )
 
     @classmethod
     def of(
@@ -146,6 +170,7 @@ class EpisodeRow:
             faults=met,
             folder=_relative(episode.folder, out),
             message=episode.message,
+            gives_verdict=episode.gives_verdict,
         )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.ceiling import Ceiling, ceilings_of, mean_ceiling
-from eyehand.agent.ledger import PLAN_FILE, read_rows
-from eyehand.agent.retention import EVALUATION_FILE
+from eyehand.agent.ledger import read_rows
+from eyehand.agent.retention import EVALUATION_FILE, PLAN_FILE
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
 from eyehand.agent.summary import Summary, by_spec, settled, summarize_suite, summarize_tasks
 from eyehand.errors import UsageError

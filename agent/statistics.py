@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Z_95 = 1.959963984540054
 """The 97.5% quantile of the normal distribution: two-sided 95%."""
 
+NO_VERDICT = "no verdict"
+"""Stands for the success rate of a task whose episodes nobody judges."""
+
 TAILS_95 = (0.025, 0.975)
 RESAMPLES = 10_000
 RESAMPLING_SEED = 20_240_918
@@ -32,10 +35,17 @@ class Rate:
     Attributes:
         successes: Number of successes.
         trials: Number of trials.
+        unjudged: Episodes of a task that has no verdict: they are no trials.
     """
 
     successes: int
     trials: int
+    unjudged: int = 0
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes there were, judged or not."""
+        return self.trials + self.unjudged
 
     @property
     def value(self) -> float | None:
@@ -52,9 +62,9 @@ class Rate:
         return self.interval[0] > other.interval[1]
 
     def __str__(self) -> str:
-        """Return such as "87% [79, 92]"."""
+        """Return such as "87% [79, 92]", or "no verdict"."""
         if self.value is None:
-            return "no episode"
+            return NO_VERDICT if self.unjudged else "no episode"
         low, high = self.interval
         return f"{100 * self.value:.0f}% [{100 * low:.0f}, {100 * high:.0f}]"
 
@@ -67,7 +77,8 @@ class Estimate:
         value: The number; None where nothing was measured.
         low: Lower end; None where there is no interval.
         high: Upper end.
-        method: How the interval was found: "bca", "stratified bootstrap", "wilson", ....
+        method: How the interval was found: "bca", "stratified bootstrap", "wilson", ...; or why
+            there is no number: "no verdict".
     """
 
     value: float | None
@@ -174,12 +185,12 @@ def mean_rate(rates: Sequence[Rate], seed: int = RESAMPLING_SEED) -> Estimate:
     the two together in more than 91%.
 
     Args:
-        rates: One a task; those without an episode are left out.
+        rates: One a task; those without an episode, or without a verdict, are left out.
         seed: Fixes the resamples.
     """
     counted = [rate for rate in rates if rate.trials]
     if not counted:
-        return Estimate(None)
+        return Estimate(None, method=NO_VERDICT if any(rate.unjudged for rate in rates) else "")
     trials = np.array([rate.trials for rate in counted])
     shares = np.array([rate.successes / rate.trials for rate in counted])
     mean = float(shares.mean())

@@ -5,15 +5,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.episode import DEFAULT_MAX_STEPS
 from eyehand.agent.suites import SUITES
 from eyehand.envs.declaration import Suite as Declaration
 from eyehand.envs.declaration import Task as DeclaredTask
-from eyehand.envs.declaration_files import built_in_suite, read_suite
+from eyehand.envs.declaration_files import built_in_suite, declared_task, read_suite
 from eyehand.envs.names import unknown_name
 
 DRAWN = "its own, drawn from the seed"
 """Stands for an instruction that differs from episode to episode."""
+
+OWN_WORD = "the environment's own word, where it has one"
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,48 @@ def suite_task(spec: str) -> SuiteTask | None:
     return next((task for task in suite_named(name).tasks if task.spec == bare), None)
 
 
-def step_limit(spec: str) -> int:
-    """Return the most steps an episode of a spec lasts: its suite's limit, else 30.
+def step_limit(spec: str) -> int | None:
+    """Return the most steps that a spec's suite gives an episode; None where it says nothing.
 
     Raises:
         UsageError: it names a declaration file that cannot be read.
     """
     task = suite_task(spec)
-    return (task.max_steps if task else None) or DEFAULT_MAX_STEPS
+    return task.max_steps if task else None
+
+
+def declared_content(spec: str) -> dict[str, Any] | None:
+    """Return what a declaration file says of a task that fixes its episodes, JSON-ready.
+
+    None for a task that is declared in no file of the user's.
+
+    Raises:
+        UsageError: the file cannot be read, or has no such task.
+    """
+    scheme, _, name = spec.partition(":")
+    if scheme.lower() != "suite":
+        return None
+    suite, task = declared_task(name)
+    shared = suite.model_dump(mode="json", include={"packages", "mujoco"}, exclude_defaults=True)
+    own = task.model_dump(
+        mode="json", exclude={"ceiling", "ceiling_source", "expert"}, exclude_defaults=True
+    )
+    return {**shared, **own}
+
+
+def stands_behind(spec: str) -> str:
+    """Return the scheme of what a spec reaches; a suite's task may reach a phone.
+
+    Raises:
+        UsageError: it names a declaration file that cannot be read, or no task of it.
+    """
+    scheme, _, rest = spec.partition(":")
+    if scheme.lower() != "suite":
+        return scheme.lower()
+    path, _, name = rest.partition("?")[0].partition("#")
+    declared = read_suite(Path(path))
+    task = declared.task(name) if name else declared.tasks[0]
+    return "android" if task.on_phone else "gym"
 
 
 def _selected(name: str) -> Suite:
@@ -125,7 +160,7 @@ def _declared_task(task: DeclaredTask, prefix: str) -> SuiteTask:
     return SuiteTask(
         spec=prefix + task.name,
         instruction=task.instruction or DRAWN,
-        success=task.success or "the environment's own word, where it has one",
+        success=task.success or ("none" if task.on_phone else OWN_WORD),
         max_steps=task.limits.steps,
         ceiling=task.ceiling,
         ceiling_source=task.ceiling_source,

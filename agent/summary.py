@@ -7,7 +7,13 @@ from statistics import median
 from typing import Any, TypeVar
 
 from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.statistics import Estimate, Rate, mean_rate, mean_with_interval
+from eyehand.agent.statistics import (
+    NO_VERDICT,
+    Estimate,
+    Rate,
+    mean_rate,
+    mean_with_interval,
+)
 
 Number = TypeVar("Number", int, float)
 
@@ -24,7 +30,7 @@ class Summary:
 
     Attributes:
         name: The task's spec, or the suite's name.
-        rate: Successes of the scored episodes.
+        rate: Successes of the scored episodes; of a suite, of its tasks that have a verdict.
         success: The success rate. Of a suite: the mean of its tasks' rates, with its interval.
         reward: Mean reward an episode, with its bootstrap interval.
         outcomes: Scored episodes by outcome.
@@ -64,7 +70,7 @@ class Summary:
         return {
             "name": self.name,
             "simulated": is_simulated(self.name),
-            "episodes": self.rate.trials,
+            "episodes": self.rate.episodes,
             "successes": self.rate.successes,
             "success_rate": self.success.to_json(),
             "mean_reward": self.reward.to_json(),
@@ -89,13 +95,28 @@ def summarize(name: str, rows: Sequence[EpisodeRow]) -> Summary:
         rows: Its episodes; those that were lost to faults are counted apart.
     """
     rate = rate_of(rows)
-    return _summary(name, rows, Estimate(rate.value, *rate.interval, "wilson"))
+    if rate.unjudged:
+        return _summary(name, rows, rate, Estimate(None, method=NO_VERDICT))
+    return _summary(name, rows, rate, Estimate(rate.value, *rate.interval, "wilson"))
 
 
 def summarize_suite(name: str, rows: Sequence[EpisodeRow]) -> Summary:
-    """Return what all rows came to; the success rate is the mean of the tasks' rates."""
+    """Return what all rows came to; the success rate is the mean of the tasks' rates.
+
+    Tasks without a verdict have none, and count in everything else.
+    """
     rates = [rate_of(task) for task in by_spec(rows).values()]
-    return _summary(name, rows, mean_rate(rates))
+    return _summary(name, rows, total_rate(rates), mean_rate(rates))
+
+
+def total_rate(rates: Iterable[Rate]) -> Rate:
+    """Return the successes, trials and unjudged episodes of several tasks together."""
+    counted = list(rates)
+    return Rate(
+        sum(rate.successes for rate in counted),
+        sum(rate.trials for rate in counted),
+        sum(rate.unjudged for rate in counted),
+    )
 
 
 def summarize_tasks(rows: Sequence[EpisodeRow]) -> list[Summary]:
@@ -112,9 +133,21 @@ def by_spec(rows: Iterable[EpisodeRow]) -> dict[str, list[EpisodeRow]]:
 
 
 def rate_of(rows: Iterable[EpisodeRow]) -> Rate:
-    """Return the success rate of the scored rows."""
+    """Return the success rate of the scored rows; none where nobody judges the task."""
     scored = [row for row in rows if row.scored]
+    if without_verdict(scored):
+        return Rate(0, 0, unjudged=len(scored))
     return Rate(sum(row.succeeded for row in scored), len(scored))
+
+
+def without_verdict(scored: Sequence[EpisodeRow]) -> bool:
+    """Return whether a task has no verdict: an episode shows that, and none shows one.
+
+    Args:
+        scored: Its episodes, without those that were lost to faults.
+    """
+    judged = {row.judged for row in scored}
+    return False in judged and True not in judged
 
 
 def settled(rows: Sequence[EpisodeRow], seeds: Sequence[int]) -> list[EpisodeRow]:
@@ -147,13 +180,13 @@ def shown_name(spec: str) -> str:
     return f"{spec} ({SIMULATED})" if is_simulated(spec) else spec
 
 
-def _summary(name: str, rows: Sequence[EpisodeRow], success: Estimate) -> Summary:
+def _summary(name: str, rows: Sequence[EpisodeRow], rate: Rate, success: Estimate) -> Summary:
     scored = [row for row in rows if row.scored]
     steps = [row.steps for row in scored]
     decisions = sum(steps)
     return Summary(
         name=name,
-        rate=rate_of(scored),
+        rate=rate,
         success=success,
         reward=mean_with_interval([row.reward for row in scored]),
         outcomes=dict(Counter(row.outcome for row in scored).most_common()),

@@ -1,129 +1,139 @@
-"""Trains the embedded model: the recipe from shards to a checkpoint folder."""
+"""Trains the embedded model: the recipe from documents to a checkpoint folder."""
 
-import random
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
+from eyehand.errors import UsageError
+from eyehand.model.image_settings import write_image_settings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer
-from eyehand.model.training.documents import Document, read_shard, shards
+from eyehand.model.training.characters import CharacterHead
+from eyehand.model.training.documents import shards
 from eyehand.model.training.embedded import (
-    LIMITS,
+    SETTINGS,
     embedded_config,
     make_tokenizer,
     new_model,
-    write_preprocessor,
 )
-from eyehand.model.training.synthetic import synthetic_documents
-from eyehand.model.training.trainer import (
-    Follow,
-    TrainingPlan,
-    document_stream,
-    mixed,
-    train,
-)
-from eyehand.model.weights import load_checkpoint
+from eyehand.model.training.screens import DrawnScreens
+from eyehand.model.training.sources import DocumentSource, Mixture, ShardSource
+from eyehand.model.training.tower import read_tower
+from eyehand.model.training.trainer import Follow, TrainingPlan, TrainingRun
+from eyehand.model.weights import load_checkpoint, save_checkpoint
 from eyehand.prompts import render_system
 
-# Drawn screens come from seeds of their own, away from the order of the demonstrations.
-_DRAWN_SEED = 17
+_DRAWN_QUESTIONS = (
+    'Where is ""? Where is the field ""? Where is the checkbox ""? Where is the radio button ""? '
+    "What stands at [120, 340]? Where is the red blue olive lime black grey purple orange yellow "
+    "cyan pink magenta green aqua box? Where is the 1st 2nd 3rd 4th 5th field checkbox?"
+)
 
 
 def prompt_texts() -> list[str]:
     """Return the system prompts over the whole web vocabulary, for the tokenizer to learn."""
     space = ActionSpace(WEB_ACTIONS)
-    codecs, languages = ("keyword", "tool_call"), ("en", "zh")
-    return [render_system(space, codec, language) for codec in codecs for language in languages]
+    prompts = [render_system(space, codec, "en") for codec in ("keyword", "tool_call")]
+    return [*prompts, _DRAWN_QUESTIONS]
 
 
-def quoted_words(data: Path) -> list[str]:
-    """Return what the instructions of a folder's shards put in quotes, sorted.
-
-    These are the words that drawn screens show.
-    """
-    return sorted(
-        {
-            word
-            for path in shards(data)
-            for document in read_shard(path)
-            for branch in document.branches
-            for word in re.findall(r'"([^"]+)"', branch[0].text)
-        }
-    )
-
-
-def training_documents(
-    data: Path,
-    seed: int,
-    drawn_share: float,
-    items_every: int = 0,
-    only: Collection[str] = (),
-) -> Iterator[Document]:
-    """Yield demonstrations and drawn screens for ever.
+def training_source(
+    data: Path | None, seed: int, drawn_share: float, only: Collection[str] = ()
+) -> DocumentSource:
+    """Return a run's documents: demonstrations, drawn screens, or a mixture.
 
     Args:
-        data: Folder of the shards.
+        data: Folder of the shards; None for drawn screens alone.
         seed: Of the order and of the drawings.
         drawn_share: Share of drawn screens, 0 to 1.
-        items_every: See `synthetic_documents`.
         only: Sources to take demonstrations from; all where it is empty.
 
     Raises:
         UsageError: there are no shards, or none of them holds a source of `only`.
     """
-    demonstrations = document_stream(data, random.Random(seed), only)
+    if data is None:
+        if drawn_share < 1:
+            raise UsageError("without --data all screens are drawn: pass --drawn 1")
+        return DrawnScreens(seed)
+    demonstrations = ShardSource(data, seed, only)
     if drawn_share == 0:
         return demonstrations
-    drawn = synthetic_documents(seed + _DRAWN_SEED, quoted_words(data), items_every)
-    return drawn if drawn_share == 1 else mixed(demonstrations, drawn, drawn_share, seed)
+    drawn = DrawnScreens(seed)
+    return Mixture({drawn: drawn_share, demonstrations: 1 - drawn_share}, seed)
 
 
 def train_embedded(
-    data: Path,
+    data: Path | None,
     out: Path,
     plan: TrainingPlan,
     initial: Path | None = None,
+    tower: Path | None = None,
     drawn_share: float = 0.0,
-    items_every: int = 0,
     only: Collection[str] = (),
     follow: Follow = lambda now: None,
 ) -> dict[str, float]:
     """Train a network and write its checkpoint folder.
 
+    A folder that holds the state of an interrupted run goes on with it.
+
     Args:
-        data: Folder of the shards.
+        data: Folder of the shards; None for drawn screens alone.
         out: The checkpoint's folder; made when it is missing.
         plan: How.
         initial: A checkpoint folder to go on from, with its tokenizer; None starts from scratch
-            with a tokenizer trained on the shards' texts.
+            with a tokenizer made from the documents' texts.
+        tower: A vision tower that can read, from `eyehand train read`.
         drawn_share: Share of drawn screens among the documents, 0 to 1.
-        items_every: See `synthetic_documents`.
         only: Sources to take demonstrations from; all where it is empty.
         follow: Called every few steps with the counts so far.
 
     Returns:
-        The counts at the end: steps, documents, answer tokens, loss, minutes.
+        The counts at the end; see `TrainingRun.train`.
 
     Raises:
-        UsageError: there are no shards.
+        UsageError: there are no shards, or the tower cannot be used.
         CheckpointError: the initial checkpoint cannot be used.
     """
+    source = training_source(data, plan.seed, drawn_share, only)
     out.mkdir(parents=True, exist_ok=True)
-    if initial is None:
-        tokenizer = make_tokenizer(data, prompt_texts())
-        model = new_model(embedded_config(tokenizer), plan.seed)
-    else:
-        tokenizer = Tokenizer.from_folder(initial)
-        model = _trainable(load_checkpoint(initial, dtype=torch.float32))
+    tokenizer, model = _begin(data, out, plan, initial)
+    head = None if tower is None else _give_tower(model, tower)
     tokenizer.save(out)
-    write_preprocessor(out)
-    documents = training_documents(data, plan.seed, drawn_share, items_every, only)
-    return train(model, tokenizer, documents, out, plan, LIMITS, follow)
+    write_image_settings(out, SETTINGS)
+    run = TrainingRun(model, tokenizer, source, out, plan, SETTINGS, head)
+    summary = run.train(follow)
+    run.close()
+    save_checkpoint(model, out, dtype=torch.bfloat16)
+    return summary
+
+
+def _begin(
+    data: Path | None, out: Path, plan: TrainingPlan, initial: Path | None
+) -> tuple[Tokenizer, Qwen2VL]:
+    if initial is not None:
+        model = load_checkpoint(initial, dtype=torch.float32)
+        return Tokenizer.from_folder(initial), _trainable(model)
+    known = (out / "tokenizer.json").is_file()  # an interrupted run keeps its vocabulary
+    tokenizer = Tokenizer.from_folder(out) if known else _new_tokenizer(data)
+    return tokenizer, new_model(embedded_config(tokenizer), plan.seed)
+
+
+def _new_tokenizer(data: Path | None) -> Tokenizer:
+    return make_tokenizer(data if data and shards(data) else None, prompt_texts())
+
+
+def _give_tower(model: Qwen2VL, path: Path) -> CharacterHead:
+    weights = read_tower(path)
+    head = CharacterHead(model.config.vision)
+    try:
+        model.visual.load_state_dict(weights["tower"])
+        head.load_state_dict(weights["head"])
+    except RuntimeError as error:
+        raise UsageError(f"{path} is a tower of another size: {error}") from error
+    return head
 
 
 def _trainable(model: Qwen2VL) -> Qwen2VL:

@@ -14,12 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
+from eyehand.agent.folders import missing_folders
+from eyehand.agent.json_text import json_text
 from eyehand.agent.records import (
     RECORD,
     AnyRecord,
@@ -50,11 +52,14 @@ class TrajectoryWriter:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        # Where it is, wherever an environment may change the working directory to.
+        self._place = self.folder.absolute()
+        self._made = missing_folders(self._place)
         # What the last record shows, each with its file: its video, or its one picture.
         self._shown: list[tuple[Pixels, str]] = []
-        path = self.folder / LINES_FILE
+        path = self._place / LINES_FILE
         try:
-            (self.folder / SCREENS_FOLDER).mkdir(parents=True, exist_ok=True)
+            (self._place / SCREENS_FOLDER).mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             raise UsageError(
@@ -94,7 +99,7 @@ class TrajectoryWriter:
         Raises:
             RecordingFailed: the disk does not take it; the lines before it stay whole.
         """
-        line = (json.dumps(record.model_dump(), default=_plain) + "\n").encode("ascii")
+        line = (json_text(record.model_dump()) + "\n").encode("ascii")
         try:
             _write_all(self._descriptor, line)
         except BaseException as error:
@@ -111,6 +116,16 @@ class TrajectoryWriter:
         if not self._closed:
             self._closed = True
             os.close(self._descriptor)
+
+    def discard(self) -> None:
+        """Remove what was written, and the folders that were made for it: nothing came of it."""
+        self.close()
+        with suppress(OSError):
+            (self._place / LINES_FILE).unlink(missing_ok=True)
+            for file in (self._place / SCREENS_FOLDER).glob("*.png"):
+                file.unlink()
+            for folder in (self._place / SCREENS_FOLDER, *self._made):
+                folder.rmdir()  # one that holds something else stays, and those above it
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +146,7 @@ class TrajectoryWriter:
             if np.array_equal(pixels, frame):
                 return pixels, file
         file = f"{SCREENS_FOLDER}/{name}.png"
-        self._write_file(self.folder / file, png_bytes(frame))
+        self._write_file(self._place / file, png_bytes(frame))
         # A copy: an environment may draw its next screen into the same array.
         return frame.copy(), file
 
@@ -259,13 +274,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _plain(value: Any) -> Any:
-    """Make what an environment put into its details JSON-ready."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return value.tolist() if isinstance(value, np.ndarray) else str(value)
 
 
 def _parse(path: Path, number: int, line: bytes) -> AnyRecord:

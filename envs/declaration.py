@@ -1,9 +1,10 @@
-"""Declarations: how any Gymnasium environment joins as a suite, with no class to write.
+"""Declarations: how a Gymnasium environment or a phone joins as a suite, with no class to write.
 
 The classes here are what a declaration file holds; `declaration_files` reads it, and
-`declared.DeclaredEnvironment` plays it.
+`declaration_make` makes the environments.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,6 +17,10 @@ from eyehand.errors import UsageError
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]*"
 """Names of suites and tasks: lower case, as in a spec."""
+
+PHONE_PREFIX = "android:"
+ANSWER = "answer"
+"""The name under which rules find a model's answer."""
 
 
 class _Declared(BaseModel):
@@ -126,8 +131,9 @@ class Task(_Declared):
 
     Attributes:
         name: Its name in specs: `SUITE:NAME`.
-        environment: An id as `gymnasium.make` takes it; "package:ID" imports the package first.
-        options: Keyword arguments for `gymnasium.make`.
+        environment: An id as `gymnasium.make` takes it; "package:ID" imports the package first. Or
+            a phone: "android:SERIAL", or "android:" for the only one.
+        options: Keyword arguments for `gymnasium.make`, or of `AndroidEnvironment`.
         instruction: The task in words; by default the observation's "mission".
         actions: See `Actions`.
         screen: See `Screen`.
@@ -137,6 +143,9 @@ class Task(_Declared):
         ceiling: The best success rate that there can be, where it is known.
         ceiling_source: Where that number is from.
         expert: Name of the expert that solves it, where eyehand has one.
+        start: For a phone: lines for its shell that bring it to the start of every episode.
+        read: For a phone: what is asked of its shell for the rules: `info.NAME` is what the line
+            of that name writes. `info.answer` is the model's answer.
     """
 
     name: str = Field(pattern=f"^{NAME_PATTERN}$")
@@ -151,6 +160,33 @@ class Task(_Declared):
     ceiling: float | None = Field(default=None, ge=0, le=1)
     ceiling_source: str = ""
     expert: str | None = None
+    start: list[str] = Field(default_factory=list)
+    read: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def on_phone(self) -> bool:
+        """Whether the environment is a phone."""
+        return self.environment.startswith(PHONE_PREFIX)
+
+    @model_validator(mode="after")
+    def _fields_of_its_kind(self) -> "Task":
+        """Refuse what the other kind of environment has, rather than ignore it."""
+        if not self.on_phone:
+            if self.start or self.read:
+                raise ValueError("start and read are for phones (environment: android:SERIAL)")
+            return self
+        parts = (*self.actions.labels(), "bounds" * bool(self.actions.bounds))
+        labelled = [f"actions.{part}" for part in parts if part]
+        if unused := [*labelled, *(["screen"] if self.screen != Screen() else [])]:
+            raise ValueError(f"{', '.join(unused)}: for Gymnasium environments, not for phones")
+        if self.instruction is None:
+            raise ValueError("a phone sets no task by itself: write an instruction")
+        if bad := [name for name in self.read if not re.fullmatch(r"\w+", name)]:
+            raise ValueError(f"read: expected names of letters, digits and _, got {bad[0]!r}")
+        asked = re.findall(r"\binfo\.(\w+)", f"{self.success} {self.ends_when}")
+        if missing := [key for key in asked if key not in (*self.read, ANSWER)]:
+            raise ValueError(f"a rule asks for info.{missing[0]}, which is not among read")
+        return self
 
     @field_validator("success", "ends_when")
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from eyehand.envs.declaration import Suite
+from eyehand.envs.declaration import Suite, Task
 from eyehand.errors import UsageError
 
 SUFFIXES = (".yaml", ".yml", ".json", ".py")
@@ -42,6 +42,22 @@ def read_suite(path: Path) -> Suite:
 def built_in_suite(name: str) -> Suite:
     """Read one of the suites that come with the package: "minigrid", "robot" or "atari"."""
     return read_suite(BUILT_IN_FOLDER / f"{name}.yaml")
+
+
+def declared_task(name: str) -> tuple[Suite, Task]:
+    """Return a task of a declaration file, and its suite.
+
+    Args:
+        name: "PATH#TASK"; the task may be left out where the file declares one only.
+
+    Raises:
+        UsageError: the file cannot be read, is broken, or has no such task.
+    """
+    path, _, wanted = name.rpartition("#") if "#" in name else (name, "", "")
+    suite = read_suite(Path(path))
+    if not wanted and len(suite.tasks) > 1:
+        raise UsageError(f"{path} has {len(suite.tasks)} tasks: write {path}#TASK")
+    return suite, suite.task(wanted) if wanted else suite.tasks[0]
 
 
 @lru_cache(maxsize=32)

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from eyehand.envs.declaration import Suite, Task
-from eyehand.envs.declaration_files import built_in_suite, read_suite
+from eyehand.envs.declaration_files import built_in_suite, declared_task
+from eyehand.envs.env import Environment
 from eyehand.envs.gym import GymEnvironment
 from eyehand.envs.gym_cameras import CameraViews
-from eyehand.envs.gym_display import prepare_display
-from eyehand.envs.gym_make import GymEnv, make_gym
+from eyehand.envs.gym_contained import GymEnv
+from eyehand.envs.gym_display import mujoco_display, prepare_display
+from eyehand.envs.gym_make import make_gym
 from eyehand.envs.gym_rules import Rule
 from eyehand.envs.gym_wrappers import EndsWhen, FrameTiles, ScaledNumbers
 from eyehand.envs.names import unknown_name
@@ -56,7 +57,7 @@ class DeclaredEnvironment(GymEnvironment):
         written: dict[str, Any] = {**task.options, **options}
         if task.limits.steps is not None:
             written.setdefault("max_episode_steps", task.limits.steps)
-        made = make_gym(task.environment, written)
+        made: GymEnv = make_gym(task.environment, written)
         try:
             return self._wrapped(made)
         except UsageError as error:
@@ -96,22 +97,26 @@ def make_built_in(suite: str, task: str, **options: Any) -> DeclaredEnvironment:
     return DeclaredEnvironment(declared, declared.task(task), **options)
 
 
-def make_from_file(name: str, **options: Any) -> DeclaredEnvironment:
+def make_from_file(name: str, **options: Any) -> Environment:
     """Make a task of a declaration file.
 
     Args:
         name: "PATH#TASK"; the task may be left out where the file declares one only.
-        **options: Keyword arguments for `gymnasium.make` that replace the declared ones.
+        **options: Keyword arguments for `gymnasium.make`, or of `AndroidEnvironment`, that replace
+            the declared ones.
 
     Raises:
         UsageError: the file cannot be read, is broken, or has no such task.
     """
-    path, _, wanted = name.rpartition("#") if "#" in name else (name, "", "")
-    suite = read_suite(Path(path))
-    if not wanted and len(suite.tasks) > 1:
-        raise UsageError(f"{path} has {len(suite.tasks)} tasks: write {path}#TASK")
-    task = suite.task(wanted) if wanted else suite.tasks[0]
-    environment = DeclaredEnvironment(suite, task, **options)
+    suite, task = declared_task(name)
+    path = name.rpartition("#")[0] or name
+    environment: Environment
+    if task.on_phone:
+        # Only here: a game needs no adb.
+        phone = import_module("eyehand.envs.android.declared").DeclaredPhone
+        environment = phone(suite, task, **options)
+    else:
+        environment = DeclaredEnvironment(suite, task, **options)
     environment.spec_uri = f"suite:{path}#{task.name}"
     return environment
 
@@ -127,7 +132,8 @@ def _prepare(suite: Suite) -> None:
 
 def _import(package: str, suite: Suite) -> None:
     try:
-        import_module(package)
+        with mujoco_display():
+            import_module(package)
     except ImportError as error:
         how = suite.install or f"install the package that provides {package!r}"
         raise MissingExtra(f"the suite {suite.suite!r} needs {package}: {how} ({error})") from error

@@ -1,5 +1,6 @@
 """The Environment contract: what an agent sees, and what a step answers."""
 
+import io
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,9 +71,9 @@ class ScreenGeometry:
         return Point(x=x, y=y, screen=self.screen)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Observation:
-    """What the agent sees.
+    """What the agent sees; a notebook shows it as a picture.
 
     Attributes:
         pixels: The screen, RGB uint8, shape (H, W, 3).
@@ -105,6 +106,23 @@ class Observation:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """Return the screen's name and size, and what is said beside it, without the pixels."""
+        shape = "x".join(map(str, self.pixels.shape[1::-1]))
+        frames = "" if self.video is None else f", {len(self.video)} frames"
+        text = f", text={self.text!r}" if self.text else ""
+        feedback = f", feedback={self.feedback!r}" if self.feedback else ""
+        return f"Observation({self.geometry.screen!r}, {shape} px{frames}{text}{feedback})"
+
+    def _repr_png_(self) -> bytes:
+        """Return the screen as a PNG: what Jupyter shows."""
+        # Imported here: an environment without pictures to show needs no Pillow.
+        from PIL import Image
+
+        written = io.BytesIO()
+        Image.fromarray(self.pixels).save(written, "PNG")
+        return written.getvalue()
 
 
 def same_video(one: Video | None, other: Video | None) -> bool:
@@ -177,14 +195,17 @@ class EpisodeOptions:
     Attributes:
         folder: The episode's folder, where downloads go; None keeps none.
         uploads: Files that `upload_file` may send, by the name the model sees.
+        deadline_s: When the episode's time limit comes, on the clock of `time.monotonic`; None
+            without one. Environments whose calls might never return break them off after it.
     """
 
     folder: Path | None = None
     uploads: dict[str, Path] = field(default_factory=dict)
+    deadline_s: float | None = None
 
     def as_options(self) -> dict[str, Any]:
         """Return the mapping to hand to `reset(options=...)`."""
-        return {"folder": self.folder, "uploads": self.uploads}
+        return {"folder": self.folder, "uploads": self.uploads, "deadline_s": self.deadline_s}
 
 
 class Environment(gymnasium.Env[Observation, Action]):
@@ -212,6 +233,16 @@ class Environment(gymnasium.Env[Observation, Action]):
     @property
     def instruction(self) -> str | None:
         """The task that the current episode sets by itself; None where the user gives it."""
+        return None
+
+    @property
+    def max_episode_steps(self) -> int | None:
+        """Most steps an episode lasts by the environment's own limit; None where it sets none."""
+        return None
+
+    @property
+    def gives_verdict(self) -> bool | None:
+        """Whether there is a judgement to be had in this episode; None where that is not known."""
         return None
 
     @abstractmethod

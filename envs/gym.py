@@ -1,5 +1,6 @@
 """GymEnvironment: any Gymnasium environment that renders RGB, played by looking at its frames."""
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from time import perf_counter
@@ -19,12 +20,15 @@ from eyehand.envs.env import (
     StepInfo,
     Video,
 )
-from eyehand.envs.gym_make import GymEnv, faults_mapped, make_gym, require_rgb, rgb_frame
+from eyehand.envs.gym_contained import GymEnv, contained, frame_fault, one_number
+from eyehand.envs.gym_faults import faults_mapped
+from eyehand.envs.gym_limits import step_limit
+from eyehand.envs.gym_make import make_gym, require_rgb
 from eyehand.envs.gym_presets import GYM_PRESETS, Preset, Success
 from eyehand.envs.gym_rules import Rule, Standing
-from eyehand.errors import UnknownAction, UsageError
-
-_SUCCESS_KEYS = ("is_success", "success")
+from eyehand.envs.gym_words import own_word, scalars, words_of
+from eyehand.envs.steps import check_action
+from eyehand.errors import EnvironmentFault, UnknownAction, UsageError
 
 
 class GymEnvironment(Environment):
@@ -83,6 +87,7 @@ class GymEnvironment(Environment):
         except Exception:
             self._inner.close()
             raise
+        self._inner, self._contained = contained(self._inner, self._id)
         spec = self._inner.spec
         self.spec_uri = f"gym:{self._id}" if spec is not None else ""
         self.seeded = spec is None or not spec.nondeterministic
@@ -95,6 +100,7 @@ class GymEnvironment(Environment):
         self._frames: deque[Pixels] = deque(maxlen=video_frames)
         self._reward_sum = 0.0
         self._steps = 0
+        self._own_word = False
         self._running = False
         self._closed = False
 
@@ -113,6 +119,20 @@ class GymEnvironment(Environment):
         """The given instruction, else the episode's own mission, else the preset's."""
         return self._given_instruction or self._mission or self._preset.instruction
 
+    @property
+    def max_episode_steps(self) -> int | None:
+        """The environment's own limit: `spec.max_episode_steps`, or the one that it counts."""
+        return step_limit(self._inner)
+
+    @property
+    def gives_verdict(self) -> bool:
+        """Whether there is a criterion: a rule, a preset's, or info["is_success"] in this episode.
+
+        Without one, no episode of this environment succeeds or fails.
+        """
+        ruled = self._given_rule is not None or self._preset.success is not None
+        return ruled or self._own_word
+
     def reset(  # type: ignore[override]
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, StepInfo]:
@@ -120,18 +140,23 @@ class GymEnvironment(Environment):
 
         Args:
             seed: Handed to the Gymnasium environment.
-            options: `options["gym"]`, where given, is handed to it as its options.
+            options: `options["gym"]`, where given, is handed to it as its options;
+                `options["deadline_s"]` as in `EpisodeOptions`.
 
         Raises:
-            EnvironmentFault: the environment raised.
+            EnvironmentFault: the environment raised, answered what no environment may, or did not
+                return by the deadline.
             MissingExtra: its rendering needs a package that is not installed.
         """
         gymnasium.Env.reset(self, seed=seed)
         started_s = perf_counter()
+        given = options or {}
+        self._contained.deadline_s = given.get("deadline_s")
         with faults_mapped(self._id, "reset"):
-            seen, _ = self._inner.reset(seed=seed, options=(options or {}).get("gym"))
-        self._mission, self._text = _words(seen)
+            seen, _ = self._inner.reset(seed=seed, options=given.get("gym"))
+        self._mission, self._text = words_of(seen)
         self._reward_sum, self._steps, self._running = 0.0, 0, True
+        self._own_word = False
         self._frames.clear()
         info: StepInfo = {"effect": "reset", "verdict": None, "details": {}}
         return self._observe(info, started_s), info
@@ -143,11 +168,13 @@ class GymEnvironment(Environment):
 
         Raises:
             ModelFeedback: the action is not permitted or out of bounds; nothing changed.
-            EnvironmentFault: the environment raised.
+            EnvironmentFault: the environment raised, answered what no environment may, or did not
+                return by the deadline.
             UsageError: the episode has ended, or none was started.
         """
         if not self._running:
             raise UsageError("no episode is running: call reset() before step()")
+        check_action(action, self.action_space)
         if action not in self.action_space:
             self.action_space.build(action.name, action.model_dump())  # raises what fits best
             raise UnknownAction(f"{action.name} is another action of the same name")
@@ -157,9 +184,10 @@ class GymEnvironment(Environment):
         move = self._mapping.to_gym(action)
         with faults_mapped(self._id, "step"):
             seen, reward, terminated, truncated, said = self._inner.step(move)
-        self._text = _words(seen)[1]
-        self._reward_sum += float(reward)
+        self._text = words_of(seen)[1]
+        self._add(float(reward))
         self._steps += 1
+        self._own_word = self._own_word or own_word(said) is not None
         self._running = not (terminated or truncated)
         info = self._info(str(action), float(reward), said)
         if not self._running:
@@ -185,6 +213,11 @@ class GymEnvironment(Environment):
             with faults_mapped(self._id, "close"):
                 self._inner.close()
 
+    def _add(self, reward: float) -> None:
+        if not math.isfinite(self._reward_sum + reward):
+            raise EnvironmentFault(f"{self._id}: the rewards add up to no finite number")
+        self._reward_sum += reward
+
     def _custom(self, effect: str) -> tuple[Observation, float, bool, bool, StepInfo]:
         """Answer a custom action, which takes no step of the game: its frame is shown anew."""
         if self._frames:
@@ -195,11 +228,18 @@ class GymEnvironment(Environment):
     def _observe(self, info: StepInfo, started_s: float) -> Observation:
         """Render, and note the times of acting and rendering."""
         acted_s = perf_counter()
-        self._pixels = frame = rgb_frame(self._inner, self._id)
+        self._pixels = frame = self._frame()
         info["timings_s"] = {"act": acted_s - started_s, "capture": perf_counter() - acted_s}
         height, width = frame.shape[:2]
         geometry = ScreenGeometry("frame", width, height, width, height)
         return Observation(frame.copy(), geometry, self._text, video=self._video(frame))
+
+    def _frame(self) -> Pixels:
+        with faults_mapped(self._id, "render"):
+            frame: Any = self._inner.render()
+        if fault := frame_fault(frame):
+            raise EnvironmentFault(f"{self._id}: {fault}")
+        return np.array(frame, dtype=np.uint8)
 
     def _video(self, newest: Pixels) -> Video | None:
         """Add a frame, and return a copy of the last ones; None where only one is shown."""
@@ -212,21 +252,30 @@ class GymEnvironment(Environment):
         return np.stack(frames)
 
     def _info(self, effect: str, reward: float, said: dict[str, Any]) -> StepInfo:
-        details = {"reward": reward, "reward_sum": self._reward_sum, "info": _scalars(said)}
+        details = {"reward": reward, "reward_sum": self._reward_sum, "info": scalars(said)}
         return {"effect": effect, "verdict": None, "details": details}
 
     def _judge(self, info: StepInfo, standing: Standing) -> None:
         """Put the verdict of an ended episode into its last info, and what decided."""
-        said = standing.info
-        own = next((key for key in _SUCCESS_KEYS if _is_flag(said.get(key))), None)
+        own = own_word(standing.info)
         rule = self._given_rule
         if rule is None and own is not None:
-            info["verdict"], source = bool(said[own]), f"info[{own!r}]"
+            info["verdict"], source = bool(one_number(standing.info[own])), f"info[{own!r}]"
         elif (rule := rule or _rule(self._preset.success)) is not None:
-            info["verdict"], source = rule.holds(standing), str(rule)
+            info["verdict"], source = self._ruled(rule, standing), str(rule)
+            note = "" if info["verdict"] else rule.not_told(standing)
+            if note:
+                info["details"]["verdict_note"] = note
         else:
             return
         info["details"]["verdict_from"] = source
+
+    def _ruled(self, rule: Rule, standing: Standing) -> bool:
+        """Ask a rule; what it cannot read is the environment's fault, of this episode alone."""
+        try:
+            return rule.holds(standing)
+        except UsageError as error:
+            raise EnvironmentFault(f"{self._id}: {error}") from None
 
 
 def _opened(environment: str | GymEnv, options: dict[str, Any]) -> tuple[GymEnv, str]:
@@ -265,30 +314,3 @@ def _rule(success: object) -> Rule | None:
     if isinstance(success, int | float) and not isinstance(success, bool):
         return Rule(f"reward_sum >= {success:g}")
     raise UsageError(f"success is a reward to reach, 'terminated' or a rule, got {success!r}")
-
-
-def _words(seen: Any) -> tuple[str | None, str]:
-    """Return the mission and the other words of a Gymnasium observation."""
-    if isinstance(seen, str):
-        return None, seen
-    if not isinstance(seen, dict):
-        return None, ""
-    words = {key: value for key, value in seen.items() if isinstance(value, str)}
-    mission = words.pop("mission", "").strip() or None
-    return mission, "\n".join(f"{key}: {value}" for key, value in words.items())
-
-
-def _is_flag(value: Any) -> bool:
-    """Return whether a value is a plain yes or no: True, False, 0 or 1 of any scalar type."""
-    scalar = isinstance(value, bool | int | float | np.bool_ | np.number)
-    return scalar and value in (0, 1)
-
-
-def _scalars(said: dict[str, Any]) -> dict[str, Any]:
-    """Keep the parts of a Gymnasium info that JSON can hold; infinities and arrays are left out."""
-    kept: dict[str, Any] = {}
-    for key, value in said.items():
-        plain = value.item() if isinstance(value, np.generic) else value
-        if isinstance(plain, bool | int | str) or (isinstance(plain, float) and np.isfinite(plain)):
-            kept[str(key)] = plain
-    return kept

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eyehand.envs.env import Pixels
-from eyehand.envs.gym_make import GymEnv
+from eyehand.envs.gym_contained import GymEnv
 from eyehand.errors import UsageError
 
 Metres = tuple[float, float, float]

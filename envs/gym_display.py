@@ -7,13 +7,18 @@ and "osmesa" (Mesa on the CPU) need no display, "glfw" needs one.
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.abc import MetaPathFinder
+from types import ModuleType
+from typing import Any
 
 from eyehand.envs.packages import EGL, OSMESA, apt_command
 from eyehand.errors import MissingExtra
 
 VARIABLE = "MUJOCO_GL"
-PLATFORMS = ("egl", "osmesa")
+PLATFORMS: tuple[str, ...] = ("egl", "osmesa")
 """Tried in this order: EGL takes a GPU where there is one."""
 
 PROBE_TIMEOUT_S = 60.0
@@ -85,14 +90,15 @@ def prepare_display() -> str:
         The platform; empty where the choice is MuJoCo's own.
 
     Raises:
-        MissingExtra: neither platform works; the message says what to install.
+        MissingExtra: no platform works; the message says what to install.
     """
     if chosen := os.environ.get(VARIABLE, ""):
         return chosen
     if sys.platform != "linux":
         return ""
     faults = []
-    for platform in PLATFORMS:
+    windowed = ("glfw",) if os.environ.get("DISPLAY") else ()
+    for platform in PLATFORMS + windowed:
         fault = platform_fault(platform)
         if not fault:
             os.environ[VARIABLE] = platform
@@ -101,3 +107,43 @@ def prepare_display() -> str:
     raise MissingExtra(
         f"MuJoCo cannot render without a display ({'; '.join(faults)}): {HOW_TO_GET}"
     )
+
+
+class _BeforeMujoco(MetaPathFinder):
+    """Finds nothing; that MuJoCo is looked for is the moment to choose: it reads the choice."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> None:
+        """Choose before MuJoCo is imported; whether that is possible is asked for later."""
+        if fullname == "mujoco":
+            with suppress(MissingExtra):
+                prepare_display()
+
+
+@contextmanager
+def mujoco_display() -> Iterator[None]:
+    """Choose how MuJoCo renders as soon as something inside imports it, and only then."""
+    finder = _BeforeMujoco()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def require_display(environment: Any) -> None:
+    """Refuse a MuJoCo environment that cannot render; any other one passes.
+
+    Args:
+        environment: One of Gymnasium.
+
+    Raises:
+        MissingExtra: it is one, and no platform works.
+    """
+    inner = environment.unwrapped
+    renders = hasattr(inner, "mujoco_renderer") or any(
+        part == "mujoco" for kind in type(inner).__mro__ for part in kind.__module__.split(".")
+    )
+    if renders:
+        prepare_display()

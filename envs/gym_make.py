@@ -1,31 +1,48 @@
-"""The boundary to Gymnasium: making an environment, and whose mistake its exceptions are."""
+"""Making a Gymnasium environment, and refusing one that cannot be used."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
-import numpy as np
 from gymnasium import error as gym_error
 
-from eyehand.envs.env import Pixels
+from eyehand.envs.gym_contained import Contained, GymEnv, OwnFolder
+from eyehand.envs.gym_display import mujoco_display, require_display
+from eyehand.envs.gym_faults import faults_mapped, missing_package
 from eyehand.envs.names import unknown_name
-from eyehand.errors import EnvironmentFault, EyehandError, MissingExtra, UsageError
+from eyehand.errors import MissingExtra, UsageError
 
-GymEnv = gymnasium.Env[Any, Any]
+OWN_PACKAGE = "gymnasium."
 
 
-def make_gym(environment_id: str, options: dict[str, Any]) -> GymEnv:
+def make_gym(environment_id: str, options: dict[str, Any]) -> Contained:
     """Make a registered environment that renders RGB arrays.
+
+    Where it imports MuJoCo, the way to render without a display is chosen first.
 
     Args:
         environment_id: As `gymnasium.make` takes it, "package:Namespace/Name-v0" included.
         options: Its keyword arguments.
 
     Raises:
-        MissingExtra: a package that the environment needs is not installed.
+        MissingExtra: a package that the environment needs is not installed, or MuJoCo cannot
+            render.
         UsageError: the id is not registered or deprecated, or an option does not fit.
+        EnvironmentFault: its constructor raised anything else, or asked the program to exit.
     """
+    folder = OwnFolder()
+    with faults_mapped(environment_id, "making it"), folder.entered(), mujoco_display():
+        made = _made(environment_id, options)
+    try:
+        require_display(made)
+    except MissingExtra:
+        made.close()
+        raise
+    spec = made.spec
+    return Contained(made, spec.id if spec is not None else environment_id, folder)
+
+
+def _made(environment_id: str, options: dict[str, Any]) -> GymEnv:
     try:
         return gymnasium.make(
             environment_id, render_mode="rgb_array", disable_env_checker=True, **options
@@ -43,34 +60,26 @@ def make_gym(environment_id: str, options: dict[str, Any]) -> GymEnv:
         raise UsageError(f"gymnasium cannot make {environment_id!r}: {error}") from error
 
 
-def missing_package(environment_id: str, error: Exception) -> MissingExtra:
-    """Say which package to install."""
-    name = getattr(error, "name", None)
-    hint = f"; install the package that provides {name!r}" if name else ""
-    return MissingExtra(f"{environment_id} needs a package that is not installed: {error}{hint}")
+def known_here_only(environment_id: str) -> bool:
+    """Return whether an id is one that this very program has registered.
 
-
-@contextmanager
-def faults_mapped(environment_id: str, what: str) -> Iterator[None]:
-    """Map what a third-party environment raises while it runs.
-
-    Its code may raise anything at all, so everything but our own errors becomes an
-    `EnvironmentFault` that carries the original as its cause.
+    Another process does not know it: it is registered in `__main__`, or it comes without the
+    module whose import registers it.
 
     Args:
-        environment_id: Named in the message.
-        what: "reset", "step", "render" or "close".
+        environment_id: As `gymnasium.make` takes it.
     """
-    try:
-        yield
-    except EyehandError:
-        raise
-    except (gym_error.DependencyNotInstalled, ImportError) as error:
-        raise missing_package(environment_id, error) from error
-    except Exception as error:
-        raise EnvironmentFault(
-            f"{environment_id}: {what} failed with {type(error).__name__}: {error}"
-        ) from error
+    module, _, name = environment_id.rpartition(":")
+    if module:
+        return module == "__main__"
+    spec = gymnasium.registry.get(name)
+    return spec is not None and not _module_of(spec.entry_point).startswith(OWN_PACKAGE)
+
+
+def _module_of(entry_point: str | Callable[..., Any] | None) -> str:
+    if isinstance(entry_point, str):
+        return entry_point.partition(":")[0]
+    return str(getattr(entry_point, "__module__", ""))
 
 
 def require_rgb(environment: GymEnv, environment_id: str) -> None:
@@ -90,22 +99,3 @@ def require_rgb(environment: GymEnv, environment_id: str) -> None:
             f"{environment_id} was made with render_mode={environment.render_mode!r}; make it "
             "with render_mode='rgb_array'"
         )
-
-
-def rgb_frame(environment: GymEnv, environment_id: str) -> Pixels:
-    """Render a frame and return a copy of it.
-
-    Raises:
-        UsageError: what it renders is no RGB uint8 array (H, W, 3).
-    """
-    with faults_mapped(environment_id, "render"):
-        frame = environment.render()
-    if not isinstance(frame, np.ndarray):
-        raise UsageError(
-            f"{environment_id} rendered {type(frame).__name__}, expected an RGB array (H, W, 3)"
-        )
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        raise UsageError(
-            f"{environment_id} rendered {frame.dtype} {frame.shape}, expected uint8 (H, W, 3)"
-        )
-    return np.array(frame, dtype=np.uint8)

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from eyehand.envs.env import Pixels
-from eyehand.envs.gym_make import GymEnv
+from eyehand.envs.gym_contained import GymEnv
 from eyehand.envs.gym_rules import Rule, Standing
 from eyehand.errors import UsageError
 

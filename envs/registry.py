@@ -29,12 +29,14 @@ class Scheme:
         factory: Makes an environment of the family.
         example: A complete spec, for help texts.
         needs_name: Whether a name has to follow the colon; "desktop:" stands alone.
+        foreign: Whether other people's code runs in the process that makes the environment.
     """
 
     name: str
     factory: Factory
     example: str
     needs_name: bool = True
+    foreign: bool = False
 
 
 def _lazy(module: str, attribute: str) -> Factory:
@@ -118,16 +120,17 @@ _SCHEMES: dict[str, Scheme] = {
     for scheme in (
         Scheme("web", _lazy("eyehand.envs.web", "WebEnvironment"), "web:https://example.org"),
         Scheme("miniwob", _make_miniwob, "miniwob:click-button"),
-        Scheme("gym", _make_gym, "gym:CartPole-v1"),
+        Scheme("gym", _make_gym, "gym:CartPole-v1", foreign=True),
         Scheme("cards", _lazy("eyehand.envs.cards", "make_card_game"), "cards:number-line"),
         Scheme("phone", _make_phone, "phone:set-alarm"),
-        Scheme("minigrid", _declared("minigrid"), "minigrid:door-key-5x5"),
-        Scheme("robot", _declared("robot"), "robot:fetch-reach"),
-        Scheme("atari", _declared("atari"), "atari:pong"),
+        Scheme("minigrid", _declared("minigrid"), "minigrid:door-key-5x5", foreign=True),
+        Scheme("robot", _declared("robot"), "robot:fetch-reach", foreign=True),
+        Scheme("atari", _declared("atari"), "atari:pong", foreign=True),
         Scheme(
             "suite",
             _lazy("eyehand.envs.declaration_make", "make_from_file"),
             "suite:my-suite.yaml#my-task",
+            foreign=True,
         ),
         Scheme(
             "android",
@@ -192,6 +195,16 @@ def register_scheme(name: str, factory: Factory, example: str = "") -> None:
 def schemes() -> tuple[Scheme, ...]:
     """Return the known schemes, in the order of their registration."""
     return tuple(_SCHEMES.values())
+
+
+def runs_foreign_code(spec: str) -> bool:
+    """Return whether an environment runs other people's code in its process.
+
+    Args:
+        spec: As `make` takes it.
+    """
+    scheme = _SCHEMES.get(spec.partition(":")[0].lower())
+    return scheme is not None and scheme.foreign
 
 
 def _bad_spec(spec: str, scheme_name: str) -> UsageError:

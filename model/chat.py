@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from eyehand.errors import UsageError
-from eyehand.model.image import MAX_PIXELS, MIN_PIXELS, ImageInput, Picture, UInt8Array, preprocess
+from eyehand.model.image import ImageInput, Picture, UInt8Array, preprocess
+from eyehand.model.image_settings import PUBLISHED, ImageSettings
 from eyehand.model.tokenizer import GROUNDING_TOKENS, Tokenizer
 from eyehand.model.video import VideoInput, preprocess_video
 
@@ -69,8 +70,7 @@ def encode_chat(
     *,
     add_generation_prompt: bool = True,
     add_vision_id: bool = False,
-    min_pixels: int = MIN_PIXELS,
-    max_pixels: int = MAX_PIXELS,
+    settings: ImageSettings = PUBLISHED,
 ) -> Prompt:
     """Writes a conversation in ChatML.
 
@@ -81,8 +81,7 @@ def encode_chat(
             continue. Leave it off for training data.
         add_vision_id: Number the pictures and videos ("Picture 1: ") so that text can refer to
             them.
-        min_pixels: Smallest area at which the model sees a picture.
-        max_pixels: Largest area at which the model sees a picture.
+        settings: How the model sees pictures.
 
     Returns:
         The token ids with the preprocessed pictures and videos.
@@ -90,7 +89,7 @@ def encode_chat(
     Raises:
         UsageError: A part is neither text nor a picture nor a video.
     """
-    writer = _Writer(tokenizer, add_vision_id, min_pixels, max_pixels)
+    writer = _Writer(tokenizer, add_vision_id, settings)
     if messages and messages[0].role != "system":
         writer.message(Message("system", DEFAULT_SYSTEM))
     for message in messages:
@@ -105,8 +104,7 @@ def encode_chat(
 class _Writer:
     tokenizer: Tokenizer
     add_vision_id: bool
-    min_pixels: int
-    max_pixels: int
+    settings: ImageSettings
     ids: list[int] = field(default_factory=list)
     visuals: list[Visual] = field(default_factory=list)
     # Text between two control tokens is encoded in one piece: merges cross the joints between
@@ -142,9 +140,9 @@ class _Writer:
         if isinstance(part, ImageInput | VideoInput):
             return part
         if isinstance(part, np.ndarray) and part.ndim == 4:
-            return preprocess_video(part)
+            return preprocess_video(part, self.settings)
         if isinstance(part, np.ndarray | Image.Image):
-            return preprocess(part, min_pixels=self.min_pixels, max_pixels=self.max_pixels)
+            return preprocess(part, self.settings)
         raise UsageError(f"a part is text, a picture or a video, got {type(part).__name__}")
 
     def text(self, text: str) -> None:

@@ -4,11 +4,9 @@ A name is a folder in Hugging Face's layout or an id on the Hugging Face Hub. On
 safetensors and text files are downloaded: nothing that could run code.
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import huggingface_hub
 import torch
@@ -20,14 +18,14 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from eyehand.errors import BadConfig, CheckpointError, UsageError
+from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.generation import check_tokenizer
-from eyehand.model.image import MAX_PIXELS, MIN_PIXELS
+from eyehand.model.image_settings import ImageSettings, read_image_settings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.session import Session
 from eyehand.model.tokenizer import Tokenizer
 from eyehand.model.visual_cache import VisualEncoder
-from eyehand.model.weights import load_checkpoint
+from eyehand.model.weights import load_checkpoint, read_config
 
 DOWNLOADED = ("*.safetensors", "*.json", "*.txt", "*.jinja")
 """What is fetched of a repository."""
@@ -38,7 +36,6 @@ _REQUIRED = (
     ("model.safetensors", "model.safetensors.index.json"),
     ("tokenizer.json", "vocab.json"),
 )
-_PREPROCESSOR = "preprocessor_config.json"
 
 
 @dataclass
@@ -48,15 +45,13 @@ class LoadedModel:
     Attributes:
         model: The network, in evaluation mode.
         tokenizer: Its tokenizer.
-        min_pixels: Smallest area of a picture that the checkpoint asks for.
-        max_pixels: Largest area of a picture.
+        settings: How it sees pictures.
         encoder: The vision tower's memory, shared by all sessions.
     """
 
     model: Qwen2VL
     tokenizer: Tokenizer
-    min_pixels: int = MIN_PIXELS
-    max_pixels: int = MAX_PIXELS
+    settings: ImageSettings
     encoder: VisualEncoder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,13 +59,7 @@ class LoadedModel:
 
     def session(self) -> Session:
         """Starts an empty conversation."""
-        return Session(
-            self.model,
-            self.tokenizer,
-            encoder=self.encoder,
-            min_pixels=self.min_pixels,
-            max_pixels=self.max_pixels,
-        )
+        return Session(self.model, self.tokenizer, encoder=self.encoder, settings=self.settings)
 
 
 def load(
@@ -79,7 +68,7 @@ def load(
     dtype: torch.dtype | None = None,
     device: str | torch.device | None = None,
 ) -> LoadedModel:
-    """Loads a model, its tokenizer and its pixel limits.
+    """Loads a model, its tokenizer and how it sees pictures.
 
     Args:
         model: A folder or a Hub id, see `resolve`.
@@ -96,11 +85,11 @@ def load(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
-    min_pixels, max_pixels = pixel_limits(folder)
+    settings = read_image_settings(folder, read_config(folder).vision)
     tokenizer = Tokenizer.from_folder(folder)
     network = load_checkpoint(folder, dtype=dtype, device=device)
     check_tokenizer(network.config, tokenizer)
-    return LoadedModel(network, tokenizer, min_pixels, max_pixels)
+    return LoadedModel(network, tokenizer, settings)
 
 
 def resolve(model: str | Path, *, cache_dir: Path | None = None) -> Path:
@@ -134,37 +123,6 @@ def resolve(model: str | Path, *, cache_dir: Path | None = None) -> Path:
     if missing:
         raise CheckpointError(f"{folder} is no complete model: it lacks {', '.join(missing)}")
     return folder
-
-
-def pixel_limits(folder: Path) -> tuple[int, int]:
-    """Reads the smallest and largest area of a picture from `preprocessor_config.json`.
-
-    Both spellings are read: `min_pixels` and `max_pixels`, and `size` with `shortest_edge` and
-    `longest_edge`, which are areas too. Without the file the published defaults hold.
-
-    Raises:
-        BadConfig: The file is not what it should be.
-    """
-    path = folder / _PREPROCESSOR
-    if not path.is_file():
-        return MIN_PIXELS, MAX_PIXELS
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadConfig(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise BadConfig(f"{path}: expected a JSON object, got {type(values).__name__}")
-    size = values.get("size")
-    size = size if isinstance(size, dict) else {}
-    least = _first_set(values.get("min_pixels"), size.get("shortest_edge"), MIN_PIXELS)
-    most = _first_set(values.get("max_pixels"), size.get("longest_edge"), MAX_PIXELS)
-    if not (isinstance(least, int) and isinstance(most, int) and 1 <= least <= most):
-        raise BadConfig(f"{path}: expected 1 <= min_pixels <= max_pixels, got {least} and {most}")
-    return least, most
-
-
-def _first_set(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
 
 
 def _download(hub_id: str, cache_dir: Path | None) -> Path:

@@ -3,11 +3,13 @@
 A picture keeps its own resolution: each side goes to the nearest multiple of 28 pixels and the
 area stays within a budget (Qwen2-VL, arXiv 2409.12191, section 2.1). It is then cut into patches
 of 14x14 pixels, ordered so that the four patches that the vision tower merges into one token
-are neighbours. A still image counts as two identical frames.
+are neighbours. A still image counts as two identical frames. These are the published numbers;
+a checkpoint may have others (`eyehand.model.image_settings`).
 
 The numbers equal those of transformers' Pillow based image processor bit for bit.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,26 +20,10 @@ import torch
 from PIL import Image
 
 from eyehand.errors import UsageError
+from eyehand.model.image_settings import PUBLISHED, ImageSettings
 
-PATCH_SIZE = 14
-"""Side of a patch in pixels."""
-MERGE_SIZE = 2
-"""The vision tower merges MERGE_SIZE x MERGE_SIZE patches into one token."""
-TEMPORAL_PATCH_SIZE = 2
-"""Frames that one patch spans."""
-FACTOR = PATCH_SIZE * MERGE_SIZE
-"""Side of one token in pixels: every resized side is a multiple of it."""
-PATCH_DIM = 3 * TEMPORAL_PATCH_SIZE * PATCH_SIZE * PATCH_SIZE
-"""Values in one patch row: channels x frames x height x width = 1176."""
-MIN_PIXELS = 56 * 56
-"""Default smallest area in pixels, as in the published checkpoints."""
-MAX_PIXELS = 16384 * 28 * 28
-"""Default largest area in pixels (16384 tokens), as in the published checkpoints."""
 MAX_ASPECT_RATIO = 200
 """The longer side may be at most this many times the shorter one."""
-# Mean and standard deviation of CLIP's training images, per channel, for values in 0..1.
-IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
-IMAGE_STD = (0.26862954, 0.26130258, 0.27577711)
 
 UInt8Array = npt.NDArray[np.uint8]
 Picture = UInt8Array | Image.Image
@@ -53,54 +39,50 @@ class ImageInput:
         grid: (t, h, w) in patches; a still image has t = 1.
         original_size: (height, width) in pixels before resizing.
         resized_size: (height, width) in pixels as the model sees it, multiples of 28.
+        merge_size: One token holds merge_size x merge_size patches.
     """
 
     patches: torch.Tensor
     grid: Grid
     original_size: tuple[int, int]
     resized_size: tuple[int, int]
+    merge_size: int
 
     @property
     def num_tokens(self) -> int:
         """Placeholder tokens that this picture occupies in the prompt."""
-        return tokens_of_grid(self.grid)
+        return tokens_of_grid(self.grid, self.merge_size)
 
 
-def tokens_of_grid(grid: Sequence[int]) -> int:
+def tokens_of_grid(grid: Sequence[int], merge_size: int) -> int:
     """Returns the number of tokens of a (t, h, w) grid of patches."""
-    return math.prod(grid) // MERGE_SIZE**2
+    return math.prod(grid) // merge_size**2
 
 
 def smart_resize(
-    height_px: int,
-    width_px: int,
-    *,
-    factor: int = FACTOR,
-    min_pixels: int = MIN_PIXELS,
-    max_pixels: int = MAX_PIXELS,
+    height_px: int, width_px: int, settings: ImageSettings = PUBLISHED
 ) -> tuple[int, int]:
     """Chooses the size at which the model sees a picture.
 
     Args:
         height_px: Height of the picture, at least 1.
         width_px: Width of the picture, at least 1.
-        factor: Both results are multiples of it.
-        min_pixels: Smallest area of the result.
-        max_pixels: Largest area of the result; an extremely narrow picture may exceed it,
-            because no side becomes smaller than `factor`.
+        settings: Both results are multiples of its `factor`, their area is within its limits; an
+            extremely narrow picture may exceed the largest area, because no side becomes smaller
+            than `factor`.
 
     Returns:
         (height, width) in pixels.
 
     Raises:
-        UsageError: A side is below 1, the limits contradict each other, or the longer side is
-            more than 200 times the shorter one.
+        UsageError: A side is below 1, or the longer side is more than 200 times the shorter one.
 
     Examples:
         >>> smart_resize(720, 1280)
         (728, 1288)
     """
-    _check_sizes(height_px, width_px, min_pixels, max_pixels)
+    _check_size(height_px, width_px)
+    factor, min_pixels, max_pixels = settings.factor, settings.min_pixels, settings.max_pixels
     height = round(height_px / factor) * factor
     width = round(width_px / factor) * factor
     if height * width > max_pixels:
@@ -115,14 +97,10 @@ def smart_resize(
     return height, width
 
 
-def _check_sizes(height_px: int, width_px: int, min_pixels: int, max_pixels: int) -> None:
+def _check_size(height_px: int, width_px: int) -> None:
     if min(height_px, width_px) < 1:
         raise UsageError(
             f"a picture needs at least 1x1 pixels, got {height_px}x{width_px} (height x width)"
-        )
-    if not 1 <= min_pixels <= max_pixels:
-        raise UsageError(
-            f"expected 1 <= min_pixels <= max_pixels, got {min_pixels} and {max_pixels}"
         )
     if max(height_px, width_px) > MAX_ASPECT_RATIO * min(height_px, width_px):
         raise UsageError(
@@ -131,39 +109,29 @@ def _check_sizes(height_px: int, width_px: int, min_pixels: int, max_pixels: int
         )
 
 
-def num_image_tokens(
-    height_px: int,
-    width_px: int,
-    *,
-    min_pixels: int = MIN_PIXELS,
-    max_pixels: int = MAX_PIXELS,
-) -> int:
+def num_image_tokens(height_px: int, width_px: int, settings: ImageSettings = PUBLISHED) -> int:
     """Returns how many placeholder tokens a picture of this size becomes.
 
     Args:
         height_px: Height of the picture before resizing.
         width_px: Width of the picture before resizing.
-        min_pixels: See `smart_resize`.
-        max_pixels: See `smart_resize`.
+        settings: See `smart_resize`.
 
     Examples:
         >>> num_image_tokens(720, 1280)
         1196
     """
-    height, width = smart_resize(height_px, width_px, min_pixels=min_pixels, max_pixels=max_pixels)
-    return height * width // FACTOR**2
+    height, width = smart_resize(height_px, width_px, settings)
+    return height * width // settings.factor**2
 
 
-def preprocess(
-    image: Picture, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS
-) -> ImageInput:
+def preprocess(image: Picture, settings: ImageSettings = PUBLISHED) -> ImageInput:
     """Turns a picture into the vision tower's input.
 
     Args:
         image: uint8 (H, W, 3) RGB or (H, W, 4) RGBA, or any Pillow image. Transparency is
             composited on white.
-        min_pixels: Smallest area that the model sees.
-        max_pixels: Largest area that the model sees.
+        settings: How the model sees pictures.
 
     Returns:
         The patches with their grid and both sizes.
@@ -173,18 +141,16 @@ def preprocess(
     """
     rgb = to_rgb(image)
     original = (rgb.shape[0], rgb.shape[1])
-    resized = smart_resize(*original, min_pixels=min_pixels, max_pixels=max_pixels)
-    pixels = resize(rgb, resized)
-    patches = patchify(pixels[None])
-    grid = (1, resized[0] // PATCH_SIZE, resized[1] // PATCH_SIZE)
-    return ImageInput(patches, grid, original, resized)
+    resized = smart_resize(*original, settings)
+    patches = patchify(resize(rgb, resized)[None], settings)
+    return ImageInput(patches, settings.grid(1, resized), original, resized, settings.merge_size)
 
 
 def preprocess_batch(
-    images: Iterable[Picture], *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS
+    images: Iterable[Picture], settings: ImageSettings = PUBLISHED
 ) -> list[ImageInput]:
     """Preprocesses several pictures, of any sizes; see `preprocess`."""
-    return [preprocess(image, min_pixels=min_pixels, max_pixels=max_pixels) for image in images]
+    return [preprocess(image, settings) for image in images]
 
 
 def concatenate(inputs: Sequence[ImageInput]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -236,28 +202,27 @@ def resize(rgb: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     return np.asarray(resized)
 
 
-def _normalisation_table() -> npt.NDArray[np.float32]:
+@functools.lru_cache(maxsize=8)
+def _normalisation_table(settings: ImageSettings) -> npt.NDArray[np.float32]:
     """The normalised value of every byte, float32 (3 channels, 256).
 
     Looking a byte up is exact and faster than arithmetic on every pixel. The roundings are
     those of the reference: scale in float64, then subtract and divide in float32.
     """
-    scaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
-    mean = np.array(IMAGE_MEAN, dtype=np.float32)[:, None]
-    std = np.array(IMAGE_STD, dtype=np.float32)[:, None]
+    scaled = (np.arange(256, dtype=np.float64) * settings.scale).astype(np.float32)
+    mean = np.array(settings.mean, dtype=np.float32)[:, None]
+    std = np.array(settings.std, dtype=np.float32)[:, None]
     table: npt.NDArray[np.float32] = (scaled[None] - mean) / std
     return table
 
 
-_TABLE = _normalisation_table()
-
-
-def patchify(frames: UInt8Array) -> torch.Tensor:
+def patchify(frames: UInt8Array, settings: ImageSettings = PUBLISHED) -> torch.Tensor:
     """Normalises frames and cuts them into rows of patches in merge order.
 
     Args:
         frames: uint8 (T, H, W, 3), sides multiples of 28; T is 1 (a still image, which counts
-            as two identical frames) or even.
+            as two identical frames) or even. (28 and 2: `factor` and `temporal_patch_size`.)
+        settings: How the model sees pictures.
 
     Returns:
         float32 (t*h*w, 1176) with t = ceil(T/2), h = H/14, w = W/14. Rows run over frame
@@ -265,15 +230,17 @@ def patchify(frames: UInt8Array) -> torch.Tensor:
         y, x).
     """
     num_frames, height, width, _ = frames.shape
-    pair = min(num_frames, TEMPORAL_PATCH_SIZE)
+    span, merge, patch = settings.temporal_patch_size, settings.merge_size, settings.patch_size
+    given = min(num_frames, span)
     blocks = frames.reshape(
-        num_frames // pair, pair, height // FACTOR, MERGE_SIZE, PATCH_SIZE,
-        width // FACTOR, MERGE_SIZE, PATCH_SIZE, 3,
+        num_frames // given, given, height // settings.factor, merge, patch,
+        width // settings.factor, merge, patch, 3,
     )  # fmt: skip
-    # (t, pair, H, mh, y, W, mw, x, c) -> (t, H, W, mh, mw, c, pair, y, x)
+    # (t, given, H, mh, y, W, mw, x, c) -> (t, H, W, mh, mw, c, given, y, x)
     ordered = blocks.transpose(0, 2, 5, 3, 6, 8, 1, 4, 7)
-    pixels = ordered.reshape(-1, 3, pair, PATCH_SIZE**2)  # (P, 3, pair, 196)
-    rows = np.empty((len(pixels), 3, TEMPORAL_PATCH_SIZE, PATCH_SIZE**2), dtype=np.float32)
+    pixels = ordered.reshape(-1, 3, given, patch**2)  # (P, 3, given, 196)
+    rows = np.empty((len(pixels), 3, span, patch**2), dtype=np.float32)
+    table = _normalisation_table(settings)
     for channel in range(3):
-        rows[:, channel] = np.take(_TABLE[channel], pixels[:, channel])  # a still image broadcasts
-    return torch.from_numpy(rows.reshape(-1, PATCH_DIM))  # (P, 1176)
+        rows[:, channel] = np.take(table[channel], pixels[:, channel])  # a still image broadcasts
+    return torch.from_numpy(rows.reshape(-1, settings.patch_values))  # (P, 1176)

@@ -22,7 +22,8 @@ from eyehand.model.generation import (
     check_tokenizer,
     without_placeholders,
 )
-from eyehand.model.image import MAX_PIXELS, MIN_PIXELS, Picture, UInt8Array
+from eyehand.model.image import Picture, UInt8Array
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.mrope import position_ids
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.sampling import Sampling
@@ -59,6 +60,7 @@ class Session:
         tokenizer: Of the same checkpoint.
         encoder: The vision tower with its memory; `encoder.hits` counts pictures that did not
             have to be encoded.
+        settings: How the model sees pictures.
         cache: Keys and values of the computed part of the history, a single row.
 
     `encode_pending`, `read_pending`, `push`, `cut` and `computed_elsewhere` are for what drives
@@ -72,8 +74,7 @@ class Session:
         tokenizer: Tokenizer,
         *,
         encoder: VisualEncoder | None = None,
-        min_pixels: int = MIN_PIXELS,
-        max_pixels: int = MAX_PIXELS,
+        settings: ImageSettings | None = None,
         reserved_tokens: int = RESERVED_TOKENS,
     ) -> None:
         """Starts an empty conversation.
@@ -82,18 +83,20 @@ class Session:
             model: The network, in evaluation mode.
             tokenizer: Of the same checkpoint.
             encoder: Share one between sessions of the same model to share its memory.
-            min_pixels: Smallest area at which the model sees a picture.
-            max_pixels: Largest area at which the model sees a picture.
+            settings: How the model sees pictures; None: the published limits and colours.
             reserved_tokens: Cache memory to start with; it grows when needed.
 
         Raises:
             CheckpointError: The tokenizer and the model disagree about control tokens.
+            UsageError: The settings' patches are not the model's.
         """
         check_tokenizer(model.config, tokenizer)
         self.model = model
         self.tokenizer = tokenizer
         self.encoder = encoder if encoder is not None else VisualEncoder(model)
-        self._limits = {"min_pixels": min_pixels, "max_pixels": max_pixels}
+        vision = model.config.vision
+        self.settings = settings if settings is not None else ImageSettings.of_model(vision)
+        self.settings.check_fits(vision)
         self.cache = model.new_cache(1, reserved_tokens)
         self._ids: list[int] = []
         self._visuals: list[_Placed] = []
@@ -162,14 +165,14 @@ class Session:
         Raises:
             UsageError: It is no picture, or of an impossible size.
         """
-        return self._append_visual(self.encoder.read_image(image, **self._limits))
+        return self._append_visual(self.encoder.read_image(image, self.settings))
 
     def append_video(self, frames: UInt8Array, *, fps: float | None = None) -> int:
         """Appends a video between its two marks; its frames are at most as large as a picture.
 
         Returns its number. The arguments are those of `eyehand.model.video.preprocess_video`.
         """
-        seen = preprocess_video(frames, fps=fps, max_frame_pixels=self._limits["max_pixels"])
+        seen = preprocess_video(frames, self.settings, fps=fps)
         return self._append_visual(self.encoder.read(seen))
 
     def cost_of(self, number: int) -> tuple[int, int]:
@@ -252,7 +255,7 @@ class Session:
     def fork(self) -> "Session":
         """Returns an independent copy that shares the model and the encoder."""
         other = Session(
-            self.model, self.tokenizer, encoder=self.encoder, **self._limits,
+            self.model, self.tokenizer, encoder=self.encoder, settings=self.settings,
             reserved_tokens=self.cache.capacity,
         )  # fmt: skip
         _copy_cache(self.cache, other.cache)

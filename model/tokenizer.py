@@ -10,6 +10,7 @@ reading and `encode_template` the first.
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -235,11 +236,16 @@ class Tokenizer:
         (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
         (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
 
+    def _class_name(self) -> str:
+        """Transformers' Qwen2Tokenizer builds its own model from vocabulary and merges."""
+        looks_up_words = getattr(self._backend.model, "ignore_merges", False)
+        return "PreTrainedTokenizerFast" if looks_up_words else "Qwen2Tokenizer"
+
     def _config(self) -> dict[str, Any]:
         decoder = self._backend.get_added_tokens_decoder()
         added = {str(id_): _added_token_fields(decoder[id_]) for id_ in sorted(decoder)}
         return {
-            "tokenizer_class": "Qwen2Tokenizer",
+            "tokenizer_class": self._class_name(),
             "added_tokens_decoder": added,
             "additional_special_tokens": [t for t in self._special_ids if t != END_OF_TEXT],
             "bos_token": None,
@@ -304,6 +310,34 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     )
     learned.train_from_iterator(texts, trainer)
     return Tokenizer(_with_specials(learned))
+
+
+def word_tokenizer(texts: Iterable[str], most_words: int, least_count: int = 2) -> Tokenizer:
+    """Makes a tokenizer in which frequent words are tokens and all others are spelled.
+
+    A network that matches the letters of a word with letters on a screen is helped by seeing the
+    letters; the words of prompts and instructions need not be spelled.
+
+    Args:
+        texts: What the model will read and write. Consumed once.
+        most_words: So many of the most frequent words become tokens.
+        least_count: A word that is seen less often is spelled.
+
+    Returns:
+        A byte-level tokenizer with Qwen2's word rules, without merges; control tokens have the
+        highest ids, as in Qwen2-VL.
+    """
+    bare = _bare_tokenizer(models.BPE())
+    counts: Counter[str] = Counter()
+    for text in texts:
+        normal = bare.normalizer.normalize_str(text)
+        counts.update(word for word, _ in bare.pre_tokenizer.pre_tokenize_str(normal))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))
+    words = [w for w in frequent if len(w) > 1 and counts[w] >= least_count][:most_words]
+    vocabulary = {token: index for index, token in enumerate([*alphabet, *words])}
+    model = models.BPE(vocabulary, [], ignore_merges=True)
+    return Tokenizer(_with_specials(_bare_tokenizer(model)))
 
 
 def _bare_tokenizer(model: models.BPE) -> tokenizers.Tokenizer:

@@ -15,10 +15,6 @@ from torch import Tensor
 from eyehand.errors import UsageError
 from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.image import (
-    MAX_PIXELS,
-    MERGE_SIZE,
-    MIN_PIXELS,
-    PATCH_SIZE,
     Grid,
     ImageInput,
     Picture,
@@ -27,6 +23,7 @@ from eyehand.model.image import (
     to_rgb,
     tokens_of_grid,
 )
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.video import VideoInput
 
@@ -41,6 +38,7 @@ class Visual:
     Attributes:
         key: Hash of the content.
         grid: (t, h, w) in patches.
+        merge_size: One token holds merge_size x merge_size patches.
         is_video: Which placeholder it takes.
         patches: float32 (t*h*w, 1176); None once the embeddings are there.
         embeds: (tokens, width); None until encoded.
@@ -48,6 +46,7 @@ class Visual:
 
     key: bytes
     grid: Grid
+    merge_size: int
     is_video: bool = False
     patches: Tensor | None = None
     embeds: Tensor | None = None
@@ -55,13 +54,13 @@ class Visual:
     @property
     def num_tokens(self) -> int:
         """Placeholder tokens that it occupies."""
-        return tokens_of_grid(self.grid)
+        return tokens_of_grid(self.grid, self.merge_size)
 
     @property
     def num_positions(self) -> int:
         """Positions that it takes (M-RoPE): what follows it stands past its longest axis."""
         frames, rows, columns = self.grid
-        return max(frames, rows // MERGE_SIZE, columns // MERGE_SIZE)
+        return max(frames, rows // self.merge_size, columns // self.merge_size)
 
 
 class VisualEncoder:
@@ -88,22 +87,23 @@ class VisualEncoder:
         self.hits = 0
         self.misses = 0
 
-    def read_image(
-        self, image: Picture, *, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS
-    ) -> Visual:
+    def read_image(self, image: Picture, settings: ImageSettings) -> Visual:
         """Prepares a picture; one that is remembered is not even resized.
 
         Raises:
             UsageError: See `eyehand.model.image.preprocess`.
         """
         rgb = to_rgb(image)
-        height, width = smart_resize(*rgb.shape[:2], min_pixels=min_pixels, max_pixels=max_pixels)
-        grid = (1, height // PATCH_SIZE, width // PATCH_SIZE)
+        height_px, width_px, _ = rgb.shape
+        grid = settings.grid(1, smart_resize(height_px, width_px, settings))
         digest = hashlib.blake2b(rgb.data.cast("B"), digest_size=16)
-        digest.update(f"pixels {rgb.shape} {grid}".encode())
-        visual = Visual(digest.digest(), grid, embeds=self._entries.get(digest.digest()))
+        # Not the limits: they decide nothing but the grid.
+        colours = (settings.mean, settings.std, settings.scale)
+        digest.update(f"pixels {rgb.shape} {grid} {settings.factor} {colours}".encode())
+        key = digest.digest()
+        visual = Visual(key, grid, settings.merge_size, embeds=self._entries.get(key))
         if visual.embeds is None:
-            visual.patches = preprocess(rgb, min_pixels=min_pixels, max_pixels=max_pixels).patches
+            visual.patches = preprocess(rgb, settings).patches
         return visual
 
     def read(self, given: ImageInput | VideoInput) -> Visual:
@@ -112,7 +112,12 @@ class VisualEncoder:
         digest.update(f"patches {given.grid}".encode())
         key = digest.digest()
         return Visual(
-            key, given.grid, isinstance(given, VideoInput), given.patches, self._entries.get(key)
+            key,
+            given.grid,
+            given.merge_size,
+            isinstance(given, VideoInput),
+            given.patches,
+            self._entries.get(key),
         )
 
     def encode(self, visuals: Sequence[Visual]) -> None:

@@ -18,6 +18,7 @@ from eyehand.actions.codecs.codec import Codec, Parsed
 from eyehand.actions.codecs.reading import build_call, encodable, shorten
 from eyehand.actions.codecs.writing import as_json, clean_thought, written_arguments
 from eyehand.actions.coordinates import Coordinates
+from eyehand.actions.nearest import nearest_in_text, what_is_permitted
 from eyehand.actions.space import ActionSpace
 from eyehand.errors import ModelFeedback, Unparsable, UsageError
 
@@ -86,7 +87,7 @@ class KeywordCodec(Codec):
         text = encodable(text)
         starts = list(_FUNCTION.finditer(text))
         if not starts:
-            return Parsed(_without_cut_keyword(text), error=self._no_call(space))
+            return Parsed(_without_cut_keyword(text), error=self._no_call(text, space))
         thought = text[: starts[0].start()].strip()
         ends = [*(match.start() for match in starts[1:]), len(text)]
         calls = [text[start.end() : end] for start, end in zip(starts, ends, strict=True)]
@@ -106,12 +107,9 @@ class KeywordCodec(Codec):
         function, args = self._keyword("FUNCTION"), self._keyword("ARGS")
         return f'{function}: name, then on a new line {args}: {{"argument": value}}'
 
-    def _no_call(self, space: ActionSpace) -> Unparsable:
-        permitted = ", ".join(space.names)
-        return Unparsable(
-            f"the answer holds no call; write {self._expected()}; "
-            f"the permitted actions are: {permitted}"
-        )
+    def _no_call(self, text: str, space: ActionSpace) -> Unparsable:
+        permitted = what_is_permitted(nearest_in_text(text, space.names), space.names)
+        return Unparsable(f"the answer holds no call; write {self._expected()}; {permitted}")
 
 
 def _call_part(call: str) -> str:

@@ -18,6 +18,7 @@ from eyehand.actions.codecs.codec import Codec, Parsed
 from eyehand.actions.codecs.reading import build_call, encodable, shorten
 from eyehand.actions.codecs.writing import as_json, clean_thought, written_arguments
 from eyehand.actions.coordinates import Coordinates
+from eyehand.actions.nearest import nearest_in_text, what_is_permitted
 from eyehand.actions.space import ActionSpace
 from eyehand.errors import ModelFeedback, Unparsable
 
@@ -58,8 +59,8 @@ class ToolCallCodec(Codec):
         text = encodable(text)
         starts = list(_OPEN.finditer(text))
         if not starts:
-            permitted = ", ".join(space.names)
-            message = f"the answer holds no call; write {_EXPECTED}; permitted: {permitted}"
+            permitted = what_is_permitted(nearest_in_text(text, space.names), space.names)
+            message = f"the answer holds no call; write {_EXPECTED}; {permitted}"
             return Parsed(text.strip(), error=Unparsable(message))
         thought = text[: starts[0].start()].strip()
         ends = [*(match.start() for match in starts[1:]), len(text)]

@@ -14,8 +14,9 @@ from eyehand.agent.cluster.engine import Recipe
 from eyehand.agent.cluster.engines import TEND_INTERVAL_S, Engines
 from eyehand.agent.cluster.stations import RayWorker, StationActor
 from eyehand.agent.policy import Policy
-from eyehand.agent.workers.messages import Reply, Setup, packed
+from eyehand.agent.workers.messages import Reply, Setup
 from eyehand.agent.workers.scheduler import Fleet, Worker
+from eyehand.agent.workers.sendable import packed_setup
 
 
 class RayCluster:
@@ -92,7 +93,7 @@ class RayFleet:
 
     def __init__(self, ray: ModuleType, setup: Setup, engines: Engines | None = None) -> None:
         self._ray = ray
-        self._setup = packed(setup)
+        self._setup = packed_setup(setup)
         self._engines = engines
         self._actor: Any = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(
             StationActor

@@ -24,6 +24,7 @@ from eyehand.agent.workers.messages import (
     unpacked,
 )
 from eyehand.agent.workers.serve import GONE, serve
+from eyehand.envs.gym_watchdog import end_process_when_stuck
 from eyehand.errors import ClusterUnreachable, UsageError
 
 CLOSE_TIMEOUT_S = 15.0
@@ -33,6 +34,7 @@ class StationActor:
     """Runs episodes on a node, in a thread of their own: an environment wants to stay on one."""
 
     def __init__(self) -> None:
+        end_process_when_stuck()
         self._inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._desk: Desk | None = None

@@ -1,13 +1,17 @@
 """Argument types and groups that several commands share."""
 
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
 from typing import Any
 
 from eyehand.agent.policies import POLICY_NAMES
+
+MODEL_OPTIONS = (
+    "model", "codec", "keyword_mark", "language", "temperature", "max_new_tokens",
+)  # fmt: skip
+"""Arguments that only a policy with a model looks at."""
 
 
 def positive_int(text: str) -> int:
@@ -95,14 +99,7 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
 
 def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of `VlmPolicy` that were given."""
-    named = {
-        "model": arguments.model,
-        "codec": arguments.codec,
-        "keyword_mark": arguments.keyword_mark,
-        "language": arguments.language,
-        "temperature": arguments.temperature,
-        "max_new_tokens": arguments.max_new_tokens,
-    }
+    named = {name: getattr(arguments, name) for name in MODEL_OPTIONS}
     return {name: value for name, value in named.items() if value is not None}
 
 
@@ -135,14 +132,31 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
 
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
-    sys.stdout.flush()
+    from eyehand.agent.commands.streams import result_stream
+    from eyehand.agent.json_text import json_text
+
+    result = result_stream()
+    result.write(json_text(document, indent=2) + "\n")
+    result.flush()
 
 
 def say(line: str) -> None:
     """Print one line on standard error."""
     sys.stderr.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
     sys.stderr.flush()
+
+
+def ignored_notice(policy: str, options: dict[str, Any]) -> str | None:
+    """Return the line that names options of a model which another policy does not look at.
+
+    Args:
+        policy: Name of the policy.
+        options: What `model_options` returned.
+    """
+    given = [f"--{name.replace('_', '-')}" for name in MODEL_OPTIONS if name in options]
+    if policy == "model" or not given:
+        return None
+    return f"--policy {policy} has no model: {', '.join(given)} changes nothing"
 
 
 def outside_card_notice(model: str | None, policy: str, specs: list[str]) -> str | None:

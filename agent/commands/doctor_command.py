@@ -8,7 +8,7 @@ NAME = "doctor"
 SUMMARY = "say what is missing on this machine, and install it with --fix"
 NAMES = (
     "python", "packages", "torch", "chromium", "fonts", "checkpoint", "disk", "memory", "adb",
-    "desktop", "xvfb", "mujoco",
+    "phones", "desktop", "xvfb", "mujoco", "drawing",
 )  # fmt: skip
 EXAMPLES = """\
 examples:

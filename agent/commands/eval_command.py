@@ -1,6 +1,7 @@
 """`eyehand eval`: many episodes, with intervals."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,30 +30,49 @@ twice with the same seed and counted apart.
 
 DIR holds plan.json, episodes.jsonl (a line an episode, written as it ends), episodes.csv,
 evaluation.json, report.html and the trajectories. After an interruption of any kind, --resume DIR
-goes on with the same plan, and runs nothing twice that had ended.
+goes on with the same plan, and runs nothing twice that had ended. --episodes with a larger number
+adds episodes, to a finished evaluation too; a declaration file may have moved (name it again), but
+must say the same.
 
 exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, the disk is
 full, or the cluster cannot be reached; 130 stopped with Ctrl-C, with the counts so far.
 """
 
-PLANNED = (
-    "episodes", "first_seed", "max_steps", "time_limit", "max_tokens_episode", "keep", "batch",
-    "policy", "blind", "model", "codec", "keyword_mark", "language", "temperature",
-    "max_new_tokens",
-)  # fmt: skip
-"""Arguments that the plan fixes."""
+PLANNED: dict[str, Any] = {
+    "episodes": 10,
+    "first_seed": 1_000_000,
+    "max_steps": None,
+    "time_limit": None,
+    "max_tokens_episode": None,
+    "keep": "all",
+    "batch": 1,
+    "policy": "model",
+    "blind": False,
+    "model": None,
+    "codec": None,
+    "keyword_mark": None,
+    "language": None,
+    "temperature": None,
+    "max_new_tokens": None,
+}
+"""Arguments that the plan fixes, and what holds where they are not given."""
+
+ONE_DEVICE = ("android", "desktop")
+"""Schemes behind which stands one device: several workers would get into each other's way."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("suite", metavar="SUITE", nargs="?", help="what to evaluate")
     parser.add_argument(
-        "--episodes", type=shared.positive_int, default=10, metavar="N", help="a task (default: 10)"
+        "--episodes",
+        type=shared.positive_int,
+        metavar="N",
+        help="a task (default: 10); with --resume, as many as there shall be in the end",
     )
     parser.add_argument(
         "--first-seed",
         type=shared.seed,
-        default=1_000_000,
         metavar="N",
         help="default: 1000000, the first of the evaluation seeds",
     )
@@ -66,6 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_means(parser)
     shared.add_policy_arguments(parser)
     shared.add_json_argument(parser)
+    # None is "not given": what an interrupted evaluation was begun with holds then.
+    parser.set_defaults(**dict.fromkeys(PLANNED))
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +112,6 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--keep",
         choices=("all", "failures", "none"),
-        default="all",
         help="which trajectories stay in the folder (default: all)",
     )
     group.add_argument(
@@ -126,7 +147,6 @@ def _add_means(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--batch",
         type=shared.positive_int,
-        default=1,
         metavar="N",
         help="most episodes handed to the policy in one call (default: 1); part of the plan, "
         "because a policy that computes them together may round otherwise",
@@ -141,16 +161,20 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make
 
-    means = Means(arguments.workers, arguments.ray, arguments.engines)
     plan = _plan(arguments)
+    means = Means(
+        arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
+    )
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
     for spec in plan.specs:
-        make(spec).close()  # a name that does not exist is refused before anything runs
+        with make(spec) as environment:  # a name that does not exist is refused before it runs
+            _check(spec, environment.instruction, arguments)
     notice = shared.outside_card_notice(
         plan.options.get("model"), str(plan.options.get("policy")), plan.specs
     )
-    if notice:
-        shared.say(notice)
+    for line in (notice, shared.ignored_notice(str(plan.options.get("policy")), plan.options)):
+        if line:
+            shared.say(line)
     with EvaluationProgress() as progress:
         evaluation = run_evaluation(
             plan,
@@ -166,60 +190,112 @@ def execute(arguments: argparse.Namespace) -> int:
     return _status(evaluation)
 
 
+def _check(spec: str, instruction: str | None, arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be evaluated, before anything runs.
+
+    Raises:
+        UsageError: a device has no task, or one device would be worked by several workers.
+    """
+    from eyehand.agent.suite_catalogue import stands_behind
+
+    scheme = stands_behind(spec)
+    if scheme not in ONE_DEVICE:
+        return
+    if instruction is None:
+        how = "`eyehand run TASK --env SPEC` runs one"
+        if scheme == "android":
+            how = (
+                "declare one in a file (environment: android:SERIAL, instruction, read, success) "
+                "and evaluate that: eyehand eval my-phone.yaml"
+            )
+        raise UsageError(f"{spec} sets no task by itself; {how}")
+    if arguments.workers > 1 or arguments.ray:
+        raise UsageError(f"{spec} is one device: it takes one worker, on this machine")
+
+
 def _plan(arguments: argparse.Namespace) -> "Plan":
     """Return the plan that was asked for, or the one that an interrupted evaluation had."""
     from eyehand.agent.agent import default_folder
     from eyehand.agent.results import Plan
     from eyehand.agent.suites import suite_specs
 
-    if arguments.resume is not None and arguments.out is not None:
-        raise UsageError("--resume DIR goes on in DIR: leave --out away")
+    if arguments.resume is not None:
+        if arguments.out is not None:
+            raise UsageError("--resume DIR goes on in DIR: leave --out away")
+        return _resumed_plan(arguments)
     if arguments.suite is None:
-        if arguments.resume is None:
-            raise UsageError("nothing to evaluate: name a SUITE, or go on with --resume DIR")
-        return _written_plan(arguments)
+        raise UsageError("nothing to evaluate: name a SUITE, or go on with --resume DIR")
+    given = argparse.Namespace(**vars(arguments))
+    for name, default in PLANNED.items():
+        if getattr(given, name) is None:
+            setattr(given, name, default)
     return Plan(
         suite=arguments.suite,
         specs=suite_specs(arguments.suite),
-        episodes=arguments.episodes,
-        first_seed=arguments.first_seed,
-        max_steps=arguments.max_steps,
-        time_limit_s=arguments.time_limit,
-        max_tokens=arguments.max_tokens_episode,
-        out=arguments.resume or arguments.out or default_folder(f"eval-{arguments.suite}"),
-        keep=arguments.keep,
-        batch=arguments.batch,
-        options=_options(arguments),
+        episodes=given.episodes,
+        first_seed=given.first_seed,
+        max_steps=given.max_steps,
+        time_limit_s=given.time_limit,
+        max_tokens=given.max_tokens_episode,
+        out=arguments.out or default_folder(f"eval-{arguments.suite}"),
+        keep=given.keep,
+        batch=given.batch,
+        options={"policy": given.policy, "blind": given.blind, **shared.model_options(given)},
     )
 
 
-def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what makes the policy, by the arguments' names."""
-    asked = {"policy": arguments.policy, "blind": arguments.blind}
-    return {**asked, **shared.model_options(arguments)}
+def _resumed_plan(arguments: argparse.Namespace) -> "Plan":
+    """Return the plan of the folder, perhaps with more episodes, or with its suite named anew.
 
-
-def _written_plan(arguments: argparse.Namespace) -> "Plan":
-    """Return the plan of the folder; an option that was given must agree with it."""
+    Every other option that is given must agree with it.
+    """
     from eyehand.agent.ledger import read_plan
     from eyehand.agent.results import Plan
+    from eyehand.agent.suites import suite_specs
 
     plan = Plan.from_json(read_plan(arguments.resume), arguments.resume)
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    defaults = parser.parse_args([])
     for name in PLANNED:
         given, written = getattr(arguments, name), _written(plan, name)
-        if given not in (getattr(defaults, name), written):
+        more = name == "episodes" and given is not None and given > plan.episodes
+        if given not in (None, written) and not more:
             flag = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{arguments.resume} was begun with {flag} {written}, not {given}")
+            only = ", and only more can be asked for" if name == "episodes" else ""
+            raise UsageError(
+                f"{arguments.resume} was begun with {flag} {written}, not {given}{only}"
+            )
+    plan = replace(plan, episodes=arguments.episodes or plan.episodes)
+    if arguments.suite is not None:
+        return replace(plan, suite=arguments.suite, specs=suite_specs(arguments.suite))
+    try:
+        plan.to_json()
+    except UsageError as error:
+        raise UsageError(
+            f"{error}; name the file where it lies now: eyehand eval FILE --resume DIR"
+        ) from None
     return plan
+
+
+def _apart(specs: list[str]) -> bool:
+    """Return whether one worker too runs in a process of its own: other people's code, that is.
+
+    Environments that this program alone has registered cannot run elsewhere.
+    """
+    from eyehand.agent.workers.sendable import require_known_to_workers
+    from eyehand.envs.registry import runs_foreign_code
+
+    if not any(runs_foreign_code(spec) for spec in specs):
+        return False
+    try:
+        require_known_to_workers(specs)
+    except UsageError:
+        return False
+    return True
 
 
 def _written(plan: "Plan", name: str) -> Any:
     """Return what a plan says of an argument."""
     named = {"time_limit": "time_limit_s", "max_tokens_episode": "max_tokens"}.get(name, name)
-    return getattr(plan, named) if hasattr(plan, named) else plan.options.get(name)
+    return getattr(plan, named) if hasattr(plan, named) else plan.options.get(name, PLANNED[name])
 
 
 def _policy_maker(options: dict[str, Any]) -> Any:
@@ -251,5 +327,5 @@ def _status(evaluation: "Evaluation") -> int:
 
     if not evaluation.finished:
         return EXIT_INTERRUPTED
-    lost = any(row.unscored and not row.rate.trials for row in evaluation.tasks)
+    lost = any(row.unscored and not row.rate.episodes for row in evaluation.tasks)
     return EXIT_FAULT if lost else EXIT_SUCCESS

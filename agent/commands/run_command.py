@@ -67,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="device pixels in a CSS pixel (default: 1)",
     )
+    browser.add_argument(
+        "--step-timeout",
+        type=shared.positive_float,
+        metavar="S",
+        help="most seconds that a step waits for a page that was asked for (default: 30)",
+    )
     desktop = parser.add_argument_group("desktop")
     desktop.add_argument(
         "--stop-key",
@@ -92,8 +98,9 @@ def execute(arguments: argparse.Namespace) -> int:
     with make(arguments.env, **_environment_options(arguments)) as environment:
         spec = environment.spec_uri or arguments.env
         notice = shared.outside_card_notice(arguments.model, arguments.policy, [spec])
-        if notice:
-            shared.say(notice)
+        ignored = shared.ignored_notice(arguments.policy, shared.model_options(arguments))
+        for line in filter(None, (notice, ignored)):
+            shared.say(line)
         policy = policy_maker(arguments.policy, **shared.model_options(arguments))(spec)
         with (
             TrajectoryWriter(arguments.out or default_folder(spec)) as trajectory,
@@ -104,7 +111,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 environment,
                 task=arguments.task,
                 seed=arguments.seed,
-                max_steps=arguments.max_steps or step_limit(spec),
+                max_steps=arguments.max_steps or step_limit(spec),  # None: the environment's own
                 time_limit_s=arguments.time_limit,
                 trajectory=trajectory,
                 uploads=uploads,
@@ -135,6 +142,7 @@ def _environment_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "headed": arguments.headed or None,
         "viewport": arguments.viewport,
         "pixel_ratio": arguments.pixel_ratio,
+        "step_timeout_s": arguments.step_timeout,
         "stop_key": arguments.stop_key,
     }
     return {name: value for name, value in options.items() if value is not None}

@@ -11,14 +11,21 @@ EXAMPLES = """\
 examples:
   eyehand train collect --out demonstrations --documents 10000
   eyehand train collect --out demonstrations --documents 10000 --first-seed 100000
-  eyehand train run --data demonstrations --out my-model --minutes 60
+  eyehand train read --out reading --steps 20000
+  eyehand train read --out tower --branch reading --steps 22000 --decay-steps 2000
+  eyehand train run --out pointing --tower tower/tower.safetensors --drawn 1 --tokens 40000000
+  eyehand train run --data demonstrations --out my-model --from pointing --drawn 0.2 \
+      --tokens 20000000 --decay-tokens 8000000
   eyehand eval embedded --model my-model --episodes 100
 
 `collect` lets the experts solve MiniWoB++ tasks and number-line in real environments and writes
 what they saw and did, in the runtime's own prompt format, as shards. Several may write into one
-folder with different first seeds. `run` trains a network of 6 million parameters, from scratch
-with a tokenizer of its own, or further from a checkpoint. Only the training seeds 0 to 999,999 are
-used: the others are for evaluation.
+folder with different first seeds. `read` teaches a vision tower alone to read drawn pages of text.
+`run` trains a network of 5 million parameters on demonstrations and on drawn screens, from scratch
+with a tokenizer of its own, or further from a checkpoint. Both go on where they were interrupted
+when they are called again; with `--branch` they go on from another run's state, so that the
+learning rate may fall there while that run goes on. Only the training seeds 0 to 999,999 are used:
+the others are for evaluation.
 """
 
 
@@ -39,15 +46,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only",
         metavar="SPECS",
         default="",
-        help="of these sources only, with commas between (default: all that have an expert)",
+        help="of these sources only, with commas between, such as miniwob:click-option (default: "
+        "the embedded model's; `eyehand suites miniwob` lists the tasks that have an expert)",
     )
-    run = parts.add_parser("run", help="train on shards")
-    run.add_argument("--data", type=Path, required=True, metavar="DIR", help="the shards' folder")
+    run = parts.add_parser("run", help="train on shards and on drawn screens")
+    _add_run_arguments(run)
+    read = parts.add_parser("read", help="teach a vision tower to read drawn pages")
+    _add_read_arguments(read)
+    for part in (collect, run, read):
+        shared.add_json_argument(part)
+
+
+def _add_run_arguments(run: argparse.ArgumentParser) -> None:
+    def number(option: str, default: int, text: str) -> None:
+        kind = shared.positive_int if default else shared.seed
+        shown = f"{text} (default: {default})"
+        run.add_argument(option, type=kind, default=default, metavar="N", help=shown)
+
     run.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the checkpoint's folder"
+        "--data", type=Path, metavar="DIR", help="the shards' folder (default: drawn screens only)"
     )
     run.add_argument(
-        "--minutes", type=shared.positive_float, default=60.0, metavar="M", help="default: 60"
+        "--out", type=Path, required=True, metavar="DIR", help="folder of checkpoint and state"
+    )
+    number("--tokens", 20_000_000, "stop after so many tokens, earlier ones included")
+    number("--decay-tokens", 0, "in so many last tokens the learning rate falls to zero")
+    run.add_argument(
+        "--branch", type=Path, metavar="DIR", help="begin with a copy of this run's state"
     )
     run.add_argument(
         "--from",
@@ -57,12 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on from this checkpoint (default: a new network)",
     )
     run.add_argument(
-        "--decay",
-        type=shared.share,
-        default=0.5,
-        metavar="SHARE",
-        help="share of the time in which the learning rate falls to zero (default: 0.5)",
+        "--tower", type=Path, metavar="FILE", help="begin with this tower.safetensors of `read`"
     )
+    run.add_argument("--freeze-tower", action="store_true", help="train the language model alone")
     run.add_argument(
         "--drawn",
         type=shared.share_or_none,
@@ -71,36 +93,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of drawn screens among the documents, 0 to 1 (default: 0)",
     )
     run.add_argument(
-        "--items-every",
-        type=shared.seed,
-        default=0,
-        metavar="N",
-        help="drawn screens begin with one item and get one more every N (default: 0, all at once)",
-    )
-    run.add_argument(
         "--guide",
         type=shared.share_or_none,
         default=1.0,
         metavar="WEIGHT",
         help="weight of the losses that teach pointing, 0 to 1 (default: 1)",
     )
-    run.add_argument("--seed", type=shared.seed, default=0, metavar="N", help="default: 0")
-    run.add_argument(
-        "--batch", type=shared.positive_int, default=8, metavar="N", help="documents (default: 8)"
-    )
+    number("--seed", 0, "of documents and weights")
+    number("--batch", 8, "documents a step")
     run.add_argument(
         "--only",
         metavar="SPECS",
         default="",
         help="demonstrations of these sources only, with commas between (default: all)",
     )
-    run.add_argument(
-        "--branches",
-        type=shared.positive_int,
-        default=6,
-        metavar="N",
-        help="at most so many answers of a screen at a time (default: 6)",
-    )
+    number("--branches", 8, "at most so many answers of a screen at a time")
     run.add_argument(
         "--rate",
         type=shared.positive_float,
@@ -108,13 +115,71 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="learning rate at its highest (default: 0.001)",
     )
-    for part in (collect, run):
-        shared.add_json_argument(part)
+
+
+def _add_read_arguments(read: argparse.ArgumentParser) -> None:
+    read.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of state, log and tower"
+    )
+    read.add_argument(
+        "--steps",
+        type=shared.positive_int,
+        required=True,
+        metavar="N",
+        help="stop after so many steps, earlier ones included",
+    )
+    read.add_argument(
+        "--decay-steps",
+        type=shared.seed,
+        default=0,
+        metavar="N",
+        help="in so many last steps the rate falls to zero (default: 0)",
+    )
+    read.add_argument(
+        "--branch", type=Path, metavar="DIR", help="begin with a copy of this run's state"
+    )
+    read.add_argument(
+        "--from",
+        dest="initial",
+        type=Path,
+        metavar="FILE",
+        help="begin with this tower.safetensors, which may have fewer blocks",
+    )
+    read.add_argument("--seed", type=shared.seed, default=0, metavar="N", help="default: 0")
+    read.add_argument(
+        "--rate", type=shared.positive_float, default=0.0015, metavar="R", help="default: 0.0015"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Collect, or train."""
-    return _collect(arguments) if arguments.part == "collect" else _train(arguments)
+    """Collect, train, or read."""
+    parts = {"collect": _collect, "run": _train, "read": _read}
+    return parts[arguments.part](arguments)
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    from eyehand.model.training import reading
+    from eyehand.model.training.embedded import tower_config
+    from eyehand.model.training.state import branch
+    from eyehand.model.training.tower import read_tower, save_tower
+
+    if arguments.branch is not None:
+        branch(arguments.branch, arguments.out)
+    initial = None if arguments.initial is None else read_tower(arguments.initial)
+    plan = reading.ReadingPlan(seed=arguments.seed, learning_rate=arguments.rate)
+    run = reading.ReadingRun(tower_config(), plan, arguments.out, initial)
+    measured = run.train(arguments.steps, arguments.decay_steps, _say_reading)
+    save_tower(run.tower, run.head, arguments.out / "tower.safetensors")
+    if arguments.json:
+        shared.print_json({**measured, "folder": str(arguments.out)})
+    return 0
+
+
+def _say_reading(line: dict[str, float]) -> None:
+    shared.say(
+        f"step {line['step']}, loss {line['loss']:.3f}, held-out words: "
+        f"{line['characters']:.1%} of characters, {line['words']:.1%} of words"
+    )
 
 
 def _collect(arguments: argparse.Namespace) -> int:
@@ -143,31 +208,35 @@ def _train(arguments: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from eyehand.agent.training import train_embedded
+    from eyehand.model.training.state import branch
     from eyehand.model.training.trainer import TrainingPlan
 
     plan = TrainingPlan(
-        minutes=arguments.minutes,
+        tokens=arguments.tokens,
+        decay_tokens=arguments.decay_tokens,
         seed=arguments.seed,
         batch=arguments.batch,
-        decay=arguments.decay,
         guide_weight=arguments.guide,
         branches=arguments.branches,
         learning_rate=arguments.rate,
+        freeze_tower=arguments.freeze_tower,
     )
+    if arguments.branch is not None:
+        branch(arguments.branch, arguments.out, ("tokenizer.json", "tokenizer_config.json"))
     with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("training", total=plan.minutes)
+        task = bar.add_task("training", total=plan.tokens)
 
         def follow(now: dict[str, float]) -> None:
             description = f"step {now['steps']:.0f}, loss {now['loss']:.3f}"
-            bar.update(task, completed=now["minutes"], description=description)
+            bar.update(task, completed=now["tokens"], description=description)
 
         summary = train_embedded(
             arguments.data,
             arguments.out,
             plan,
             arguments.initial,
+            arguments.tower,
             arguments.drawn,
-            arguments.items_every,
             _specs(arguments.only),
             follow,
         )

@@ -17,7 +17,7 @@ from eyehand.agent.report.evaluation_tables import ceiling_lines, column_names, 
 from eyehand.agent.report.pages import TONES, templates, write_episode_page, write_page
 from eyehand.agent.rows import EpisodeRow
 from eyehand.agent.runs import EvaluationRun, read_runs
-from eyehand.agent.statistics import Rate
+from eyehand.agent.statistics import NO_VERDICT, Rate
 from eyehand.agent.summary import LATENCY_PARTS, Summary, by_spec, is_simulated, shown_name
 from eyehand.agent.trajectory import LINES_FILE
 from eyehand.errors import UsageError
@@ -75,9 +75,12 @@ class TaskView:
         return shown_name(self.summary.name)
 
     @property
-    def solved(self) -> int:
-        """Episodes that succeeded."""
-        return self.summary.rate.successes
+    def solved(self) -> str:
+        """How many episodes succeeded: "3 of 5 solved", or how many there are without a verdict."""
+        rate = self.summary.rate
+        if rate.unjudged:
+            return f"{rate.unjudged} episodes, {NO_VERDICT}"
+        return f"{rate.successes} of {rate.trials} solved"
 
 
 def write_evaluation_page(
@@ -115,13 +118,19 @@ def evaluation_view(
     """
     runs = [run, *others]
     tasks = _task_views(run, others, links)
-    failures = [link for link in links if link.row.scored and not link.row.succeeded]
+    unjudged = {task.name for task in run.tasks if task.rate.unjudged}
+    failures = [
+        link
+        for link in links
+        if link.row.scored and not link.row.succeeded and link.row.spec not in unjudged
+    ]
     return {
         "run": run,
         "names": column_names(runs),
         "runs": runs,
         "tasks": tasks,
         "simulated": any(is_simulated(row.spec) for row in run.rows),
+        "judged": sum(not task.rate.unjudged for task in run.tasks),
         "failures": _spread(failures)[:MOST_FAILURES],
         "failure_count": len(failures),
         "solved_count": sum(link.row.succeeded for link in links),
@@ -199,7 +208,8 @@ def _rates_plot(tasks: Sequence[TaskView]) -> Markup:
 
 
 def _dot(rate: Rate) -> Dot:
-    return Dot(rate.value, *rate.interval, said=f"{rate}, {rate.successes} of {rate.trials}")
+    said = f"{rate.episodes} episodes" if rate.unjudged else f"{rate.successes} of {rate.trials}"
+    return Dot(rate.value, *rate.interval, said=f"{rate}, {said}")
 
 
 def _latency_plot(run: EvaluationRun, others: Sequence[EvaluationRun]) -> Markup:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from eyehand.agent.ceiling import Ceiling
 from eyehand.agent.comparison import Comparison, Difference
 from eyehand.agent.runs import EvaluationRun
-from eyehand.agent.statistics import Estimate, Rate
+from eyehand.agent.statistics import NO_VERDICT, Estimate, Rate
 from eyehand.agent.summary import Summary, shown_name
 
 CSV_COLUMNS = (
@@ -50,11 +50,14 @@ def markdown(runs: Sequence[EvaluationRun]) -> str:
     rates = [{task.name: task.rate for task in run.tasks} for run in beside]
     above = [f"above {' and '.join(names[1:])}"] if beside else []
     ceiling = ["ceiling"] if first.ceilings else []
-    head = ["task", "episodes", *names, *above, *ceiling, "bad answers", "faults"]
+    reward = ["mean reward"] if _some_unjudged(first) else []
+    head = ["task", "episodes", *names, *above, *ceiling, *reward, "bad answers", "faults"]
     rows = [_cells(first, task, [found.get(task.name) for found in rates]) for task in first.tasks]
     if len(first.tasks) > 1:
         rows.append(_suite_cells(first, beside))
     note = "Success rates with 95% intervals; only the environment's own verdict counts."
+    if reward:
+        note += " A task without a verdict counts in the mean reward only."
     if first.ceilings:
         note += f" Beside a ceiling stands where it lies to the interval of {names[0]}."
         note += "".join(f" {line}." for line in ceiling_lines(first.ceilings))
@@ -94,7 +97,7 @@ def comparison_cells(difference: Difference) -> list[str]:
     """Return a difference as the cells of a table."""
     return [
         shown_name(difference.name),
-        str(difference.first.trials),
+        str(difference.first.episodes),
         str(difference.first),
         str(difference.second),
         points(difference.success),
@@ -131,7 +134,7 @@ def column_names(runs: Sequence[EvaluationRun]) -> list[str]:
 def percent(estimate: Estimate) -> str:
     """Return such as "87% [79, 92]"."""
     if estimate.value is None:
-        return "no episode"
+        return NO_VERDICT if estimate.method == NO_VERDICT else "no episode"
     return f"{100 * estimate.value:.0f}%{_interval(estimate, _hundredths)}"
 
 
@@ -173,22 +176,24 @@ def _short(value: float) -> str:
 
 
 def _cells(run: EvaluationRun, task: Summary, beside: list[Rate | None]) -> list[str]:
-    cells = [shown_name(task.name), str(task.rate.trials), str(task.rate)]
+    cells = [shown_name(task.name), str(task.rate.episodes), str(task.rate)]
     cells += [str(rate) if rate else "not run" for rate in beside]
     if beside:
         above = all(rate is not None and task.rate.beats(rate) for rate in beside)
         cells.append("yes" if above else "no")
     cells += _ceiling_cell(run, run.ceilings.get(task.name), task.rate)
+    cells += _reward_cell(run, task)
     return [*cells, str(sum(task.answer_errors.values())), _faults(task)]
 
 
 def _suite_cells(first: EvaluationRun, beside: Sequence[EvaluationRun]) -> list[str]:
     suite = first.summary
     rates = [percent(run.summary.success) for run in (first, *beside)]
-    cells = [f"**{suite.name}** (mean over tasks)", str(suite.rate.trials), *rates]
+    cells = [f"**{suite.name}** (mean over tasks)", str(suite.rate.episodes), *rates]
     if beside:
         cells.append("")
     cells += _ceiling_cell(first, first.ceiling, suite.success)
+    cells += _reward_cell(first, suite)
     return [*cells, str(sum(suite.answer_errors.values())), _faults(suite)]
 
 
@@ -199,6 +204,15 @@ def _ceiling_cell(
     if not run.ceilings:
         return []
     return [ceiling.beside(measured) if ceiling else ""]
+
+
+def _some_unjudged(run: EvaluationRun) -> bool:
+    return run.summary.rate.unjudged > 0
+
+
+def _reward_cell(run: EvaluationRun, summary: Summary) -> list[str]:
+    """Return the cell of the reward: none where every task has a verdict."""
+    return [number(summary.reward)] if _some_unjudged(run) else []
 
 
 def _ceiling_columns(run: EvaluationRun, task: Summary) -> dict[str, object]:

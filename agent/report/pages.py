@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -68,9 +69,55 @@ def episode_page(trajectory: Trajectory) -> str:
             tone=TONES.get(outcome.outcome, "bad") if outcome else "fault",
             label=outcome.outcome.label if outcome else "no outcome was recorded",
             last=last,
+            downloads=downloads_of(trajectory),
             partial_line=trajectory.partial_line,
         )
     )
+
+
+@dataclass(frozen=True)
+class DownloadView:
+    """A download, for the template.
+
+    Attributes:
+        file: Its path in the episode's folder, or its name where it failed.
+        size: Bytes; None where it failed.
+        problem: Why it failed.
+        step: Index of the step that asked for it; None where no record says so.
+    """
+
+    file: str
+    size: int | None
+    problem: str
+    step: int | None
+
+
+def downloads_of(trajectory: Trajectory) -> list[DownloadView]:
+    """Return an episode's downloads: those of the record, then files that came after its end."""
+    acting = [step.index for step in trajectory.steps if step.action is not None]
+    views = []
+    for download in _recorded_downloads(trajectory):
+        number = download.get("action")
+        known = isinstance(number, int) and 1 <= number <= len(acting)
+        views.append(
+            DownloadView(
+                file=str(download.get("file", "")),
+                size=download.get("bytes"),
+                problem=str(download.get("problem", "")),
+                step=acting[int(number) - 1] if known and number is not None else None,
+            )
+        )
+    listed = {view.file for view in views}
+    for path in sorted(trajectory.folder.glob("downloads/[!.]*")):
+        name = f"downloads/{path.name}"
+        if path.is_file() and name not in listed:
+            views.append(DownloadView(name, path.stat().st_size, "", None))
+    return views
+
+
+def _recorded_downloads(trajectory: Trajectory) -> list[dict[str, Any]]:
+    lists = [step.details.get("downloads") for step in trajectory.steps]
+    return [one for listed in lists if isinstance(listed, list) for one in listed]
 
 
 def templates() -> Environment:

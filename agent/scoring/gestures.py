@@ -15,6 +15,7 @@ _NAMES = {
     "swipe": "scroll",
     "type": "type",
     "type_text": "type",
+    "replace_text": "type",
     "input": "type",
     "input_text": "type",
     "press": "press",

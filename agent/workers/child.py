@@ -8,6 +8,7 @@ started follows, because its pipe breaks.
 import os
 import sys
 import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 EXIT_ORPHANED = 1
@@ -18,10 +19,17 @@ def main(arguments: list[str]) -> None:
     pipe, lifeline = (int(number) for number in arguments)
     threading.Thread(target=_watch, args=(lifeline,), name="lifeline", daemon=True).start()
     connection = Connection(pipe)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # it ended before we began
+        _serve(connection)
+
+
+def _serve(connection: Connection) -> None:
     # The paths first: what comes next may need a module of the starting program's.
     sys.path[:] = connection.recv()
     from eyehand.agent.workers.serve import serve
+    from eyehand.envs.gym_watchdog import end_process_when_stuck
 
+    end_process_when_stuck()
     serve(connection)
 
 

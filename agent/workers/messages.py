@@ -28,7 +28,7 @@ class Setup:
     Attributes:
         make_environment: Makes an environment from a spec.
         policies: Spec to the policy that decides in the worker.
-        max_steps: Spec to the most steps an episode.
+        max_steps: Spec to the most steps an episode; None for the environment's own limit.
         time_limit_s: Most seconds an episode, or None.
         max_tokens: Most tokens an episode, or None.
         out: The evaluation's folder, or None.
@@ -38,7 +38,7 @@ class Setup:
 
     make_environment: Factory
     policies: dict[str, Policy]
-    max_steps: dict[str, int]
+    max_steps: dict[str, int | None]
     time_limit_s: float | None = None
     max_tokens: int | None = None
     out: Path | None = None

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 
 from eyehand.agent.workers.messages import Answer, Job, Reply, Setup, packed, unpacked
 from eyehand.agent.workers.scheduler import Worker
+from eyehand.agent.workers.sendable import packed_setup
 
 CLOSE_TIMEOUT_S = 15.0
 """A browser may take some seconds to close; longer means that it hangs."""
@@ -29,10 +30,13 @@ class ProcessFleet:
     Args:
         setup: What each of them needs to know.
         share: A file descriptor that they keep open as long as they run: the ledger's lock.
+
+    Raises:
+        UsageError: the setup cannot be sent to another process.
     """
 
     def __init__(self, setup: Setup, share: int | None = None) -> None:
-        self._setup = packed(setup)
+        self._setup = packed_setup(setup)
         self._share = [] if share is None else [share]
 
     def hire(self) -> Worker:

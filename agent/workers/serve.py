@@ -20,7 +20,9 @@ from eyehand.agent.workers.messages import (
     packed,
     unpacked,
 )
+from eyehand.agent.workers.sendable import WHAT_TO_DO
 from eyehand.agent.workers.station import Station
+from eyehand.errors import UsageError
 
 GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 """What `Link` raises when the other side is gone."""
@@ -43,7 +45,14 @@ def serve(link: Link, ask: AskFunction | None = None) -> None:
         link: To the evaluator.
         ask: Asks who decides; None asks the evaluator. It may raise `DeciderGone`.
     """
-    setup: Setup = unpacked(link.recv_bytes())
+    blob = link.recv_bytes()
+    try:
+        setup: Setup = unpacked(blob)
+    except Exception as error:  # unpickling imports whatever was sent by its name
+        said = " ".join(str(error).split())
+        unknown = UsageError(f"a worker cannot load what it was sent ({said}); {WHAT_TO_DO}")
+        link.send_bytes(packed(Failed(unknown)))
+        return
     with tempfile.TemporaryDirectory(prefix="eyehand-", ignore_cleanup_errors=True) as folder:
         if setup.deliver and setup.out is not None:
             setup = replace(setup, out=Path(folder))

@@ -12,7 +12,7 @@ from eyehand.agent.retention import episode_folder
 from eyehand.agent.rows import EpisodeRow
 from eyehand.agent.workers.messages import Finished, Job, Setup
 from eyehand.envs.env import Environment
-from eyehand.errors import EnvironmentFault, RecordingFailed
+from eyehand.errors import EnvironmentFault, RecordingFailed, UsageError
 
 FAULT_RETRIES = 2
 """How often an episode is tried again after a fault of the environment."""
@@ -46,7 +46,10 @@ class Station:
         self._spec = job.spec
         faults = list(job.faults)
         for attempt in range(FAULT_RETRIES + 1):
-            episode = self._attempt(job, attempt)
+            try:
+                episode = self._attempt(job, attempt)
+            except UsageError as error:
+                raise type(error)(f"{job.spec}, seed {job.seed}: {error}") from error
             if episode.outcome is Outcome.STOPPED:
                 raise KeyboardInterrupt
             if episode.outcome is not Outcome.ENVIRONMENT_FAULT:

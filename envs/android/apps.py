@@ -6,6 +6,7 @@ goes to its shell.
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -150,6 +151,9 @@ def find_app(name: str, apps: list[App]) -> App:
         InvalidArgument: none, or several.
     """
     wanted = _plain(name)
+    if not wanted:  # signs alone would be part of every name
+        alike = [app for app in apps if app.label and app.label.strip() == name.strip()]
+        return _only(name, [alike], apps)
     known = _KNOWN.get(wanted, ())
     readings = (
         [app for app in apps if app.package == name.strip()],
@@ -159,6 +163,15 @@ def find_app(name: str, apps: list[App]) -> App:
         [app for app in apps if wanted in _words(app.package)],
         [app for app in apps if wanted.replace(" ", "") in "".join(sorted(_words(app.package)))],
     )
+    return _only(name, readings, apps)
+
+
+def _only(name: str, readings: Iterable[list[App]], apps: list[App]) -> App:
+    """Return the one app of the first reading of a name that finds any.
+
+    Raises:
+        InvalidArgument: none does, or it finds several.
+    """
     for found in readings:
         packages = list(dict.fromkeys(app.package for app in found))
         if len(packages) == 1:
@@ -168,7 +181,7 @@ def find_app(name: str, apps: list[App]) -> App:
                 f"several apps may be {name[:60]!r}; name the package: {', '.join(packages[:12])}"
             )
     names = {_plain(app.label) or app.package: app.label or app.package for app in apps}
-    close = [names[n] for n in get_close_matches(wanted, list(names), n=5, cutoff=0.4)]
+    close = [names[n] for n in get_close_matches(_plain(name), list(names), n=5, cutoff=0.4)]
     shown = close or sorted(names.values())[:20]
     raise InvalidArgument(f"there is no app {name[:60]!r}; there are for example: {shown}")
 

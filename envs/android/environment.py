@@ -16,7 +16,7 @@ from eyehand.envs.env import (
     ScreenSpace,
     StepInfo,
 )
-from eyehand.envs.steps import ended_on_word
+from eyehand.envs.steps import check_action, ended_on_word
 from eyehand.errors import DeviceDisconnected, StartUnreachable, UsageError
 
 
@@ -27,8 +27,10 @@ class AndroidEnvironment(Environment):
     server, which is started where there is none and never stopped.
 
     Args:
-        serial: As `adb devices` lists it, or HOST:PORT; empty or None takes the only device.
-        adb_port: Port of the adb server; None takes ANDROID_ADB_SERVER_PORT, else 5037.
+        serial: As `adb devices` lists it, or HOST:PORT (the port 5555 may be left out of an IP
+            address); empty or None takes ANDROID_SERIAL, else the only device.
+        adb_port: Port of the adb server; None takes ADB_SERVER_SOCKET, else
+            ANDROID_ADB_SERVER_PORT, else 5037.
         display_id: Android's number of the display, where there are several; 0 is the main one.
         from_home: Begin an episode at the home screen; False begins where the phone is.
         call_timeout_s: Limit of one call to the device, the opening of its stream included.
@@ -59,8 +61,8 @@ class AndroidEnvironment(Environment):
             raise UsageError(
                 "a display has a number from 0 on, a call's limit is above 0 s, the others from 0"
             )
-        self.serial = serial or None
-        self.spec_uri = f"android:{serial or ''}"
+        self.serial = (serial or "").strip() or None
+        self.spec_uri = f"android:{self.serial or ''}"
         self.display_id = display_id
         self.from_home = from_home
         self.action_space = action_space or ActionSpace(ANDROID_ACTIONS)
@@ -101,6 +103,8 @@ class AndroidEnvironment(Environment):
     ) -> tuple[Observation, StepInfo]:
         """Connect, wake the phone and look at it.
 
+        `info["details"]["recovered"]` says what an earlier run had left and was put back.
+
         Args:
             seed: Unused: a phone has none.
             options: See `EpisodeOptions`; a phone uses neither.
@@ -114,13 +118,14 @@ class AndroidEnvironment(Environment):
         EpisodeOptions(**(options or {}))
         self.close()
         try:
-            serial = self.serial or self.server.choose()
-            link = Link(self.server, serial, *self._limits)
+            link = Link(self.server, self.server.choose(self.serial), *self._limits)
             link.connect()
+            self._episode = AndroidEpisode(link, self.display_id, self._settle_timeout_s)
+            self._episode.wake()
+            self._prepare()
+            view = self._episode.open(self.from_home)
         except DeviceDisconnected as error:
             raise StartUnreachable(str(error)) from error
-        self._episode = AndroidEpisode(link, self.display_id, self._settle_timeout_s)
-        view = self._episode.open(self.from_home)
         self._ended = False
         return view.observation, self._info(view)
 
@@ -142,8 +147,7 @@ class AndroidEnvironment(Environment):
             UsageError: there is no episode, or it has ended.
         """
         episode = self._running()
-        if self.action_space.type_named(action.name) is not type(action):
-            raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
+        check_action(action, self.action_space)
         if isinstance(action, Answer | Finish):
             self._ended = True
             return ended_on_word(action, episode.last)
@@ -171,6 +175,9 @@ class AndroidEnvironment(Environment):
         if episode is not None:
             episode.close()
 
+    def _prepare(self) -> None:
+        """Bring the phone, which is awake, to an episode's start, before it is looked at."""
+
     def _running(self) -> AndroidEpisode:
         if self._episode is None:
             raise UsageError("there is no episode: call reset first")
@@ -180,6 +187,8 @@ class AndroidEnvironment(Environment):
 
     def _info(self, view: DeviceView) -> StepInfo:
         details = {"capture": view.outcome.value}
+        if view.recovered:
+            details["recovered"] = view.recovered
         if view.failed:
             details["error"] = "ActionHadNoEffect"
         return StepInfo(effect=view.effect, verdict=None, timings_s=view.timings_s, details=details)

@@ -35,9 +35,10 @@ BLIND_TEXT = "nothing of this screen can be seen, so no point of it can be touch
 
 @dataclass
 class DeviceView(View):
-    """A view that also says what became of the capture."""
+    """A view that also says what became of the capture, and what an earlier run had left."""
 
     outcome: CaptureOutcome = CaptureOutcome.CAPTURED
+    recovered: str = ""
 
 
 class AndroidEpisode:
@@ -57,6 +58,7 @@ class AndroidEpisode:
         self._eye = Eye(link, self._displays, settle_timeout_s)
         self._seen: Look | None = None
         self._reconnects = 0
+        self._recovered = ""
         self.last: Observation | None = None
 
     @property
@@ -64,18 +66,28 @@ class AndroidEpisode:
         """About how many bytes a capture has; 0 before the first."""
         return self._eye.camera.capacity
 
+    def wake(self) -> None:
+        """Wake the phone, and put back a keyboard that an earlier run left switched.
+
+        Raises:
+            EnvironmentFault: the device failed.
+        """
+        # Nothing is lost where the key is pressed twice: it only ever leads to one state.
+        self.link.ask("input", "keyevent", "KEYCODE_WAKEUP")
+        self._recovered = self._keyboard.extra.recover()
+
     def open(self, from_home: bool) -> DeviceView:
-        """Wake the phone, show its home screen where that is wanted, and look.
+        """Show the home screen where that is wanted, and look.
 
         Raises:
             EnvironmentFault: the device failed.
         """
         began_s = time.perf_counter()
-        keys = ["KEYCODE_WAKEUP", *(["KEYCODE_HOME"] if from_home else [])]
-        for key in keys:
-            # Nothing is lost where a key is pressed twice: both keys only ever lead to one state.
-            self.link.ask("input", "keyevent", key)
-        return self._view(began_s, None, None, f"opened {self.link.serial}")
+        if from_home:
+            self.link.ask("input", "keyevent", "KEYCODE_HOME")
+        view = self._view(began_s, None, None, f"opened {self.link.serial}")
+        view.recovered = self._recovered
+        return view
 
     def step(self, action: Action) -> DeviceView:
         """Perform an action of the vocabulary and look at what became of it.
@@ -154,7 +166,7 @@ class AndroidEpisode:
     def close(self) -> None:
         """Give the phone its keyboard back; a device that is gone keeps what it has."""
         try:
-            self._keyboard.restore()
+            self._keyboard.extra.restore()
         except EnvironmentFault:
             return
 
@@ -181,7 +193,7 @@ class AndroidEpisode:
         if scene is None or scene.feedback or before is None:
             return scene.feedback if scene else ""
         same = look.frame.same(before.frame) and look.outcome is CaptureOutcome.CAPTURED
-        if same and isinstance(action, android.TypeText):
+        if same and isinstance(action, android.TypeText | android.ReplaceText):
             return "Nothing visible changed: no field may have the focus; tap one first."
         if same and isinstance(action, android.Scroll):
             return f"Nothing scrolled {action.direction}: the end, or an area that does not."
@@ -209,8 +221,8 @@ class AndroidEpisode:
         began_s = time.perf_counter()
         try:
             perform(action, scene)
-        except Undelivered:
-            raise
+        except Undelivered as error:
+            raise DeviceDisconnected(str(error)) from error
         except DeviceDisconnected as error:
             return self._interrupted(scene, began_s, action, error)
         return self.conclude(scene, scene.effect, action, began_s)
@@ -220,7 +232,7 @@ class AndroidEpisode:
     ) -> DeviceView:
         """Look after a break in the middle of an action, which is not performed again."""
         self._reconnect()
-        self._keyboard.restore()
+        self._keyboard.extra.restore()
         scene.failed, scene.feedback = True, BROKEN_TEXT
         return self._view(began_s, scene, action, f"interrupted: {scene.effect} ({error})")
 

@@ -4,6 +4,7 @@ What can be asked again (`ask`, `stream`) is asked again after a reconnect. What
 is: no input is performed twice. `Undelivered` says that nothing of it can have been performed.
 """
 
+import re
 import shlex
 import socket
 import struct
@@ -15,15 +16,23 @@ from adbutils import AdbDevice
 from adbutils.errors import AdbError, AdbTimeout
 
 from eyehand.envs.android.server import AdbServer, Deadline
-from eyehand.errors import DeviceDisconnected, DeviceTimeout
+from eyehand.errors import DeviceDisconnected, DeviceTimeout, EnvironmentFault
 
 CALL_TIMEOUT_S = 10.0
 RECONNECT_S = 10.0
 CHUNK_BYTES = 256 * 1024
 _FIRST_CAPACITY = 1 << 20
+TOO_OLD = (
+    "the adb server is older than 1.0.41 (2019): end it with `adb kill-server`, and start it with "
+    "a newer adb"
+)
 # Shell protocol, version 2 (packages/modules/adb/shell_protocol.h): id, length, payload.
 _PACKET = struct.Struct("<BI")
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
+
+# "java.lang.SecurityException: uid 2000 does not have ...", and what follows it.
+_REASON = re.compile(r"(?:[\w$.]*(?:Exception|Error)): (\S.*)")
+_THROWN = re.compile(r"(?:[\w$]+\.)+[\w$]*(?:Exception|Error)\b")
 
 _T = TypeVar("_T")
 
@@ -50,6 +59,17 @@ class ShellResult:
     def said(self) -> str:
         """Everything it said, on one line."""
         return " ".join(f"{self.stdout} {self.stderr}".split())
+
+    @property
+    def refusal(self) -> str:
+        """Why it failed, in the phone's words without a stack trace; empty where it did not."""
+        lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
+        # Older Androids end with 0 all the same.
+        if not self.exit_code and not any(map(_THROWN.match, lines)):
+            return ""
+        reasons = [found.group(1) for line in lines if (found := _REASON.match(line))]
+        told = next(iter([*reasons, *filter(None, lines)]), f"status {self.exit_code}")
+        return told[:200].rstrip(".")
 
 
 class Link:
@@ -92,7 +112,8 @@ class Link:
             DeviceDisconnected: it is not there.
         """
         limit_s = self.reconnect_s if timeout_s is None else timeout_s
-        self._transport_id = self.server.await_device(self.serial, limit_s)
+        known = self._transport_id != 0
+        self._transport_id = self.server.await_device(self.serial, limit_s, known)
 
     def ask(self, *argv: str, timeout_s: float | None = None) -> ShellResult:
         """Run a command that changes nothing; after a reconnect it is run again.
@@ -115,6 +136,17 @@ class Link:
             DeviceDisconnected: the device is gone and did not return in time.
         """
         return self._again(lambda: self._shell(joined(commands), timeout_s))
+
+    def ask_line(self, line: str, timeout_s: float | None = None) -> ShellResult:
+        """Run a line of the user's own as it is written; after a reconnect it is run again.
+
+        Nothing that a model wrote may be part of it.
+
+        Raises:
+            DeviceTimeout: it took longer.
+            DeviceDisconnected: the device is gone and did not return in time.
+        """
+        return self._again(lambda: self._shell(line, timeout_s))
 
     def act(self, *commands: tuple[str, ...], timeout_s: float | None = None) -> ShellResult:
         """Run commands that act, one after another in one call.
@@ -160,7 +192,10 @@ class Link:
         except DeviceDisconnected:
             self.connect()
             self.reconnects += 1
-        return call()
+        try:
+            return call()
+        except Undelivered as error:
+            raise DeviceDisconnected(str(error)) from error
 
     def _shell(self, line: str, timeout_s: float | None) -> ShellResult:
         deadline = self._deadline(line.split(" ", 1)[0], timeout_s)
@@ -177,6 +212,7 @@ class Link:
             DeviceTimeout: the deadline passed.
             Undelivered: the device is gone; the service was not asked for.
             DeviceDisconnected: it went away while the stream was opened, or refuses.
+            EnvironmentFault: the adb server is too old.
         """
         self.server.ensure()
         try:
@@ -203,6 +239,8 @@ class Link:
             raise deadline.timeout() from error
         except (AdbError, OSError, EOFError, ValueError) as error:
             opened.close()
+            if "unknown host service" in str(error):
+                raise EnvironmentFault(TOO_OLD) from error
             if not delivered:
                 raise Undelivered(f"{self.serial} is gone: {error}") from error
             # The device may have received it: a refusal and a death look alike.

@@ -18,6 +18,9 @@ NO_CHANGE_PATIENCE_S = 0.3
 """How long an action may take to show its first effect."""
 RESTLESS_LIMIT_S = 0.5
 """How long to wait for a screen that did not become quiet the last time."""
+RESTLESS_CHANGES = 3
+"""How often in a row a capture must differ from the one before until a screen is called restless.
+On a phone that captures slowly, the first difference is the action's own effect."""
 TRIES = 2
 _BLACK_SHARE = 0.8
 _BLACK_STRIDE = 4
@@ -75,6 +78,9 @@ class Eye:
     def look(self, before: Frame | None, began_s: float) -> Look:
         """Capture until two captures in a row are equal, at most `settle_timeout_s`.
 
+        On a slow phone it takes longer: as many captures as it needs to tell an effect from a
+        screen that keeps changing. With a limit of 0 s it is one capture.
+
         Args:
             before: The frame before the action; None where there was none.
             began_s: `time.perf_counter()` when the action was performed.
@@ -87,18 +93,21 @@ class Eye:
         settling_s = time.perf_counter()
         limit_s = min(self._settle_timeout_s, RESTLESS_LIMIT_S if self._restless else np.inf)
         last: tuple[Frame, DisplayState] | None = None
+        changes = 0
         while True:
             capturing_s = time.perf_counter()
             frame, state = self.capture()
             now_s = time.perf_counter()
             quiet = last is not None and last[1].screen == state.screen and _equal(last[0], frame)
+            changes = 0 if quiet or last is None else changes + 1
             late = now_s - began_s >= NO_CHANGE_PATIENCE_S
             if quiet and (late or not frame.same(before)):
                 break
-            if now_s - settling_s >= limit_s:
+            told = quiet or changes >= RESTLESS_CHANGES or not self._settle_timeout_s
+            if told and now_s - settling_s >= limit_s:
                 break
             last = frame, state
-        self._restless = not quiet
+        self._restless = changes >= RESTLESS_CHANGES
         look = self._judged(frame, state)
         if self._restless:
             look.text = " ".join(filter(None, (look.text, RESTLESS_TEXT)))

@@ -23,6 +23,8 @@ DRAG_MS = 1000
 MARGIN_SHARE = 0.05
 """Gestures keep off the screen's edges, where a phone reads them as its own."""
 LONGEST_STROKE_SHARE = 0.6
+MOST_DELETED = 100
+SECONDS_PER_KEY = 0.2
 
 
 @dataclass
@@ -165,6 +167,32 @@ def _type_text(action: android.TypeText, scene: Scene) -> None:
         scene.keyboard.type(action.text)
     finally:
         scene.acted = scene.acted or scene.keyboard.typed > 0
+    scene.feedback = scene.keyboard.extra.left
+
+
+def _replace_text(action: android.ReplaceText, scene: Scene) -> None:
+    if action.text:
+        scene.keyboard.check(action.text)
+    scene.effect = "cleared the field"
+    _clear_field(scene)
+    if action.text:
+        _type_text(android.TypeText(text=action.text), scene)
+        scene.effect = f"replaced the field's text: {scene.effect}"
+
+
+def _clear_field(scene: Scene) -> None:
+    """Delete what the focused field holds, on both sides of the caret."""
+    try:
+        scene.input(("keycombination", "KEYCODE_CTRL_LEFT", "KEYCODE_A"))
+    except ActionHadNoEffect:
+        # Android before 12 presses one key at a time.
+        keys = ("KEYCODE_DEL", "KEYCODE_FORWARD_DEL")
+        deleted = [key for key in keys for _ in range(MOST_DELETED)]
+        seconds = scene.link.call_timeout_s + len(deleted) * SECONDS_PER_KEY
+        scene.input(("keyevent", *deleted), timeout_s=seconds)
+        scene.effect = f"deleted up to {MOST_DELETED} characters on each side of the caret"
+    else:
+        scene.input(("keyevent", "KEYCODE_DEL"))
 
 
 def _press(action: android.Press, scene: Scene) -> None:
@@ -219,6 +247,7 @@ _PERFORMERS: dict[type[Action], Callable[[Any, Scene], None]] = {
     android.Swipe: _swipe,
     android.Drag: _drag,
     android.TypeText: _type_text,
+    android.ReplaceText: _replace_text,
     android.Press: _press,
     android.OpenApp: _open_app,
     android.Scroll: _scroll,

@@ -1,33 +1,20 @@
 """Typing: `input text` for what has a key, an input method's broadcast for everything else.
 
 `input text` writes "%s" for a space, so a literal "%s" is cut in two commands; it takes printable
-ASCII only. The rest goes through a keyboard app that types what a broadcast brings (ADBKeyBoard,
-base64 of UTF-8). The keyboard that was chosen before is chosen again afterwards, also after a
-failure, and that is verified.
+ASCII only. The rest goes through the extra keyboard, as base64 of UTF-8.
 """
 
 import base64
-import re
-import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
 
+from eyehand.envs.android.extra_keyboard import EXTRA_PACKAGE, ExtraKeyboard, KeyboardDenied
 from eyehand.envs.android.link import Link
-from eyehand.envs.android.server import POLL_PAUSE_S, Deadline
 from eyehand.errors import ActionHadNoEffect, EnvironmentFault, InvalidArgument
 
-EXTRA_KEYBOARD = "com.android.adbkeyboard/.AdbIME"
 PIECE_CHARACTERS = 200
 SECONDS_PER_CHARACTER = 0.03
-READY_TIMEOUT_S = 3.0
 _MAX_NAMED = 8
-_CURRENT = ("settings", "get", "secure", "default_input_method")
-_SHOWN = "mInputShown=true"
-_STATUS = ("dumpsys", "input_method")
-# What is chosen, and, where Android tells it (mCurId), what runs already.
-_CHOSEN = re.compile(r"\bmCurMethodId=(\S+)")
-_RUNNING = re.compile(r"\bmCurId=(\S+)")
 
 
 def pieces_of(text: str) -> Iterator[str]:
@@ -72,13 +59,15 @@ class Keyboard:
 
     Args:
         link: The device.
+
+    Attributes:
+        extra: The keyboard for what has no key.
+        typed: How many characters of the last text were sent.
     """
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._installed: tuple[str, ...] = ()
-        self._before: str | None = None
-        self._enabled_before = True
+        self.extra = ExtraKeyboard(link)
         self.typed = 0
 
     def check(self, text: str) -> None:
@@ -94,51 +83,35 @@ class Keyboard:
             return
         named = ", ".join(_named(character) for character in culprits[:_MAX_NAMED])
         more = f" and {len(culprits) - _MAX_NAMED} more" if len(culprits) > _MAX_NAMED else ""
-        reason = "" if self.has_extra() else " (only ASCII can be: no extra keyboard is installed)"
+        reason = f" (only ASCII can be: {self.extra.why_not})" if self.extra.why_not else ""
         raise InvalidArgument(f"these characters cannot be typed here{reason}: {named}{more}")
 
     def type(self, text: str) -> None:
         """Type a text that `check` accepted. `typed` counts the characters that were sent.
 
         Raises:
+            InvalidArgument: the extra keyboard may not be chosen, and the text needs it.
             ActionHadNoEffect: the device refused; nothing of the text was typed.
             EnvironmentFault: it refused in the middle, or the connection failed.
         """
-        self.typed = 0
+        self.typed, self.extra.left = 0, ""
         if has_keys(text):
             self._type_keys(text)
-        elif self.has_extra():
-            with self._extra_chosen():
-                self._broadcast(text)
-        else:
-            self._type_lines(text)
+            return
+        if self.has_extra():
+            try:
+                with self.extra.chosen():
+                    self._broadcast(text)
+                return
+            except KeyboardDenied:
+                if not self.extra.why_not:
+                    raise
+                self.check(text)
+        self._type_lines(text)
 
     def has_extra(self) -> bool:
-        """Return whether the keyboard that takes broadcasts is installed."""
-        if not self._installed:
-            said = self._link.ask("ime", "list", "-a", "-s").stdout
-            self._installed = tuple(said.split())
-        return EXTRA_KEYBOARD in self._installed
-
-    def restore(self) -> None:
-        """Choose the keyboard again that was chosen before; nothing where it is.
-
-        Raises:
-            EnvironmentFault: the device does not take it back.
-        """
-        if self._before is None:
-            return
-        before = self._before
-        commands = [("ime", "set", before)]
-        if not self._enabled_before:
-            commands.append(("ime", "disable", EXTRA_KEYBOARD))
-        now = self._link.ask_all(*commands, _CURRENT).stdout.split()[-1:]
-        if now != [before]:
-            raise EnvironmentFault(
-                f"the phone's keyboard {before} could not be restored ({' '.join(now) or 'none'} "
-                "is chosen); choose it in the phone's settings"
-            )
-        self._before = None
+        """Return whether the keyboard that takes broadcasts can be used."""
+        return self.extra.usable()
 
     # --- by keys --------------------------------------------------------------------------
 
@@ -156,8 +129,8 @@ class Keyboard:
     def _sent(self, command: tuple[str, ...], characters: int) -> None:
         timeout_s = self._link.call_timeout_s + SECONDS_PER_CHARACTER * characters
         result = self._link.act(command, timeout_s=timeout_s)
-        if result.exit_code or "Exception" in result.stderr:
-            why = f"the phone refused to type: {result.said[:200] or result.exit_code}"
+        if result.refusal:
+            why = f"the phone refused to type: {result.refusal}"
             if self.typed:
                 raise EnvironmentFault(f"{why}; {self.typed} characters were typed before")
             raise ActionHadNoEffect(why)
@@ -169,42 +142,9 @@ class Keyboard:
         for start in range(0, len(text), PIECE_CHARACTERS):
             piece = text[start : start + PIECE_CHARACTERS]
             coded = base64.b64encode(piece.encode("utf-8")).decode("ascii")
-            self._sent(("am", "broadcast", "-a", "ADB_INPUT_B64", "--es", "msg", coded), len(piece))
-
-    @contextmanager
-    def _extra_chosen(self) -> Iterator[None]:
-        """Choose the extra keyboard, and afterwards, whatever happens, the previous one again."""
-        self.restore()
-        told = self._link.ask_all(_CURRENT, ("ime", "list", "-s")).stdout
-        before, *enabled = told.split() or [""]
-        if "/" not in before:
-            raise ActionHadNoEffect("the phone does not tell which keyboard is chosen")
-        if before == EXTRA_KEYBOARD:
-            yield
-            return
-        shown = _SHOWN in self._link.ask(*_STATUS).stdout
-        self._before, self._enabled_before = before, EXTRA_KEYBOARD in enabled
-        try:
-            self._link.ask_all(("ime", "enable", EXTRA_KEYBOARD), ("ime", "set", EXTRA_KEYBOARD))
-            self._await_ready(shown)
-            yield
-        finally:
-            self.restore()
-
-    def _await_ready(self, shown: bool) -> None:
-        """Wait until the extra keyboard is chosen and up; a broadcast before is lost."""
-        deadline = Deadline(READY_TIMEOUT_S, EXTRA_KEYBOARD)
-        while True:
-            told = self._link.ask(*_STATUS).stdout
-            named = (_CHOSEN.search(told), _RUNNING.search(told))
-            chosen = all(match.group(1) == EXTRA_KEYBOARD for match in named if match)
-            if chosen and (not shown or _SHOWN in told):
-                return
-            if deadline.passed:
-                if chosen:
-                    return  # it is chosen; whether the text arrived, the next screen shows
-                raise ActionHadNoEffect(f"the phone did not switch to {EXTRA_KEYBOARD}")
-            time.sleep(POLL_PAUSE_S)
+            # To its package by name: manufacturers do not deliver what is meant for anybody.
+            to = ("-a", "ADB_INPUT_B64", "-p", EXTRA_PACKAGE)
+            self._sent(("am", "broadcast", *to, "--es", "msg", coded), len(piece))
 
 
 def _named(character: str) -> str:

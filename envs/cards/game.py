@@ -9,6 +9,7 @@ import numpy as np
 from eyehand.actions import Action, ActionSpace
 from eyehand.envs.cards.card import MOST_RANK, Card
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
+from eyehand.envs.steps import check_action
 from eyehand.errors import UnknownAction, UsageError
 
 
@@ -61,6 +62,7 @@ class CardGame(Environment):
         """
         if not self._running:
             raise UsageError("no episode is running: call reset() before step()")
+        check_action(action, self.action_space)
         if action not in self.action_space:
             permitted = ", ".join(self.action_space.names)
             raise UnknownAction(f"{action.name!r} is not an action here; there are: {permitted}")

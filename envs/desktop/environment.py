@@ -17,7 +17,7 @@ from eyehand.envs.desktop.settle import SettleLimits, changed_share, settle
 from eyehand.envs.desktop.stop_key import DEFAULT_STOP_KEY, StopKey, read_stop_key
 from eyehand.envs.desktop.xlib import connect, x_error, x_faults
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenSpace, StepInfo
-from eyehand.envs.steps import ended_on_word
+from eyehand.envs.steps import check_action, ended_on_word
 from eyehand.errors import InvalidArgument, UsageError
 
 
@@ -112,6 +112,7 @@ class DesktopEnvironment(Environment):
             UsageError: there is no episode, or it has ended.
         """
         desk = self._running()
+        check_action(action, self.action_space)
         with desk.stop_key.lock:
             self._acting = True
         try:

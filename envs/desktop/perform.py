@@ -95,6 +95,9 @@ def _type_text(action: web.TypeText, hands: Hands) -> None:
     if refused:
         names = ", ".join(f"U+{ord(character):04X}" for character in refused)
         hands.hints.append(f"no key can type {names}: left out")
+    if action.press_enter:
+        hands.keyboard.press(["Enter"])
+        hands.effect += " and pressed Enter"
 
 
 def _press_keys(action: web.PressKeys, hands: Hands) -> None:

@@ -14,6 +14,7 @@ from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, S
 from eyehand.envs.miniwob.page import MiniWobPage, Status
 from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions
 from eyehand.envs.miniwob.window import leave_window, open_window
+from eyehand.envs.steps import check_action
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
 from eyehand.envs.web.early_look import EarlyLook
@@ -21,6 +22,7 @@ from eyehand.envs.web.perform import perform
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.settle import Limits, settle
 from eyehand.envs.web.tabs import Tabs
+from eyehand.envs.web.turns import Turns
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
 # The task is drawn in the top-left 160 x 210 CSS pixels. 168 x 210 drawn 4/3 as large is
@@ -31,7 +33,14 @@ AREA = (0.0, 0.0, 168.0, 210.0)
 DEFAULT_PIXEL_RATIO = 4 / 3
 STEP_TIMEOUT_S = 30.0
 # Every page has a canvas that a click's own handler draws on; its edge is in the area.
-_LIMITS = Limits(change_s=2.0, load_s=5.0, restless_s=0.3, drawn_at_once="#click-canvas")
+_LIMITS = Limits(
+    change_s=2.0,
+    load_s=5.0,
+    arrive_s=5.0,
+    restless_s=0.3,
+    drawn_at_once="#click-canvas",
+    after_s=0.0,
+)
 
 
 class MiniWobEnvironment(Environment):
@@ -73,6 +82,7 @@ class MiniWobEnvironment(Environment):
         self._instruction: str | None = None
         self._running = False
         self._faulty = False
+        self._turns = Turns()
 
     @property
     def instruction(self) -> str | None:
@@ -115,7 +125,8 @@ class MiniWobEnvironment(Environment):
         started = time.perf_counter()
         if self._page is None or self._browser is None or not self._browser.alive or self._faulty:
             self._open()
-        pixels = self._call(self._start, page_seed)
+        with self._turns.taken():
+            pixels = self._call(self._start, page_seed)
         self._running = True
         timings = {"reset": time.perf_counter() - started}
         info = StepInfo(effect=f"started with seed {page_seed}", timings_s=timings)
@@ -133,10 +144,10 @@ class MiniWobEnvironment(Environment):
         """
         if not self._running:
             raise UsageError("no episode is running: call reset() before step()")
-        if self.action_space.type_named(action.name) is not type(action):
-            raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
+        check_action(action, self.action_space)
         try:
-            looked: _Look = self._call(self._step, action)
+            with self._turns.taken():
+                looked: _Look = self._call(self._step, action)
         except EnvironmentFault:
             self._running = False
             raise
@@ -188,7 +199,7 @@ class MiniWobEnvironment(Environment):
         if self._browser is None:
             raise UsageError("no episode is running: call reset() first")
         try:
-            return self._browser.call(function, *args, timeout_s=STEP_TIMEOUT_S)
+            return self._turns.call(self._browser, function, *args, timeout_s=STEP_TIMEOUT_S)
         except EnvironmentFault as fault:
             # Whatever the page was doing is unknown now: the next reset opens another.
             self._faulty = True

@@ -41,12 +41,13 @@ _PERMITTED: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("form-sequence", "use-slider", "use-slider-2"), (*_DRAGGING, "press_keys")),
     **dict.fromkeys(("click-menu", "click-menu-2", "hot-cold"), ("click", "hover")),
-    **dict.fromkeys(("choose-list", "form-sequence-3"), ("click", "select_option")),
+    "choose-list": ("click", "select_option"),
     "click-scroll-list": ("click", "scroll", "select_option"),
     **dict.fromkeys(
         (
-            "buy-ticket", "email-inbox-delete", "email-inbox-important", "order-food",
-            "scroll-text-2", "social-media", "social-media-all", "social-media-some",
+            "buy-ticket", "email-inbox-delete", "email-inbox-important", "form-sequence-3",
+            "order-food", "scroll-text-2", "social-media", "social-media-all",
+            "social-media-some",
         ),
         _TALL,
     ),
@@ -61,9 +62,10 @@ _PERMITTED: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(
         (
-            "enter-password", "enter-text", "enter-text-2", "enter-text-dynamic",
-            "form-sequence-2", "login-user", "login-user-popup", "search-engine",
-            "simple-algebra", "simple-arithmetic", "text-transform", "visual-addition",
+            "email-inbox-noscroll", "enter-password", "enter-text", "enter-text-2",
+            "enter-text-dynamic", "form-sequence-2", "login-user", "login-user-popup",
+            "search-engine", "simple-algebra", "simple-arithmetic", "text-transform",
+            "visual-addition",
         ),
         _TYPING,
     ),

@@ -1,7 +1,6 @@
 """PhoneEnvironment: a task on the simulated phone, driven through the real adb server."""
 
-import socket
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any
 
 import gymnasium
@@ -14,6 +13,7 @@ from eyehand.envs.android.server import AdbServer
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenSpace, StepInfo
 from eyehand.envs.names import unknown_name
 from eyehand.envs.phone.adb.device import AdbDevice
+from eyehand.envs.phone.adb.disconnect import listed_until_the_end
 from eyehand.envs.phone.draw import Draw
 from eyehand.envs.phone.faults import Faults
 from eyehand.envs.phone.screen import PhoneScreen
@@ -24,8 +24,6 @@ DEFAULT_SIZE_PX = (504, 1120)
 DEFAULT_DENSITY_DPI = 196
 """A phone of 411 x 914 dp, as one of 1080 x 2400 at 420 dpi, in fewer pixels: every step is
 quicker, and both sides are multiples of 28, so that Qwen2-VL's resize leaves them as they are."""
-
-DISCONNECT_TIMEOUT_S = 5.0
 
 
 class PhoneEnvironment(Environment):
@@ -214,20 +212,8 @@ class PhoneEnvironment(Environment):
         self._device.start()
         self._parts.callback(self._device.close)
         server = AdbServer(self._adb_port)
-        self._parts.callback(_disconnect, server, self._device.address)
+        self._parts.enter_context(listed_until_the_end(server, self._device.address))
         self._android = AndroidEnvironment(
             self._device.address, adb_port=self._adb_port, action_space=self.action_space
         )
         self._parts.callback(self._android.close)
-
-
-def _disconnect(server: AdbServer, address: str) -> None:
-    """Take a phone off the adb server's list; a server that does not run needs nothing.
-
-    Asked on a socket of our own, because adbutils would start a server to ask it that.
-    """
-    request = f"host:disconnect:{address}".encode()
-    with suppress(OSError), socket.create_connection((server.host, server.port)) as connected:
-        connected.settimeout(DISCONNECT_TIMEOUT_S)
-        connected.sendall(b"%04x%b" % (len(request), request))
-        connected.recv(4)

@@ -29,7 +29,14 @@ QUIET_FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
     "--no-service-autorun",
+    "--disable-print-preview",  # its preview crashes the renderer when a PDF is printed
 )
+PERSONS_HABITS = (
+    "--hide-scrollbars",  # a screen that shows scroll bars says that it scrolls
+    "--disable-popup-blocking",  # a window opens at a click, and not by a page's own will
+)
+"""What Playwright switches off and a person's browser has on."""
+
 START_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 10.0
 
@@ -197,8 +204,7 @@ class Browser:
             headless=not self.headed,
             chromium_sandbox=has_sandbox(),
             args=launch_flags(self.headed),
-            # A person sees scroll bars, and a screen that shows them says that it scrolls.
-            ignore_default_args=["--hide-scrollbars"],
+            ignore_default_args=list(PERSONS_HABITS),
             # Signals are the caller's: Ctrl-C must leave a browser that can be closed.
             handle_sigint=False,
             handle_sigterm=False,

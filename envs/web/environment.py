@@ -15,10 +15,12 @@ from eyehand.envs.env import (
     ScreenSpace,
     StepInfo,
 )
-from eyehand.envs.steps import View, ended_on_word
+from eyehand.envs.steps import View, check_action, ended_on_word
 from eyehand.envs.web.browser import Browser
-from eyehand.envs.web.episode import Settings, WebEpisode
+from eyehand.envs.web.episode import WebEpisode
+from eyehand.envs.web.observer import Settings
 from eyehand.envs.web.settle import Limits
+from eyehand.envs.web.turns import Turns
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
 DEFAULT_VIEWPORT = (1288, 728)
@@ -27,6 +29,8 @@ DEFAULT_VIEWPORT = (1288, 728)
 START_SCHEMES = ("http", "https", "file", "about")
 # The last resort, should the browser's own limits fail: no step may hang for ever.
 EMERGENCY_TIMEOUT_S = 60.0
+LOAD_TIMEOUT_S = 10.0
+"""How long a step waits for what a page loads once it has come, in seconds."""
 
 
 class WebEnvironment(Environment):
@@ -40,7 +44,8 @@ class WebEnvironment(Environment):
         viewport: Width and height of the page in CSS pixels.
         pixel_ratio: Device pixels in a CSS pixel; the observation has device pixels.
         headed: Show the window.
-        step_timeout_s: How long a step waits for a page that loads.
+        step_timeout_s: How long a step waits for a page that was asked for; one that has come and
+            loads the rest is waited for LOAD_TIMEOUT_S at most, and goes on loading.
         settle_timeout_s: How long a step waits for a page that changes.
         action_space: The permitted actions; the whole web vocabulary by default. Where
             answer_dialog is not among them, dialogs are closed as they open.
@@ -55,7 +60,7 @@ class WebEnvironment(Environment):
         viewport: tuple[int, int] = DEFAULT_VIEWPORT,
         pixel_ratio: float = 1.0,
         headed: bool = False,
-        step_timeout_s: float = 10.0,
+        step_timeout_s: float = 30.0,
         settle_timeout_s: float = 2.0,
         action_space: ActionSpace | None = None,
     ) -> None:
@@ -71,12 +76,17 @@ class WebEnvironment(Environment):
         self.headed = headed
         self.viewport = viewport
         self.pixel_ratio = pixel_ratio
-        self.limits = Limits(change_s=settle_timeout_s, load_s=step_timeout_s)
+        self.limits = Limits(
+            change_s=settle_timeout_s,
+            load_s=min(step_timeout_s, LOAD_TIMEOUT_S),
+            arrive_s=step_timeout_s,
+        )
         self.action_space = action_space or ActionSpace(WEB_ACTIONS)
         self.observation_space = ScreenSpace()
         self._browser: Browser | None = None
         self._episode: WebEpisode | None = None
         self._ended = False
+        self._turns = Turns()
 
     def reset(  # type: ignore[override]
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -92,26 +102,19 @@ class WebEnvironment(Environment):
             BrowserCrashed: the browser died.
             UsageError: no Chromium is installed.
         """
-        self.close()
         chosen = EpisodeOptions(**(options or {}))
         if chosen.folder is not None:
             chosen.folder = Path(chosen.folder)
-        names = self.action_space.names
-        settings = Settings(self.viewport, self.pixel_ratio, self.limits, names)
-        self._browser = Browser.shared(self.headed)
-        self._episode = WebEpisode(self._browser, settings, chosen)
-        try:
-            view: View = self._call(self._episode.open, self.url)
-        except BaseException:
-            self.close()
-            raise
-        self._ended = False
+        with self._turns.taken():
+            view = self._open(chosen)
         return view.observation, self._info(view)
 
     def step(  # type: ignore[override]
         self, action: Action
     ) -> tuple[Observation, float, bool, bool, StepInfo]:
         """Perform one action and return once the page has settled.
+
+        A step that another thread still runs is given up: it ends before this one begins.
 
         A step whose action could not happen and changed nothing raises a `ModelFeedback`; one
         that happened and failed (an address that does not resolve: the browser now shows its
@@ -122,19 +125,23 @@ class WebEnvironment(Environment):
             ModelFeedback: the action was refused; nothing changed.
             BrowserCrashed: the browser or the page's renderer died.
             EnvironmentFault: the browser failed otherwise.
-            UsageError: there is no episode, or it has ended.
+            UsageError: there is no episode, or it has ended; `action` is no action; or another
+                thread began a step before this one had ended.
         """
         episode = self._running()
-        if self.action_space.type_named(action.name) is not type(action):
-            raise UsageError(f"another action than {type(action)} is called {action.name!r} here")
+        episode.tabs.actions += 1
+        check_action(action, self.action_space)
         if isinstance(action, Answer | Finish):
             self._ended = True
-            return ended_on_word(action, episode.last)
+            ended = ended_on_word(action, episode.last)
+            self._finish(episode, ended[-1])
+            return ended
         handler = self.action_space.handlers.get(type(action))
-        if handler is None:
-            view: View = self._call(episode.step, action)
-        else:
-            view = self._handled(handler, action, episode)
+        with self._turns.taken():
+            if handler is None:
+                view: View = self._call(episode.step, action)
+            else:
+                view = self._handled(handler, action, episode)
         return view.observation, 0.0, False, False, self._info(view)
 
     def page_call(
@@ -165,10 +172,29 @@ class WebEnvironment(Environment):
 
     def close(self) -> None:
         """End the episode and forget its cookies. The shared browser stays for the next one."""
+        with self._turns.taken():
+            self._close()
+
+    def _open(self, options: EpisodeOptions) -> View:
+        """End the episode before, and open the start page of the next one."""
+        self._close()
+        names = self.action_space.names
+        settings = Settings(self.viewport, self.pixel_ratio, self.limits, names)
+        self._browser = Browser.shared(self.headed)
+        self._episode = WebEpisode(self._browser, settings, options)
+        try:
+            view: View = self._call(self._episode.open, self.url)
+        except BaseException:
+            self._close()
+            raise
+        self._ended = False
+        return view
+
+    def _close(self) -> None:
         episode, self._episode = self._episode, None
         browser = self._browser
         if episode is not None and browser is not None and browser.alive:
-            browser.call(episode.close, timeout_s=EMERGENCY_TIMEOUT_S)
+            self._turns.call(browser, episode.close, timeout_s=EMERGENCY_TIMEOUT_S)
 
     def _running(self) -> WebEpisode:
         if self._episode is None:
@@ -183,9 +209,9 @@ class WebEnvironment(Environment):
         """Run a function on the browser's thread, and tell a death from other failures."""
         if self._browser is None:
             raise UsageError("there is no episode: call reset first")
-        limit_s = timeout_s or EMERGENCY_TIMEOUT_S + 3 * self.limits.load_s
+        limit_s = timeout_s or EMERGENCY_TIMEOUT_S + 3 * self.limits.arrive_s
         try:
-            return self._browser.call(function, *args, timeout_s=limit_s)
+            return self._turns.call(self._browser, function, *args, timeout_s=limit_s)
         except EnvironmentFault as error:
             if self._browser.alive or isinstance(error, BrowserCrashed):
                 raise
@@ -203,6 +229,15 @@ class WebEnvironment(Environment):
         view: View = self._call(episode.conclude, prepared, effect or str(action), action)
         return view
 
+    def _finish(self, episode: WebEpisode, info: StepInfo) -> None:
+        """Wait for the downloads that were asked for, and say what became of them."""
+        if self._browser is None or not self._browser.alive:
+            return
+        told, ended = self._call(episode.finish)
+        info["effect"] = " ".join(filter(None, (info["effect"], told)))
+        if ended:
+            info["details"] = {**info["details"], "downloads": ended}
+
     def _info(self, view: View) -> StepInfo:
-        details = {"error": "ActionHadNoEffect"} if view.failed else {}
+        details = {**view.details, **({"error": "ActionHadNoEffect"} if view.failed else {})}
         return StepInfo(effect=view.effect, verdict=None, timings_s=view.timings_s, details=details)

@@ -3,50 +3,34 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, web
-from eyehand.envs.env import EpisodeOptions, Observation, Pixels, ScreenGeometry
+from eyehand.envs.env import EpisodeOptions, Observation
 from eyehand.envs.steps import View
 from eyehand.envs.web.browser import Browser
-from eyehand.envs.web.capture import capture
-from eyehand.envs.web.early_look import EarlyLook
+from eyehand.envs.web.downloads import COUNT_CLICKS
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.history import Unreachable, open_address
+from eyehand.envs.web.observer import Observer, Settings, attended
 from eyehand.envs.web.perform import perform
+from eyehand.envs.web.pictures import worth_telling
 from eyehand.envs.web.scene import Scene
-from eyehand.envs.web.settle import Limits, Settled, settle
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
 from eyehand.envs.web.tabs import Tabs
-from eyehand.envs.web.telling import tell_file_picker, tell_outcome, tell_page
-from eyehand.errors import ActionHadNoEffect, CaptureFailed, StartUnreachable
+from eyehand.envs.web.uploads import PICKER_SCRIPT
+from eyehand.errors import ActionHadNoEffect, BrowserCrashed, ModelFeedback, StartUnreachable
 
-CAPTURE_TIMEOUT_S = 5.0
-SILENT_CAPTURE_TIMEOUT_S = 1.5
 CLOSE_TIMEOUT_S = 5.0
 HELD_TIMEOUT_S = 2.0
 WITH_DIALOG = (web.AnswerDialog, web.Wait)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What does not change between the episodes of an environment.
-
-    Attributes:
-        viewport: Width and height of the page in CSS pixels.
-        pixel_ratio: Device pixels in a CSS pixel.
-        limits: How long to wait for a page.
-        permitted: Names of the permitted actions.
-    """
-
-    viewport: tuple[int, int]
-    pixel_ratio: float
-    limits: Limits
-    permitted: tuple[str, ...]
+GO = (web.GoTo, web.Back, web.Forward, web.Reload)
+# Looking on permits a page nothing; a custom action may do anything.
+NO_INPUT = (*GO, web.Hover, web.Scroll, web.Wait, web.CloseTab, web.NewTab, web.SwitchTab)
+# What leaves a page. One that asks again and again must not keep anybody.
+LEAVING = (*GO, web.CloseTab, web.NewTab, web.SwitchTab)
 
 
 class WebEpisode:
@@ -64,8 +48,8 @@ class WebEpisode:
         self._options = options
         self._tabs: Tabs | None = None
         self._held: asyncio.Future[Any] | None = None
-        self._seen: tuple[str, object] = ("", None)
-        self.last: Observation | None = None
+        self._observer: Observer | None = None
+        self._refused_as_changed = False
 
     @property
     def tabs(self) -> Tabs:
@@ -74,30 +58,43 @@ class WebEpisode:
             raise ActionHadNoEffect("the episode has not been opened")
         return self._tabs
 
+    @property
+    def last(self) -> Observation | None:
+        """The last observation; None before the first."""
+        return self._observer.last if self._observer is not None else None
+
     async def open(self, url: str) -> View:
         """Open the start page and look at it.
 
         Raises:
             StartUnreachable: the page does not open.
             CaptureFailed: the page gives no picture.
+            BrowserCrashed: the page's renderer died.
         """
         began_s = time.perf_counter()
         settings = self._settings
         context = await self._browser.new_context(settings.viewport, settings.pixel_ratio)
+        await context.add_init_script(COUNT_CLICKS)
+        if web.UploadFile.name in settings.permitted:
+            await context.add_init_script(PICKER_SCRIPT)
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
+        self._tabs.tells_crashes = self._tabs.blocks_windows = True
+        self._observer = Observer(self._tabs, settings, self._options)
         tab = await self._tabs.new_tab()
         await tab.session()
         since_s = asyncio.get_running_loop().time()
-        work = asyncio.ensure_future(open_address(tab.page, url, settings.limits.load_s))
+        work = asyncio.ensure_future(open_address(tab.page, url, settings.limits.arrive_s))
         try:
-            if not await self._attended(work, settings.limits.load_s + HELD_TIMEOUT_S):
+            if not await attended(self.tabs, work, settings.limits.arrive_s + HELD_TIMEOUT_S):
                 leave_running(work)
             elif (error := work.exception()) is not None:
                 raise error
         except Unreachable as error:
             raise StartUnreachable(f"{url} could not be opened: {error.reason}") from error
-        view = await self.look(since_s, time.perf_counter() - began_s)
+        view = await self._observer.look(since_s, time.perf_counter() - began_s)
+        if tab.crashed:
+            raise BrowserCrashed("the page's renderer crashed at the start")
         view.effect = f"opened {url} {view.effect}".rstrip()
         return view
 
@@ -110,12 +107,19 @@ class WebEpisode:
         scene = await self.prepare(action)
         if scene is None:
             return await self.look_again()
-        # An address gets its own time; what waits for it must be a little more patient.
-        extra_s = HELD_TIMEOUT_S + (action.seconds if isinstance(action, web.Wait) else 0.0)
-        await self._act(perform(action, scene), scene, self._settings.limits.load_s + extra_s)
+        timeout_s, finish_s = self._patience_s(action, scene.tab), HELD_TIMEOUT_S
+        if isinstance(action, web.Wait):
+            finish_s = 0.0
+        try:
+            await self._act(perform(action, scene), scene, timeout_s, finish_s)
+        except ModelFeedback:
+            self._ask_again(scene.tab)
+            raise
+        touched = isinstance(action, web.Click | web.DoubleClick | web.TypeText | web.ReplaceText)
+        scene.lingers = touched and scene.under is not None and scene.under.suggests
         if isinstance(action, web.AnswerDialog) and self._held is not None:
             # What the dialog interrupted goes on now; another dialog may interrupt it again.
-            await self._attended(self._held, HELD_TIMEOUT_S)
+            await attended(self.tabs, self._held, HELD_TIMEOUT_S)
             self._held = None
         return await self.conclude(scene, scene.effect, action)
 
@@ -129,83 +133,152 @@ class WebEpisode:
         """
         scene.effect = effect
         act_s = asyncio.get_running_loop().time() - scene.began_s
-        return await self.look(scene.began_s, act_s, scene, action)
+        return await self._seeing().look(scene.began_s, act_s, scene, action)
+
+    def _patience_s(self, action: Action, tab: Tab) -> float:
+        """Return how long an action may take, in seconds."""
+        limits = self._settings.limits
+        # An address gets its own time; what waits for it must be a little more patient.
+        extra_s = HELD_TIMEOUT_S + (action.seconds if isinstance(action, web.Wait) else 0.0)
+        if isinstance(action, GO):
+            return limits.arrive_s + extra_s
+        return extra_s + (limits.change_s if tab.silent else limits.load_s)
 
     async def prepare(self, action: Action) -> Scene | None:
         """Prepare an action; None where the screen is no longer the one that the model saw.
 
         Raises:
             StaleScreen: a point belongs to another screen.
-            ActionHadNoEffect: a dialog is open, and the action does not answer it.
+            ActionHadNoEffect: a dialog is open, and the action does not answer it; or the tab
+                has crashed, and the action does not leave it.
         """
+        observer = self._seeing()
         tab = await self.tabs.shown()
+        self._end_dialogs_of(action)
         dialog = self.tabs.dialog
-        if self.last is None or self._seen != (tab.screen, dialog):
+        if observer.seen != (tab.screen, dialog) and not self._shows_again(dialog):
+            self._refused_as_changed = True
             return None
+        tab = await self.tabs.shown()
+        self._check(action, tab)
+        hints: list[str] = []
+        if tab.changed and dialog is None and await self._lost(action, hints):
+            self._refused_as_changed = True
+            return None
+        self._refused_as_changed = False
+        if not isinstance(action, NO_INPUT):
+            self.tabs.note_input()
+        # What is watched from now on is what the action changes.
+        tab.watch, tab.changed = tab.watch + 1, False
+        return self._scene(tab, hints)
+
+    async def _lost(self, action: Action, hints: list[str]) -> bool:
+        """Compare what is shown with what the model saw, where the page changed by itself.
+
+        Returns:
+            Whether what the action points at is there no longer. It is refused for that once in
+            a row: a place that moves all the time can be hit by luck only.
+        """
+        observer = self._seeing()
+        if observer.last is None or (now := await observer.pictures.since(observer.last)) is None:
+            return False
+        points = list(action.points().values())
+        if observer.pictures.lost_at(observer.last.pixels, now, points):
+            return not self._refused_as_changed
+        if worth_telling(observer.last.pixels, now):
+            hints.append("The screen had changed by itself before this action.")
+        return False
+
+    def _scene(self, tab: Tab, hints: list[str]) -> Scene:
+        last = self._seeing().last
+        if last is None:
+            raise ActionHadNoEffect("the episode has not been opened")
+        return Scene(
+            self.tabs,
+            tab,
+            last.geometry,
+            began_s=asyncio.get_running_loop().time(),
+            permitted=self._settings.permitted,
+            uploads=self._options.uploads,
+            load_s=self._settings.limits.arrive_s,
+            hints=hints,
+        )
+
+    def _end_dialogs_of(self, action: Action) -> None:
+        """Let a page that opened a second dialog be left without an answer."""
+        dialog = self.tabs.dialog
+        asking = self.tabs.tab_of(dialog) if dialog is not None else None
+        if asking is None or not asking.looping or not isinstance(action, LEAVING):
+            return
+        if dialog is not None and dialog.type == "beforeunload":
+            return
+        screen, seen = self._seeing().seen
+        self._seeing().seen = (screen, None if seen is dialog else seen)
+        self.tabs.set_aside()
+
+    def _ask_again(self, tab: Tab) -> None:
+        """Let a page that was to be left, and could not be, ask again."""
+        tab.set_aside = False
+        self._seeing().seen = (tab.screen, self.tabs.dialog)
+
+    def _shows_again(self, dialog: object) -> bool:
+        """Show the tab that the model saw once more, where others open again and again.
+
+        One refusal tells that a tab opened by itself; a second one would say nothing new.
+        """
+        tab, seen = self._seeing().seen_tab, self._seeing().seen
+        if not self._refused_as_changed or dialog is not None or tab is None:
+            return False
+        if tab not in self.tabs.tabs or seen != (tab.screen, None):
+            return False
+        self.tabs.show(tab)
+        self.tabs.notes.append("Other tabs open by themselves; the one that you saw stays shown.")
+        return True
+
+    def _check(self, action: Action, tab: Tab) -> None:
+        """Refuse what an open dialog, or a crashed tab, does not permit.
+
+        Raises:
+            StaleScreen: a point belongs to another screen.
+            ActionHadNoEffect: with what to do instead.
+        """
+        dialog = self.tabs.dialog
         if dialog is not None and not isinstance(action, WITH_DIALOG):
             raise ActionHadNoEffect(
                 f"a dialog is open: {describe_dialog(dialog)}; answer it with answer_dialog first"
             )
-        geometry = self.last.geometry
+        last = self._seeing().last
         for point in action.points().values():
-            geometry.to_device(point)
-        limits, options = self._settings.limits, self._options
-        permitted = self._settings.permitted
-        began_s = asyncio.get_running_loop().time()
-        return Scene(self.tabs, tab, geometry, began_s, permitted, options.uploads, limits.load_s)
+            if last is not None:
+                last.geometry.to_device(point)
+        if tab.crashed and not isinstance(action, (*LEAVING, web.Wait)):
+            ways = [kind.name for kind in LEAVING if kind.name in self._settings.permitted]
+            raise ActionHadNoEffect(f"this tab crashed; use one of {', '.join(ways)}")
 
     async def on_page(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Run `function(page, *args)` on the shown page; None where a dialog interrupts it."""
         tab = await self.tabs.shown()
+        self.tabs.note_input()
         result = function(tab.page, *args)
         if not asyncio.iscoroutine(result) and not asyncio.isfuture(result):
             return result
         work = asyncio.ensure_future(result)
-        if not await self._attended(work, None):
+        if not await attended(self.tabs, work, None):
             self._hold(work)
             return None
         return work.result()
 
-    async def look(
-        self,
-        since_s: float,
-        act_s: float,
-        scene: Scene | None = None,
-        action: Action | None = None,
-    ) -> View:
-        """Let the page settle, capture it, and say what became of the action.
+    async def finish(self) -> tuple[str, list[dict[str, Any]]]:
+        """Wait, within a bound, for downloads that were asked for.
 
-        Args:
-            since_s: Loop time at which the action began.
-            act_s: Seconds that it took.
-            scene: What the action said about itself; None without one.
-            action: The action; None without one.
+        Returns:
+            What became of them, in words and as `Downloads.take_ended` returns it.
         """
-        settling_s = time.perf_counter()
-        early = EarlyLook(self._capture)
-        settled = await settle(self.tabs, since_s, self._settings.limits, early.begin)
-        if scene is not None and scene.afterwards is not None and self.tabs.dialog is None:
-            await self._measure(scene)
-        capturing_s = time.perf_counter()
-        tab = await self.tabs.shown()
-        pixels, uncaptured = await self._pixels(tab, early, settled)
-        captured_s = time.perf_counter()
-        notes = [*self.tabs.notes, settled.reason or uncaptured, *(scene.hints if scene else ())]
+        if self.tabs.awaits_files:
+            await self.tabs.finish_downloads(self._settings.limits.arrive_s)
+        told = " ".join(self.tabs.notes)
         self.tabs.notes.clear()
-        notes.append(self._asked_for_file(tab, scene, action))
-        told = " ".join(filter(None, notes))
-        same = self.last is not None and np.array_equal(self.last.pixels, pixels)
-        feedback = tell_outcome(scene, action, settled.reason, same) if scene else ""
-        text = tell_page(self.tabs, told)
-        observation = Observation(pixels, self._geometry(tab, pixels), text, feedback)
-        self.last, self._seen = observation, (tab.screen, self.tabs.dialog)
-        effect = " ".join(filter(None, (scene.effect if scene else "", told)))
-        timings_s = {
-            "act": act_s,
-            "settle": capturing_s - settling_s,
-            "capture": captured_s - capturing_s,
-        }
-        return View(observation, effect, scene.failed if scene else False, timings_s)
+        return told, self.tabs.downloads.take_ended()
 
     async def close(self) -> None:
         """Close the context; a browser that died has none to close."""
@@ -214,19 +287,22 @@ class WebEpisode:
         if self._tabs is None:
             return
         try:
+            if self._tabs.downloads.pending:
+                await self._tabs.finish_downloads(self._settings.limits.load_s)
             await asyncio.wait_for(self._tabs.close(), CLOSE_TIMEOUT_S)
         except (PlaywrightError, TimeoutError):
             return
 
     # --- acting ---------------------------------------------------------------------------
 
-    async def _act(self, performing: Any, scene: Scene, timeout_s: float) -> None:
+    async def _act(self, performing: Any, scene: Scene, timeout_s: float, finish_s: float) -> None:
         work: asyncio.Future[None] = asyncio.ensure_future(performing)
-        if not await self._attended(work, timeout_s):
+        if not await attended(self.tabs, work, timeout_s, finish_s):
             self._hold(work)
             if self.tabs.dialog is None:
                 scene.failed = True
                 scene.feedback = "The page gave no answer; the action may not have happened."
+                scene.tab.restless = True  # it has been waited for
             return
         error = work.exception()
         if error is None:
@@ -241,84 +317,23 @@ class WebEpisode:
             scene.failed = True
             scene.feedback = "The page went away before the action could happen."
 
-    async def _attended(self, work: "asyncio.Future[Any]", timeout_s: float | None) -> bool:
-        """Wait for work until it ends, a new dialog opens or `timeout_s` is over."""
-        clock = asyncio.get_running_loop().time
-        end_s = clock() + timeout_s if timeout_s is not None else float("inf")
-        before = self.tabs.dialog
-        try:
-            while not work.done() and clock() < end_s:
-                if self.tabs.dialog not in (before, None):
-                    break
-                await self.tabs.race(work, None if timeout_s is None else end_s - clock())
-        except asyncio.CancelledError:
-            leave_running(work, cancel=True)
-            raise
-        return work.done()
-
     def _hold(self, work: "asyncio.Future[Any]") -> None:
         leave_running(work)
         self._held = work
 
     async def look_again(self) -> View:
         """Look instead of acting: the screen is no longer the one that the model saw."""
-        view = await self.look(asyncio.get_running_loop().time(), 0.0)
+        observer = self._seeing()
+        view = await observer.look(asyncio.get_running_loop().time(), 0.0)
         feedback = (
             "The screen changed by itself before the action, which was not performed; look again."
         )
         now = view.observation
-        self.last = Observation(now.pixels, now.geometry, now.text, feedback)
-        return View(self.last, "not performed: the screen had changed", True, view.timings_s)
+        observer.last = Observation(now.pixels, now.geometry, now.text, feedback)
+        said = "not performed: the screen had changed"
+        return View(observer.last, said, True, view.timings_s, details=view.details)
 
-    # --- looking --------------------------------------------------------------------------
-
-    async def _measure(self, scene: Scene) -> None:
-        if scene.afterwards is None:
-            return
-        work = asyncio.ensure_future(scene.afterwards())
-        if not await self._attended(work, HELD_TIMEOUT_S):
-            leave_running(work, cancel=True)
-        elif isinstance(error := work.exception(), PlaywrightError):
-            return  # the page that was scrolled is gone
-        elif error is not None:
-            raise error
-
-    def _asked_for_file(self, tab: Tab, scene: Scene | None, action: Action | None) -> str:
-        chooser, tab.chooser = tab.chooser, None
-        # Chromium announces the picker a moment after the click that opens it.
-        under = scene.under if scene is not None else None
-        clicked = isinstance(action, web.Click) and under is not None and under.kind == "file"
-        permitted = web.UploadFile.name in self._settings.permitted
-        if not permitted or not (chooser or clicked):
-            return ""
-        return tell_file_picker(tuple(self._options.uploads))
-
-    async def _capture(self) -> Pixels:
-        return await capture(await (await self.tabs.shown()).session())
-
-    async def _pixels(self, tab: Tab, early: EarlyLook, settled: Settled) -> tuple[Pixels, str]:
-        """Return the tab's picture; where there is none, what was seen last, and say so."""
-        if self.tabs.dialog is not None:
-            return self._seen_pixels(tab), ""
-        # A page that just gave no answer will hardly give a picture.
-        timeout_s = SILENT_CAPTURE_TIMEOUT_S if tab.restless else CAPTURE_TIMEOUT_S
-        work = asyncio.ensure_future(early.picture(settled))
-        if await self._attended(work, timeout_s):
-            return work.result(), ""
-        leave_running(work, cancel=True)
-        if self.tabs.dialog is not None:
-            return self._seen_pixels(tab), ""
-        if self.last is None:
-            raise CaptureFailed(f"the page gave no picture in {timeout_s:g} s")
-        return self._seen_pixels(tab), "The page gives no picture; an older one is shown."
-
-    def _seen_pixels(self, tab: Tab) -> Pixels:
-        """Return the tab's screen as it was seen last, or a white one."""
-        if self.last is not None and self.last.geometry.screen == tab.screen:
-            return self.last.pixels.copy()
-        width, height = (round(n * self._settings.pixel_ratio) for n in tab.size)
-        return np.full((height, width, 3), 255, dtype=np.uint8)
-
-    def _geometry(self, tab: Tab, pixels: Pixels) -> ScreenGeometry:
-        height, width = pixels.shape[:2]
-        return ScreenGeometry(tab.screen, width, height, float(tab.size[0]), float(tab.size[1]))
+    def _seeing(self) -> Observer:
+        if self._observer is None:
+            raise ActionHadNoEffect("the episode has not been opened")
+        return self._observer

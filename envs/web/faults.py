@@ -18,7 +18,16 @@ from eyehand.errors import BrowserCrashed, EnvironmentFault
 # Playwright raises TargetClosedError from a private module; the public name is its base, so the
 # class is told by what it is called. The texts are those of a connection that went away.
 _CLOSED_TEXTS = ("has been closed", "Target crashed", "Page crashed", "Connection closed")
-_NAVIGATED_TEXTS = ("context was destroyed", "detached", "navigat")
+_NAVIGATED_TEXTS = (
+    "context was destroyed",
+    "Cannot find context",
+    "Cannot find execution context",
+    "detached",
+    "navigat",
+    # Between two documents there is none to take a picture of.
+    "Not attached to an active page",
+    "Unable to capture screenshot",
+)
 
 
 def first_line(error: BaseException) -> str:

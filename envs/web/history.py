@@ -1,15 +1,25 @@
 """Addresses: opening them, going back and forward, loading again."""
 
+import asyncio
+from typing import Any
+
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from eyehand.envs.web.faults import first_line, is_closed
+from eyehand.envs.web.network_words import in_plain_words
 from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.tab import Tab, leave_running, quietly
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
 WEB_SCHEMES = ("http://", "https://")
 EMPTY_PAGE = "about:blank"
+# What Playwright says of an address that another one took the place of, or that is a file.
+INTERRUPTED = "interrupted by another navigation"
+DOWNLOAD = "Download is starting"
+# A page that is busy no longer answers at once.
+ANSWER_TIMEOUT_S = 1.0
 
 
 class Unreachable(Exception):
@@ -32,21 +42,29 @@ async def open_address(page: Page, url: str, load_s: float) -> Response | None:
     Chromium itself refuses redirects from the web to `file:` and scripts that try to go there.
 
     Raises:
-        Unreachable: there is no such host, no answer within `load_s`, or a refused redirect.
+        Unreachable: there is no such host, no answer within `load_s`, a refused redirect, or a
+            download.
     """
     try:
         return await page.goto(url, wait_until="commit", timeout=load_s * 1000)
     except PlaywrightTimeout:
-        session = await page.context.new_cdp_session(page)
-        await session.send("Page.stopLoading")
-        await session.detach()
+        await quietly(lambda: _stop_loading(page))
         raise Unreachable(f"no answer in {load_s:g} s", shown=False) from None
     except PlaywrightError as error:
         text = first_line(error)
-        if is_closed(error) or "interrupted by another navigation" in text:
+        if is_closed(error):
             raise
+        if INTERRUPTED in text:
+            return None  # the page itself opened another one, which is looked at next
         reason = text.removeprefix("Page.goto: ").split(" at http")[0]
-        raise Unreachable(reason, shown="ERR_ABORTED" not in text) from error
+        shown = "ERR_ABORTED" not in text and DOWNLOAD not in text
+        raise Unreachable(in_plain_words(reason), shown) from error
+
+
+async def _stop_loading(page: Page) -> None:
+    session = await page.context.new_cdp_session(page)
+    await session.send("Page.stopLoading")
+    await session.detach()
 
 
 async def go_to(scene: Scene, url: str) -> None:
@@ -58,10 +76,14 @@ async def go_to(scene: Scene, url: str) -> None:
     """
     if not url.lower().startswith(WEB_SCHEMES):
         raise InvalidArgument(f"go_to takes http:// and https:// only; got {url[:60]!r}")
+    await _leave_stuck(scene)
     scene.effect = f"opened {url}"
     try:
         response = await open_address(scene.tab.page, url, scene.load_s)
     except Unreachable as error:
+        if DOWNLOAD in error.reason:
+            scene.effect = f"opened {url}, which is a download; the page stays"
+            return
         scene.effect = f"could not open {url}: {error.reason}"
         if "ERR_ABORTED" in error.reason:
             scene.feedback = "The address is no page to show; perhaps it is a download."
@@ -71,12 +93,28 @@ async def go_to(scene: Scene, url: str) -> None:
         scene.failed = True
         scene.feedback = f"{url} could not be opened: {error.reason}"
         return
-    except PlaywrightError as error:
-        if "interrupted by another navigation" not in str(error):
-            raise
-        response = None
     if response is not None and response.status >= 400:
         scene.effect += f" (HTTP {response.status})"
+
+
+async def _leave_stuck(scene: Scene) -> bool:
+    """Give a tab whose page is stuck an empty page; returns whether it was."""
+    tab = scene.tab
+    if not tab.stuck:
+        return False
+    if not tab.crashed and not tab.set_aside and await _answers(tab):
+        tab.silent = False
+        return False
+    scene.tab = await scene.tabs.replace(tab)
+    scene.hints.append("The page gave no answer and was closed; the tab's history went with it.")
+    return True
+
+
+async def _answers(tab: Tab) -> bool:
+    asking = asyncio.ensure_future(tab.page.evaluate("0"))
+    leave_running(asking)
+    await asyncio.wait({asking}, timeout=ANSWER_TIMEOUT_S)
+    return asking.done() and asking.exception() is None
 
 
 async def move(scene: Scene, step: int) -> None:
@@ -85,15 +123,16 @@ async def move(scene: Scene, step: int) -> None:
     Raises:
         ActionHadNoEffect: there is no such page.
     """
-    session = await scene.tab.session()
-    known = await session.send("Page.getNavigationHistory")
-    index, entries = known["currentIndex"] + step, known["entries"]
+    index, entries = await _entries(scene.tab, step)
     there = 0 <= index < len(entries)
     # Before the start page lies only the empty page with which every tab begins.
     if not there or (index == 0 and entries[0]["url"] == EMPTY_PAGE):
         direction = "back" if step < 0 else "forward"
         raise ActionHadNoEffect(f"there is no page to go {direction} to")
-    scene.effect = f"went {'back' if step < 0 else 'forward'} to {entries[index]['url'][:200]}"
+    url = entries[index]["url"]
+    scene.effect = f"went {'back' if step < 0 else 'forward'} to {url[:200]}"
+    if await _leave_stuck(scene):
+        return await _open_again(scene, url)
     travel = scene.tab.page.go_back if step < 0 else scene.tab.page.go_forward
     await _bounded(scene, travel(wait_until="commit", timeout=scene.load_s * 1000))
 
@@ -101,8 +140,27 @@ async def move(scene: Scene, step: int) -> None:
 async def reload(scene: Scene) -> None:
     """Load the page again."""
     scene.effect = "loaded the page again"
+    url = scene.tab.page.url
+    if await _leave_stuck(scene):
+        return await _open_again(scene, url)
     page = scene.tab.page
     await _bounded(scene, page.reload(wait_until="commit", timeout=scene.load_s * 1000))
+
+
+async def _entries(tab: Tab, step: int) -> tuple[int, list[dict[str, Any]]]:
+    """Return the place to go to and the tab's history; a page that crashed has none left."""
+    if tab.crashed:
+        return -1, []
+    session = await tab.session()
+    known = await session.send("Page.getNavigationHistory")
+    return known["currentIndex"] + step, known["entries"]
+
+
+async def _open_again(scene: Scene, url: str) -> None:
+    """Open an address that the tab showed before, in its new page."""
+    if url.lower().startswith(WEB_SCHEMES):
+        page = scene.tab.page
+        await _bounded(scene, page.goto(url, wait_until="commit", timeout=scene.load_s * 1000))
 
 
 async def _bounded(scene: Scene, travel: object) -> None:
@@ -113,7 +171,10 @@ async def _bounded(scene: Scene, travel: object) -> None:
         scene.failed = True
         scene.feedback = f"The page gave no answer in {scene.load_s:g} s."
     except PlaywrightError as error:
+        if INTERRUPTED in str(error):
+            return
         if is_closed(error) or "net::" not in str(error):
             raise
+        reason = first_line(error).partition(": ")[2][:200].split(" at http")[0]
         scene.failed = True
-        scene.feedback = f"The page could not be opened: {first_line(error)[:200]}"
+        scene.feedback = f"The page could not be opened: {in_plain_words(reason)}"

@@ -1,14 +1,15 @@
 """Actions become Playwright's calls: one small coroutine for each action of the web vocabulary."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, Point, web
 from eyehand.envs.steps import performer_of
-from eyehand.envs.web import fields, history
+from eyehand.envs.web import fields, history, text, uploads
+from eyehand.envs.web.browser_keys import meant_for_the_browser
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import is_closed
 from eyehand.envs.web.scene import Scene
@@ -17,6 +18,7 @@ from eyehand.errors import ActionHadNoEffect, OutOfRange
 
 DRAG_STEPS = 12
 MAX_OPTIONS_TOLD = 30
+CLOSE_TIMEOUT_S = 3.0
 
 # Where the page and every area around an element are scrolled to.
 SCROLL_PLACES = """e => {
@@ -57,6 +59,7 @@ async def _press(
     scene.under = await element_at(page, x, y)
     scene.effect = f"{verb} {scene.under} at ({x:.0f}, {y:.0f})"
     await page.mouse.click(x, y, click_count=count, button="right" if right else "left")
+    _tell_suggestions(scene, "")
     if scene.under.kind == "select" or scene.under.kind in PICKER_FORMATS:
         await _tell_choices(scene, x, y)
 
@@ -79,10 +82,24 @@ async def _tell_choices(scene: Scene, x: float, y: float) -> None:
         scene.hints.append(f"A {element.kind} field has the focus; its value is {form}.{how}")
 
 
+def _tell_suggestions(scene: Scene, typed: str) -> None:
+    """Say what a field suggests: the browser's own list, which no screenshot shows."""
+    field, plain = scene.under, typed.strip().casefold()
+    if field is None or not field.suggestions:
+        return
+    fitting = [text for text in field.suggestions if plain in text.casefold()]
+    listed = _listed(fitting) or "nothing that holds these letters"
+    scene.hints.append(f"The field suggests: {listed}. Type one in full to choose it.")
+
+
 def offers(element: Element) -> str:
     """Return a list's options for a person or model to read, cut to a sensible number."""
-    shown = [option[:40] for option in element.options[:MAX_OPTIONS_TOLD]]
-    more = len(element.options) - len(shown)
+    return _listed(element.options)
+
+
+def _listed(options: Sequence[str]) -> str:
+    shown = [option[:40] for option in options[:MAX_OPTIONS_TOLD]]
+    more = len(options) - len(shown)
     return " | ".join(shown) + (f" | and {more} more" if more > 0 else "")
 
 
@@ -107,11 +124,19 @@ async def _drag(action: web.Drag, scene: Scene) -> None:
 
 
 async def _type_text(action: web.TypeText, scene: Scene) -> None:
-    await fields.type_text(scene, action.text)
+    await text.type_text(scene, action.text, bool(action.press_enter))
+    _tell_suggestions(scene, action.text)
+
+
+async def _replace_text(action: web.ReplaceText, scene: Scene) -> None:
+    await text.replace_text(scene, action.text, bool(action.press_enter))
+    _tell_suggestions(scene, action.text)
 
 
 async def _press_keys(action: web.PressKeys, scene: Scene) -> None:
     scene.effect = f"pressed {'+'.join(action.keys)}"
+    if meant := meant_for_the_browser(action.keys, scene.permitted):
+        scene.hints.append(meant)
     try:
         await scene.tab.page.keyboard.press("+".join(_as_pressed(action.keys)))
     except PlaywrightError as error:
@@ -163,7 +188,7 @@ async def _select_option(action: web.SelectOption, scene: Scene) -> None:
 
 
 async def _upload_file(action: web.UploadFile, scene: Scene) -> None:
-    await fields.upload_file(scene, *scene.place(action.point), action.file)
+    await uploads.upload_files(scene, *scene.place(action.point), action.files)
 
 
 async def _go_to(action: web.GoTo, scene: Scene) -> None:
@@ -198,9 +223,10 @@ async def _switch_tab(action: web.SwitchTab, scene: Scene) -> None:
 
 
 async def _close_tab(action: web.CloseTab, scene: Scene) -> None:
-    scene.effect = f"closed tab {scene.tabs.tabs.index(scene.tab)}"
-    scene.tab.closing = True
-    await scene.tab.page.close()
+    number = scene.tabs.tabs.index(scene.tab)
+    scene.effect = f"began to close tab {number}"
+    await scene.tabs.close_tab(scene.tab, CLOSE_TIMEOUT_S)
+    scene.effect = f"closed tab {number}" if not scene.tab.open else f"tab {number} stays open"
 
 
 async def _answer_dialog(action: web.AnswerDialog, scene: Scene) -> None:
@@ -233,6 +259,7 @@ _PERFORMERS: dict[type[Action], Callable[[Any, Scene], Awaitable[None]]] = {
     web.Hover: _hover,
     web.Drag: _drag,
     web.TypeText: _type_text,
+    web.ReplaceText: _replace_text,
     web.PressKeys: _press_keys,
     web.Scroll: _scroll,
     web.SelectOption: _select_option,

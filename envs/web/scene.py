@@ -27,6 +27,7 @@ class Scene:
             interrupts it.
         feedback: What the model should know beside the next screen.
         failed: The action did not do what it says.
+        lingers: A field that suggests something was touched: it is given time to.
         under: The element under the action's point.
         hints: What the next screen cannot show (a list's options).
         afterwards: Looks at what the action did once the page has settled.
@@ -42,6 +43,7 @@ class Scene:
     effect: str = ""
     feedback: str = ""
     failed: bool = False
+    lingers: bool = False
     under: Element | None = None
     hints: list[str] = field(default_factory=list)
     afterwards: Callable[[], Awaitable[None]] | None = None

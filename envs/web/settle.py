@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame
+from playwright.async_api import Frame, JSHandle
 
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.tab import Tab, leave_running
@@ -25,6 +25,9 @@ MAX_FRAMES_WATCHED = 12
 ANSWER_MARGIN_S = 0.5
 # A frame that gives no answer (an advertisement that loads for ever) holds nobody up for longer.
 FRAME_PATIENCE_S = 0.5
+# A page that loads another one again and again is waited for as one that keeps changing.
+MAX_ARRIVALS = 8
+CRASHED = "This tab crashed and its page is gone; reload, go_to and close_tab leave it."
 
 
 @dataclass(frozen=True)
@@ -33,22 +36,51 @@ class Limits:
 
     Attributes:
         change_s: For changes, animations and data requests.
-        load_s: For a document that loads.
+        load_s: For a document that has come and loads the rest.
+        arrive_s: For a document that was asked for, until it comes.
+        silent_s: For a page that gives no answer, where that is longer.
         restless_s: For a page that did not become quiet the last time.
         drawn_at_once: Selector of canvases that are known to be drawn on at once or not at all;
             what is on others may change unseen.
+        after_s: How long a quiet page is watched after that, for who acts next; nobody waits.
     """
 
     change_s: float = 2.0
     load_s: float = 10.0
+    arrive_s: float = 30.0
+    silent_s: float = 0.0
     restless_s: float = 0.3
     drawn_at_once: str = ""
+    after_s: float = 60.0
 
     def for_tab(self, tab: Tab) -> tuple[float, float]:
-        """Return the limits for changes and for loading, in seconds."""
-        if tab.restless and not tab.navigating:
+        """Return the limits for changes and for loading, in seconds, as far as is known yet."""
+        if tab.navigating and tab.arrivals <= MAX_ARRIVALS:
+            return self.change_s, self.arrive_s
+        if tab.restless:
             return min(self.restless_s, self.change_s), min(self.restless_s, self.load_s)
         return self.change_s, self.load_s
+
+    def bound_s(self, tab: Tab, state: str, waits_for: str) -> float:
+        """Return how long the wait may take in all, in seconds.
+
+        Args:
+            tab: The tab.
+            state: What it does, as `_watch` says.
+            waits_for: What is waited for, as `Tabs.in_flight` says.
+        """
+        if waits_for in ("page", "tab") and tab.arrivals <= MAX_ARRIVALS:
+            return self.arrive_s
+        if waits_for == "download":
+            return self.load_s
+        if waits_for == "file":
+            return self.change_s
+        change_s, load_s = self.for_tab(tab)
+        if tab.arrivals > MAX_ARRIVALS:
+            return change_s
+        if state == "silent":
+            return max(load_s, self.silent_s)
+        return load_s if state in ("loading", "gone") else change_s
 
 
 @dataclass(frozen=True)
@@ -60,10 +92,12 @@ class Settled:
             open.
         untouched: Nothing changed from `on_watch` to the end: a picture that was asked for then
             shows the settled page.
+        quiet: The page is quiet.
     """
 
     reason: str = ""
     untouched: bool = False
+    quiet: bool = False
 
 
 async def settle(
@@ -84,32 +118,45 @@ async def settle(
         tab = await tabs.shown()
         if tabs.dialog is not None:
             return Settled()
+        if tab.crashed:
+            await tabs.check_alive(tab)
+            return Settled(CRASHED)
         change_s, load_s = limits.for_tab(tab)
-        left_s = began_s + load_s - clock()
+        left_s = _from_s(tab, began_s) + load_s - clock()
         bounds_s = min(change_s, max(left_s, 0.05)), max(left_s, 0.05)
         looking = None if tabs.in_flight(since_s) else on_watch
         on_watch, traffic = None, tab.traffic
-        state, untouched = await _watch(tabs, tab, bounds_s, limits.drawn_at_once, looking)
+        state, untouched = await _watch(tabs, tab, bounds_s, limits, looking)
         if tabs.dialog is not None:
             return Settled()
+        if tabs.current is not tab:
+            continue  # another tab is shown now, which gets its own time
         waits_for = tabs.in_flight(since_s)
         if state == "quiet" and not waits_for:
-            tab.restless = False
-            return Settled(untouched=untouched and tab.traffic == traffic)
-        slow = state in ("loading", "gone", "silent") or waits_for in ("page", "download")
-        if clock() - began_s >= (load_s if slow else change_s):
+            tab.restless, tab.arrivals = False, 0
+            return Settled(untouched=untouched and tab.traffic == traffic, quiet=True)
+        # What the action asked for is often known only now: the bound is of what goes on now.
+        bound_s = limits.bound_s(tab, state, waits_for)
+        end_s = _from_s(tab, began_s) + bound_s
+        if clock() >= min(end_s, began_s + limits.arrive_s + limits.load_s):
             tab.restless = True
+            tab.silent = state == "silent" and not waits_for
             await tabs.give_up_waiting(tab)
-            return Settled(_reason(state, waits_for, clock() - began_s))
+            return Settled(_reason(tab, state, waits_for, clock() - began_s))
         if state == "quiet":
-            await tabs.wait_for_news(began_s + (load_s if slow else change_s) - clock())
+            await tabs.wait_for_news(end_s - clock())
+
+
+def _from_s(tab: Tab, began_s: float) -> float:
+    """Return when what is waited for began: a document that came late gets its own time."""
+    return began_s if tab.arrivals > MAX_ARRIVALS else max(began_s, tab.arrived_s)
 
 
 async def _watch(
     tabs: Tabs,
     tab: Tab,
     bounds_s: tuple[float, float],
-    drawn_at_once: str,
+    limits: Limits,
     on_watch: Callable[[], None] | None,
 ) -> tuple[str, bool]:
     """Watch every frame of a tab until each is quiet.
@@ -119,19 +166,30 @@ async def _watch(
         since `on_watch` was called.
     """
     change_s, load_s = bounds_s
-    arguments: list[float | str] = [QUIET_FRAMES, change_s * 1000, load_s * 1000, drawn_at_once]
+    bounds_ms = (change_s * 1000, load_s * 1000)
+    arguments: list[float | str] = [
+        *(QUIET_FRAMES, *bounds_ms),
+        *(limits.drawn_at_once, limits.after_s * 1000),
+    ]
+    tab.watch, tab.changed = tab.watch + 1, False
     frames = tab.page.frames[:MAX_FRAMES_WATCHED]
     # With further frames, some might not be watched yet when the first one is.
     alone = on_watch if len(frames) == 1 else None
-    main, *others = (asyncio.ensure_future(_watch_frame(f, arguments, alone)) for f in frames)
+    main, *others = (
+        asyncio.ensure_future(_watch_frame(tabs, tab, f, arguments, alone)) for f in frames
+    )
     try:
-        if not await tabs.race(main, load_s + ANSWER_MARGIN_S):
-            return "silent" if tabs.dialog is None and tab.open else "gone", False
+        end_s = asyncio.get_running_loop().time() + load_s + ANSWER_MARGIN_S
+        while not await tabs.race(main, end_s - asyncio.get_running_loop().time()):
+            if tabs.dialog is not None or not tab.open or tabs.current is not tab:
+                return "gone", False
+            if tab.crashed or asyncio.get_running_loop().time() >= end_s:
+                return "silent", False
         state, title, touched = main.result()
         if state == "gone":
             await tabs.check_alive(tab)
             return "gone", False
-        tab.title = title
+        tab.title, tab.silent = title, False
         if others:
             await asyncio.wait(others, timeout=min(change_s, FRAME_PATIENCE_S))
         states = (state, *(work.result()[0] for work in others if work.done()))
@@ -143,33 +201,53 @@ async def _watch(
 
 
 async def _watch_frame(
-    frame: Frame, arguments: list[float | str], on_watch: Callable[[], None] | None
+    tabs: Tabs,
+    tab: Tab,
+    frame: Frame,
+    arguments: list[float | str],
+    on_watch: Callable[[], None] | None,
 ) -> tuple[str, str, bool]:
     try:
         watcher = await frame.evaluate_handle(WATCH, arguments)
         if on_watch is not None:
             on_watch()
-        state, title, touched = await watcher.evaluate("watcher => watcher.state")
-        leave_running(asyncio.ensure_future(watcher.dispose()))
+        state, title, touched, asked = await watcher.evaluate("watcher => watcher.state")
+        goes_on = state == "quiet" and arguments[-1]
+        after = _watch_on(tabs, tab, tab.watch, watcher) if goes_on else watcher.dispose()
+        leave_running(asyncio.ensure_future(after))
     except PlaywrightError as error:
         # A page that navigates takes the watcher with it; a closed one is the caller's matter.
         if has_navigated(error) or is_closed(error):
             return "gone", "", True
         raise
+    if asked:
+        tabs.downloads.ask(int(asked), tabs.actions)
     return str(state), str(title), bool(touched)
 
 
-def _reason(state: str, waits_for: str, waited_s: float) -> str:
+async def _watch_on(tabs: Tabs, tab: Tab, number: int, watcher: JSHandle) -> None:
+    """Note when a page that was quiet changes by itself; nobody waits for this."""
+    if await watcher.evaluate("watcher => watcher.changed") and tab.watch == number:
+        tab.changed = True
+        tabs.tell_news()
+    await watcher.dispose()
+
+
+def _reason(tab: Tab, state: str, waits_for: str, waited_s: float) -> str:
     """Return one sentence on what the page still does."""
     after = f"after {waited_s:.1f} s"
+    if tab.arrivals > MAX_ARRIVALS:
+        return f"The page opens itself or another one again and again; it was stopped {after}."
     if waits_for == "page":
         return f"The next page has not arrived {after}; its loading was stopped."
     if state == "silent":
-        return f"The page gives no answer {after}: a script of it is busy."
+        return f"The page gives no answer {after}: a script of it is busy, or it is very large."
     if waits_for == "tab":
         return f"A new tab was announced and has not opened {after}."
     if waits_for == "download":
-        return f"A download is still running {after}."
+        return f"A download is still running {after}; it is kept when it ends."
+    if waits_for == "file":
+        return f"A download was asked for and has not begun {after}; it is kept when it comes."
     if state in ("loading", "gone"):
         return f"The page is still loading {after}."
     if waits_for == "data":

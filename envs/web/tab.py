@@ -1,12 +1,18 @@
 """Tab: one page of an episode and what is known about it; and its dialogs in words."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.async_api import CDPSession, Dialog, FileChooser, Page, Request
 from playwright.async_api import Error as PlaywrightError
+
+# Addresses that another program opens: no window comes of them.
+OTHER_PROGRAM = re.compile(
+    r"(?!(https?|about|blob|data|file|javascript|chrome[\w-]*):)[a-z][\w+.-]*:", re.I
+)
 
 
 @dataclass(eq=False)
@@ -24,8 +30,20 @@ class Tab:
         closing: It is being closed on purpose.
         opener: The tab that opened it.
         announced: Windows that it opened and that have not come yet.
+        refused: Windows that it opened by itself, to be closed as they come.
+        blocked: It tried to open a window without a click of its user, and that has been told.
+        silent: It gave no answer when it was last watched: a script of it is busy.
+        arrivals: Documents that came since it was last quiet.
+        arrived_s: Loop time at which the latest document came.
+        alerts: Dialogs that its document opened, those that ask whether to leave left out.
+        set_aside: It was left while a dialog of it was open, which waits until it is shown again.
+        failure: Why a page did not come, as the browser says it.
+        changed: It changed by itself after its picture had been taken.
+        watch: Counts how often it was watched; what an older watch tells is out of date.
         chooser: A file picker that it opened.
         requests: What it waits for, with the loop time at which each began.
+        permits_window: Asked whether a window may open now.
+        on_news: Told what the page said of itself that a step may wait for, as a note or "".
         traffic: How many requests began or ended so far.
         fitting: `fit` at work, or when it last was.
     """
@@ -40,7 +58,19 @@ class Tab:
     closing: bool = False
     opener: Page | None = None
     announced: int = 0
+    refused: int = 0
+    blocked: bool = False
+    arrived_s: float = 0.0
+    silent: bool = False
+    arrivals: int = 0
+    alerts: int = 0
+    set_aside: bool = False
+    failure: str = ""
+    changed: bool = False
+    watch: int = 0
     chooser: FileChooser | None = None
+    permits_window: Callable[[], bool] | None = None
+    on_news: Callable[[str], None] | None = None
     requests: dict[Request, float] = field(default_factory=dict)
     traffic: int = 0
     fitting: "asyncio.Future[None] | None" = None
@@ -52,6 +82,7 @@ class Tab:
         if self._session is None:
             self._session = await self.page.context.new_cdp_session(self.page)
             self._session.on("Page.windowOpen", self._announce)
+            self._session.on("Page.frameNavigated", self._arrive)
             await self._session.send("Page.enable")
         return self._session
 
@@ -79,7 +110,39 @@ class Tab:
         self._drawn = (width, height, pixel_ratio)
 
     def _announce(self, event: dict[str, Any]) -> None:
-        self.announced += 1
+        """A window is asked for. Without a click of its user the browser opens none."""
+        if OTHER_PROGRAM.match(event.get("url", "")):
+            return
+        opens = bool(event.get("userGesture", True))
+        if opens and (self.permits_window is None or self.permits_window()):
+            self.announced += 1
+            return
+        self.refused += opens
+        told, self.blocked = self.blocked, True
+        if not told and self.on_news is not None:
+            self.on_news("The browser blocked a window that the page tried to open by itself.")
+
+    def _arrive(self, event: dict[str, Any]) -> None:
+        """Another document came; a new address for the same one makes no event."""
+        if "parentId" in event["frame"]:
+            return
+        self.navigating = self.restless = self.silent = self.blocked = False
+        self.arrivals += 1
+        self.title = ""
+        self.arrived_s = asyncio.get_running_loop().time()
+        self.alerts = 0
+        if self.on_news is not None:
+            self.on_news("")
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the page can only be closed: it crashed, is busy, or waits for an answer."""
+        return self.crashed or self.silent or self.set_aside
+
+    @property
+    def looping(self) -> bool:
+        """Whether its document opened dialogs again, so that it may be left without an answer."""
+        return self.alerts > 1
 
     @property
     def size(self) -> tuple[int, int]:

@@ -8,19 +8,33 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Dialog, Download, FileChooser, Frame, Page, Request
+from playwright.async_api import BrowserContext, Dialog, Download, FileChooser, Page, Request
 from playwright.async_api import Error as PlaywrightError
 
-from eyehand.envs.web.downloads import keep_download
+from eyehand.envs.web.downloads import Downloads
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running, quietly, stop_loading
 from eyehand.errors import BrowserCrashed, EnvironmentFault
 
 AWAITED_KINDS = ("document", "stylesheet", "script", "image", "font", "xhr", "fetch")
 FIT_TIMEOUT_S = 5.0
+# How long a click or a key permits a window, as in Chromium.
+ACTIVATION_S = 5.0
+# A frame's document that has not come by then (an advertisement) is no download that was asked for.
+FRAME_PATIENCE_S = 3.0
 
 
 class Tabs:
     """The tabs of one context: which one is shown, dialogs, downloads, requests in flight.
+
+    Attributes:
+        tabs: The open tabs, in order.
+        dialogs: The dialogs that wait for an answer, the oldest first.
+        notes: Sentences on what happened, for the next observation.
+        dismiss_dialogs: Dialogs are closed as they open.
+        blocks_windows: A page may open one window for each `note_input`, and none by itself.
+        tells_crashes: A tab that crashed is shown as such, instead of being a fault.
+        actions: How many actions were begun.
+        downloads: What is downloaded.
 
     Args:
         context: The context, without pages.
@@ -44,9 +58,13 @@ class Tabs:
         self.dialogs: list[Dialog] = []
         self.notes: list[str] = []
         self.dismiss_dialogs = False
+        self.tells_crashes = False
+        self.blocks_windows = False
+        self.actions = 0
+        self._input_at_s: float | None = None
+        self.downloads = Downloads(folder, self.tell_news)
         self._current: Tab | None = None
         self._count = 0
-        self._downloads: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._interrupt = asyncio.Event()
         context.on("page", self._on_page)
@@ -54,8 +72,8 @@ class Tabs:
 
     @property
     def dialog(self) -> Dialog | None:
-        """The dialog that waits for an answer, the oldest first."""
-        return self.dialogs[0] if self.dialogs else None
+        """The oldest dialog that waits for an answer; those of tabs set aside wait longer."""
+        return next((d for d in self.dialogs if not self._is_set_aside(d)), None)
 
     @property
     def current(self) -> Tab | None:
@@ -77,23 +95,28 @@ class Tabs:
             if len(self.tabs) == 1 and self._count > 1:
                 self.notes.append("The last tab was closed; an empty one is shown.")
         tab = self._current
-        if tab is None or tab.crashed:
+        if tab is None or (tab.crashed and not self.tells_crashes):
             raise BrowserCrashed("the page's renderer crashed")
-        if tab.fits(self.viewport, self.pixel_ratio):
+        if tab.crashed or tab.fits(self.viewport, self.pixel_ratio):
             return tab
         if tab.fitting is None or tab.fitting.done():
             tab.fitting = asyncio.ensure_future(tab.fit(self.viewport, self.pixel_ratio))
             leave_running(tab.fitting)
-        if await self.race(tab.fitting, FIT_TIMEOUT_S):
-            tab.fitting.result()
-        elif self._current is not tab:
-            return await self.shown()
-        elif self.dialog is None:
-            raise EnvironmentFault(f"a tab gave no answer in {FIT_TIMEOUT_S:g} s")
+        clock = asyncio.get_running_loop().time
+        end_s = clock() + FIT_TIMEOUT_S
+        while not await self.race(tab.fitting, end_s - clock()):
+            if self._current is not tab:
+                return await self.shown()
+            if tab.crashed or self.dialog is not None:
+                return tab
+            if clock() >= end_s:
+                raise EnvironmentFault(f"a tab gave no answer in {FIT_TIMEOUT_S:g} s")
+        tab.fitting.result()
         return tab
 
     def show(self, tab: Tab) -> None:
-        """Show a tab."""
+        """Show a tab; dialogs of it that were left open are asked again."""
+        tab.set_aside = False
         self._current = tab
         self._wake(interrupt=True)
 
@@ -103,13 +126,58 @@ class Tabs:
         self.show(tab)
         return tab
 
+    async def replace(self, tab: Tab) -> Tab:
+        """Put an empty page in the place of one that gives no answer, close that, and show it.
+
+        The tab's history goes with the page. A page that is busy for ever, or opens dialogs for
+        ever, would block every other way of leaving it; closing it the browser does by itself.
+        """
+        tab.closing = True
+        self.dialogs = [dialog for dialog in self.dialogs if dialog.page is not tab.page]
+        fresh = self._adopt(await self.context.new_page())
+        self.tabs.remove(fresh)
+        self.tabs.insert(self.tabs.index(tab) if tab in self.tabs else len(self.tabs), fresh)
+        self.show(fresh)
+        leave_running(asyncio.ensure_future(quietly(tab.page.close)))
+        return await self.shown()
+
+    async def close_tab(self, tab: Tab, timeout_s: float) -> None:
+        """Close a tab as a person does: a page that has something unsaved may ask first.
+
+        Args:
+            tab: The tab. One that gives no answer is closed without being asked.
+            timeout_s: After so many seconds without an answer or a question it is closed too.
+        """
+        clock = asyncio.get_running_loop().time
+        end_s = clock() + timeout_s
+        tab.closing = True
+        if not tab.stuck:
+            await tab.page.close(run_before_unload=True)
+            while tab.open and tab.closing and (clock() < end_s or self.dialog is not None):
+                await self.wait_for_news(timeout_s)
+        if tab.open and tab.closing:
+            await tab.page.close()
+
+    def note_input(self) -> None:
+        """Permit one window, as a browser does for a moment after its user clicked or typed."""
+        self._input_at_s = asyncio.get_running_loop().time()
+
+    def set_aside(self) -> None:
+        """Let open dialogs wait until their tabs are shown again."""
+        for tab in self.tabs:
+            tab.set_aside = tab.set_aside or any(d.page is tab.page for d in self.dialogs)
+
+    def tab_of(self, dialog: Dialog) -> Tab | None:
+        """Return the tab that a dialog belongs to; None where it has gone."""
+        return next((tab for tab in self.tabs if tab.page is dialog.page), None)
+
     async def check_alive(self, tab: Tab) -> None:
         """Tell a page that closed itself from a browser that died.
 
         Raises:
-            BrowserCrashed: the tab's renderer, or the whole browser, died.
+            BrowserCrashed: the whole browser died, or the tab's renderer and it is not told.
         """
-        if tab.crashed:
+        if tab.crashed and not self.tells_crashes:
             raise BrowserCrashed("the page's renderer crashed")
         try:
             await self.context.cookies()
@@ -117,7 +185,9 @@ class Tabs:
             raise BrowserCrashed("the browser process died") from error
 
     def in_flight(self, since_s: float) -> str:
-        """Return what is waited for: "page", "tab", "download", "data" or "" for nothing.
+        """Return what is waited for: "page", "tab", "download", "file", "data", or "".
+
+        A "file" was asked for, and its server has not begun to send it.
 
         Args:
             since_s: Loop time; requests that began before are not waited for.
@@ -127,8 +197,10 @@ class Tabs:
             return "page"
         if any(t.announced > 0 for t in self.tabs):
             return "tab"
-        if self._downloads:
+        if self.downloads.awaited:
             return "download"
+        if self.downloads.expected(since_s):
+            return "file"
         if tab is not None and any(start >= since_s for start in tab.requests.values()):
             return "data"
         return ""
@@ -141,6 +213,7 @@ class Tabs:
         """
         for opener in self.tabs:
             opener.announced = 0
+        self.downloads.give_up_waiting()
         if tab.navigating and tab.open:
             await quietly(lambda: stop_loading(tab))
 
@@ -165,24 +238,63 @@ class Tabs:
 
     async def answer_dialog(self, accept: bool, text: str | None) -> Dialog | None:
         """Answer the oldest dialog and return it; None where there is none."""
-        if not self.dialogs:
+        dialog = self.dialog
+        if dialog is None:
             return None
-        dialog = self.dialogs.pop(0)
+        self.dialogs.remove(dialog)
         if accept:
             await dialog.accept(dialog.default_value if text is None else text)
         else:
             await dialog.dismiss()
+            tab = self.tab_of(dialog)
+            if tab is not None:
+                tab.closing = False  # a page that was asked whether it may be left stays
+        self._wake()
         return dialog
+
+    async def finish_downloads(self, timeout_s: float) -> None:
+        """Wait for what was asked for and may become a download, and for those that run."""
+        clock = asyncio.get_running_loop().time
+        end_s = clock() + timeout_s
+        while self.awaits_files and not self.downloads.pending and clock() < end_s:
+            await self.wait_for_news(min(end_s - clock(), FRAME_PATIENCE_S))
+        await self.downloads.finish(end_s - clock())
+
+    @property
+    def awaits_files(self) -> bool:
+        """Whether a download is pending, or a document, which may prove to be one."""
+        since_s = asyncio.get_running_loop().time() - FRAME_PATIENCE_S
+        documents = (
+            tab.navigating
+            or tab.announced
+            or any(at_s > since_s and _is_document(r) for r, at_s in tab.requests.items())
+            for tab in self.tabs
+        )
+        return self.downloads.pending or any(documents)
 
     async def close(self) -> None:
         """Close every tab and forget cookies and storage."""
-        for download in self._downloads:
-            download.cancel()
         await self.context.close()
 
     # --- events ---------------------------------------------------------------------------
 
+    def _permits_window(self) -> bool:
+        """Return whether a page may open a window now; what it opens by itself is blocked.
+
+        Chromium's own blocker takes every script that is run from outside for a user's click, so it
+        holds as long only as nobody looks at the page.
+        """
+        if not self.blocks_windows:
+            return True
+        at_s, self._input_at_s = self._input_at_s, None
+        return at_s is not None and asyncio.get_running_loop().time() - at_s < ACTIVATION_S
+
     def _on_page(self, page: Page) -> None:
+        opener = next((tab for tab in self.tabs if tab.refused > 0), None)
+        if opener is not None and not any(tab.announced > 0 for tab in self.tabs):
+            opener.refused -= 1
+            leave_running(asyncio.ensure_future(quietly(page.close)))
+            return
         tab = self._adopt(page)
         self.show(tab)
         for opener in self.tabs:
@@ -196,7 +308,7 @@ class Tabs:
         known = next((tab for tab in self.tabs if tab.page is page), None)
         if known is not None:
             return known
-        tab = Tab(page, self._count)
+        tab = Tab(page, self._count, on_news=self.tell_news, permits_window=self._permits_window)
         self._count += 1
         self.tabs.append(tab)
         if self._current is None:
@@ -205,8 +317,7 @@ class Tabs:
         page.on("crash", lambda _: self._on_crash(tab))
         page.on("request", lambda request: self._on_request(tab, request))
         page.on("requestfinished", lambda request: self._on_answer(tab, request))
-        page.on("requestfailed", lambda request: self._on_answer(tab, request))
-        page.on("framenavigated", lambda frame: self._on_navigated(tab, frame))
+        page.on("requestfailed", lambda request: self._on_failure(tab, request))
         page.on("download", lambda download: self._on_download(tab, download))
         page.on("filechooser", lambda chooser: self._on_chooser(tab, chooser))
         return tab
@@ -234,6 +345,11 @@ class Tabs:
             answer = dialog.accept if dialog.type in ("alert", "beforeunload") else dialog.dismiss
             leave_running(asyncio.ensure_future(quietly(answer)))
             return
+        tab = self.tab_of(dialog)
+        if tab is not None and tab.closing and dialog.type != "beforeunload":
+            return  # it dies with its page
+        if tab is not None and dialog.type != "beforeunload":
+            tab.alerts += 1
         self.dialogs.append(dialog)
         self._wake(interrupt=True)
 
@@ -252,11 +368,13 @@ class Tabs:
             tab.navigating = False
         self._wake()
 
-    def _on_navigated(self, tab: Tab, frame: Frame) -> None:
-        if frame == tab.page.main_frame:
-            tab.navigating = False
-            tab.restless = False
-            self._wake()
+    def _on_failure(self, tab: Tab, request: Request) -> None:
+        """A page that did not come; one that was given up is no failure."""
+        failure = request.failure or ""
+        asked = request.is_navigation_request() and request.frame == tab.page.main_frame
+        if asked and "ERR_ABORTED" not in failure:
+            tab.failure = failure
+        self._on_answer(tab, request)
 
     def _on_chooser(self, tab: Tab, chooser: FileChooser) -> None:
         tab.chooser = chooser
@@ -264,18 +382,24 @@ class Tabs:
 
     def _on_download(self, tab: Tab, download: Download) -> None:
         tab.navigating = False
-        task = asyncio.ensure_future(self._keep(download))
-        self._downloads.add(task)
+        self.downloads.begin(download, self.actions)
+        self._wake()
 
-    async def _keep(self, download: Download) -> None:
-        try:
-            self.notes.append(await keep_download(download, self.folder))
-        finally:
-            task = asyncio.current_task()
-            self._downloads.discard(task)
-            self._wake()
+    def tell_news(self, sentence: str = "") -> None:
+        """Wake who waits for news, and keep a sentence for the next observation."""
+        if sentence:
+            self.notes.append(sentence)
+        self._wake()
+
+    def _is_set_aside(self, dialog: Dialog) -> bool:
+        tab = self.tab_of(dialog)
+        return tab is not None and tab.set_aside
 
     def _wake(self, interrupt: bool = False) -> None:
         self._news.set()
         if interrupt:
             self._interrupt.set()
+
+
+def _is_document(request: Request) -> bool:
+    return request.resource_type == "document"

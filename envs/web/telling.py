@@ -30,7 +30,10 @@ def tell_page(tabs: Tabs, told: str) -> str:
         lines.append("Tabs: " + "; ".join(listed))
     if tabs.dialog is not None:
         shown = describe_dialog(tabs.dialog)
-        lines.append(f"Open dialog: {shown}. Answer it with answer_dialog.")
+        asking = tabs.tab_of(tabs.dialog)
+        leave = asking is not None and asking.looping and tabs.dialog.type != "beforeunload"
+        more = " The page may also be left." if leave else ""
+        lines.append(f"Open dialog: {shown}. Answer it with answer_dialog.{more}")
     return "\n".join([*lines, told] if told else lines)
 
 

@@ -4,12 +4,19 @@ A mutation observer sees the document's own tree. It sees no drawing on a canvas
 video, nothing in a shadow tree, no value that a script sets, no focus, no scrolled area and no
 rule of a style sheet. Whether the page is quiet is asked of the tree, of scrolling and of
 animations alone; that nothing changed is claimed only where none of the others did either.
+
+Once the page is quiet it is still watched, until it changes: a list of suggestions that loads, or a
+layout that moves, comes after the picture, and whoever acts next should know. Nobody waits for it.
 """
 
-# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile].
+# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile, how
+# many downloads were asked for (see downloads.py)], `changed` whether anything did afterwards.
 # Frames out of sight get no animation frames, hence the timer beside each. Animations that end
 # within 1.5 s are worth waiting for.
-WATCH = """([frames, changeMs, loadMs, drawnAtOnce]) => ({state: new Promise(resolve => {
+WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
+  let later;
+  const changed = new Promise(resolve => { later = resolve; });
+  return {changed, state: new Promise(resolve => {
   const began = performance.now();
   const place = () => scrollX + ' ' + scrollY;
   const animated = () => document.getAnimations().some(a => {
@@ -37,17 +44,29 @@ WATCH = """([frames, changeMs, loadMs, drawnAtOnce]) => ({state: new Promise(res
   let calm = 0, why = 'changing', last = place();
   const elements = document.querySelectorAll(drawnAtOnce ? `:not(${drawnAtOnce})` : '*');
   let touched = animated() || [...elements].some(untraceable);
-  const touch = () => { touched = true; };
+  let ended = false;
+  const touch = () => { touched = true; if (ended) stop(true); };
   const EVENTS = ['scroll', 'load', 'beforetoggle'];
   for (const name of EVENTS) addEventListener(name, touch, {capture: true, passive: true});
   const observer = new MutationObserver(() => { calm = -1; touch(); why = 'changing'; });
   observer.observe(document,
     {subtree: true, childList: true, attributes: true, characterData: true});
-  const end = () => {
+  const stop = how => {
     observer.disconnect();
     for (const name of EVENTS) removeEventListener(name, touch, {capture: true});
-    const untouched = !touched && same(before, traces());
-    resolve([calm < frames ? why : 'quiet', document.title.slice(0, 200), !untouched]);
+    later(how);
+  };
+  const asked = () => {
+    const downloads = window[Symbol.for('eyehand.downloads')] || {asked: 0};
+    const count = downloads.asked;
+    downloads.asked = 0;
+    return count;
+  };
+  const end = () => {
+    const untouched = !touched && same(before, traces()), quiet = calm >= frames;
+    ended = true;
+    if (quiet && afterMs) setTimeout(stop, afterMs, false); else stop(false);
+    resolve([quiet ? 'quiet' : why, document.title.slice(0, 200), !untouched, asked()]);
   };
 
   const look = () => {
@@ -66,4 +85,5 @@ WATCH = """([frames, changeMs, loadMs, drawnAtOnce]) => ({state: new Promise(res
     setTimeout(once, 50);
   };
   next();
-})})"""
+  })};
+}"""

@@ -1,32 +1,28 @@
 """Documents to tensors: token ids, patches, positions, the mask between branches, targets."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.image import ImageInput, preprocess
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.mrope import position_ids
 from eyehand.model.qwen2vl import IGNORED_TARGET
 from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.training.characters import UNKNOWN, Cells, Character, cells_of_token
 from eyehand.model.training.documents import Document, Part
 
 TRUNK = 0
 NOWHERE = -1
 
 _POINT = re.compile(r"\[(\d+), (\d+)\]")
-
-
-@dataclass(frozen=True)
-class PixelLimits:
-    """Smallest and largest area at which the model sees a screen, in pixels."""
-
-    min_pixels: int
-    max_pixels: int
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ class Encoded:
         looks: LongTensor (L,): index of the vision token that holds the point of the answer being
             written, or `NOWHERE`.
         images: The preprocessed screens in order.
+        cells: LongTensor (V, cells of a token): the characters on the screens, see `Cells`.
     """
 
     ids: Tensor
@@ -49,6 +46,7 @@ class Encoded:
     targets: Tensor
     looks: Tensor
     images: list[ImageInput]
+    cells: Tensor
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,8 @@ class Batch:
         looks: LongTensor (B, L).
         patches: float (P, 1176).
         grid_thw: LongTensor (N, 3).
+        cells: LongTensor (V, cells of a token).
+        tokens: Tokens of the documents, padding not counted.
     """
 
     ids: Tensor
@@ -72,6 +72,8 @@ class Batch:
     looks: Tensor
     patches: Tensor
     grid_thw: Tensor
+    cells: Tensor
+    tokens: int
 
 
 class Encoder:
@@ -80,23 +82,24 @@ class Encoder:
     Args:
         tokenizer: The model's tokenizer.
         config: The model's configuration.
-        limits: At which area the model sees a screen.
+        settings: How the model sees a screen.
+
+    Raises:
+        UsageError: The settings' patches are not the model's.
     """
 
-    def __init__(self, tokenizer: Tokenizer, config: Qwen2VLConfig, limits: PixelLimits) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, config: Qwen2VLConfig, settings: ImageSettings
+    ) -> None:
+        settings.check_fits(config.vision)
         self._tokenizer = tokenizer
         self._config = config
-        self._limits = limits
+        self._settings = settings
         self._text_cache: dict[tuple[str, str], list[int]] = {}
 
     def encode(self, document: Document) -> Encoded:
         """Encode one document."""
-        images = [
-            preprocess(
-                image, min_pixels=self._limits.min_pixels, max_pixels=self._limits.max_pixels
-            )
-            for image in document.images
-        ]
+        images = [preprocess(image, self._settings) for image in document.images]
         trunk = _Tokens()
         self._extend(trunk, document.trunk, images)
         grids = [image.grid for image in images]
@@ -106,15 +109,36 @@ class Encoder:
             branch = _Tokens(screen=trunk.screen)
             self._extend(branch, parts, images)
             pieces.append((branch, torch.arange(end, end + len(branch.ids)).expand(3, -1)))
-        return _joined(pieces, images)
+        return _joined(pieces, images, self._cells(document, images))
+
+    def _cells(self, document: Document, images: Sequence[ImageInput]) -> Tensor:
+        """Return the labels of all screens' cells, in the order of the vision tokens."""
+        of_token = math.prod(cells_of_token(self._config.vision))
+        known = document.characters or [[]] * len(images)
+        labels = [torch.empty((0, of_token), dtype=torch.long)]
+        for image, characters in zip(images, known, strict=True):
+            if characters:
+                labels.append(torch.from_numpy(self._labels(image, characters)))
+            else:
+                labels.append(torch.full((image.num_tokens, of_token), UNKNOWN))
+        return torch.cat(labels)
+
+    def _labels(self, image: ImageInput, characters: Sequence[Character]) -> NDArray[np.int64]:
+        """Return the labels of one screen's cells, at the size at which the model sees it."""
+        height_px, width_px = image.resized_size
+        scale_y, scale_x = height_px / image.original_size[0], width_px / image.original_size[1]
+        return Cells(width_px, height_px, self._config.vision).labels(
+            Character(c.text, c.x_px * scale_x, c.y_px * scale_y) for c in characters
+        )
 
     def _extend(
         self, tokens: "_Tokens", parts: Sequence[Part], images: Sequence[ImageInput]
     ) -> None:
         for part in parts:
             if part.kind == "screen":
-                grid = images[part.screen].grid
-                tokens.screen = (len(tokens.ids) + 1, grid[1] // 2, grid[2] // 2)
+                _, rows, columns = images[part.screen].grid
+                merge = self._settings.merge_size
+                tokens.screen = (len(tokens.ids) + 1, rows // merge, columns // merge)
                 found = self._screen(images[part.screen])
             else:
                 found = self._text(part)
@@ -141,9 +165,7 @@ class Encoder:
         return looks
 
     def _screen(self, image: ImageInput) -> list[int]:
-        frames, height, width = image.grid
-        count = frames * height * width // self._config.vision.spatial_merge_size**2
-        pads = [self._config.image_token_id] * count
+        pads = [self._config.image_token_id] * image.num_tokens
         return [self._config.vision_start_token_id, *pads, self._config.vision_end_token_id]
 
     def _text(self, part: Part) -> list[int]:
@@ -170,7 +192,9 @@ class _Tokens:
     screen: _ScreenPlace | None = None
 
 
-def _joined(pieces: list[tuple[_Tokens, Tensor]], images: list[ImageInput]) -> Encoded:
+def _joined(
+    pieces: list[tuple[_Tokens, Tensor]], images: list[ImageInput], cells: Tensor
+) -> Encoded:
     """Lay trunk and branches one after the other, each with targets of its own."""
     ids: list[int] = []
     group: list[int] = []
@@ -193,6 +217,7 @@ def _joined(pieces: list[tuple[_Tokens, Tensor]], images: list[ImageInput]) -> E
         targets=torch.tensor(targets),
         looks=torch.tensor(looks),
         images=images,
+        cells=cells,
     )
 
 
@@ -225,6 +250,8 @@ def collate(documents: Sequence[Encoded], pad_id: int) -> Batch:
         looks=looks,
         patches=torch.cat([torch.as_tensor(np.asarray(image.patches)) for image in images]),
         grid_thw=torch.tensor([image.grid for image in images]),
+        cells=torch.cat([document.cells for document in documents]),
+        tokens=sum(len(document.ids) for document in documents),
     )
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eyehand.errors import UsageError
+from eyehand.model.training.characters import Character
 
 Kind = Literal["template", "plain", "screen"]
 
@@ -53,6 +54,8 @@ class Document:
         trunk: What every branch sees.
         branches: Questions with their answers.
         images: The screens, RGB uint8 (H, W, 3).
+        characters: For each screen the characters on it, in its own pixels; empty where they are
+            not known, and then nothing is learned from them.
     """
 
     source: str
@@ -60,6 +63,7 @@ class Document:
     trunk: list[Part]
     branches: list[list[Part]] = field(default_factory=list)
     images: list[NDArray[np.uint8]] = field(default_factory=list)
+    characters: list[list[Character]] = field(default_factory=list)
 
 
 class ShardWriter:
@@ -93,6 +97,8 @@ class ShardWriter:
             "trunk": [_to_json(part) for part in document.trunk],
             "branches": [[_to_json(part) for part in branch] for branch in document.branches],
         }
+        if document.characters:
+            line["characters"] = [list(map(_rounded, screen)) for screen in document.characters]
         self._lines.append(json.dumps(line, ensure_ascii=False))
 
     def __len__(self) -> int:
@@ -106,18 +112,50 @@ class ShardWriter:
         self._partial.rename(self._path)
 
 
+class Shard:
+    """A shard whose documents are read one by one.
+
+    Args:
+        path: The shard's path.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._archive = zipfile.ZipFile(path)
+        self._lines = self._archive.read("documents.jsonl").decode("utf-8").splitlines()
+
+    def __len__(self) -> int:
+        """Return the number of documents."""
+        return len(self._lines)
+
+    def source(self, index: int) -> str:
+        """Return where a document comes from, without its pictures being read."""
+        source: str = json.loads(self._lines[index])["source"]
+        return source
+
+    def document(self, index: int) -> Document:
+        """Return a document."""
+        loaded = json.loads(self._lines[index])
+        return Document(
+            source=loaded["source"],
+            seed=loaded["seed"],
+            trunk=[_from_json(part) for part in loaded["trunk"]],
+            branches=[[_from_json(p) for p in branch] for branch in loaded["branches"]],
+            images=[_read_image(self._archive, index) for index in loaded["images"]],
+            characters=[[Character(*c) for c in screen] for screen in loaded.get("characters", ())],
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._archive.close()
+
+
 def read_shard(path: Path) -> Iterator[Document]:
     """Yield the documents of a shard, in order."""
-    with zipfile.ZipFile(path) as archive:
-        for line in archive.read("documents.jsonl").decode("utf-8").splitlines():
-            loaded = json.loads(line)
-            yield Document(
-                source=loaded["source"],
-                seed=loaded["seed"],
-                trunk=[_from_json(part) for part in loaded["trunk"]],
-                branches=[[_from_json(p) for p in branch] for branch in loaded["branches"]],
-                images=[_read_image(archive, index) for index in loaded["images"]],
-            )
+    shard = Shard(path)
+    try:
+        yield from map(shard.document, range(len(shard)))
+    finally:
+        shard.close()
 
 
 def shards(folder: Path) -> list[Path]:
@@ -128,6 +166,10 @@ def shards(folder: Path) -> list[Path]:
 def _read_image(archive: zipfile.ZipFile, index: int) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(archive.read(f"images/{index}.png"))) as image:
         return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+def _rounded(character: Character) -> list[Any]:
+    return [character.text, round(character.x_px, 1), round(character.y_px, 1)]
 
 
 def _to_json(part: Part) -> list[Any]:

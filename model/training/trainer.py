@@ -1,275 +1,293 @@
-"""The training loop: documents in, a checkpoint out, a log line every few steps."""
+"""The training loop: documents in, a checkpoint out, stages counted in tokens.
+
+A warm-up, a constant rate, and a decay whenever a checkpoint is to be measured, in a branch of its
+own if the run is to go on. Step k is a function of the plan, the source and k, and the state on
+disk holds all else: a run that was interrupted goes on bit by bit.
+"""
 
 import json
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from eyehand.errors import UsageError
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer
-from eyehand.model.training.batching import Batch, Encoded, Encoder, PixelLimits, collate
-from eyehand.model.training.documents import Document, read_shard, shards
+from eyehand.model.training.batching import Batch, Encoded, Encoder, collate
+from eyehand.model.training.characters import CharacterHead, CharacterLoss
 from eyehand.model.training.positions import LookLoss, PositionLoss
-from eyehand.model.weights import save_checkpoint
+from eyehand.model.training.precision import fast_dtype
+from eyehand.model.training.sources import DocumentSource
+from eyehand.model.training.state import read_state, write_state
 
 Follow = Callable[[dict[str, float]], None]
-"""Receives the counts so far: steps, documents, answer tokens, loss, minutes."""
+"""Receives the counts so far: steps, documents, tokens, answer tokens, losses, CPU seconds."""
 
-MIXED_SHARDS = 8
-"""Shards that are shuffled together; 8 of 400 screens each take about half a gigabyte."""
+POOL_BATCHES = 8
+"""So many batches are drawn together and sorted by length, so that little is padding."""
+LOG_STEPS = 20
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that fixes a run but the data.
+    """What fixes a run but the documents.
 
     Attributes:
-        minutes: Wall time; the learning rate follows it to zero.
+        tokens: The run ends when it has seen so many tokens.
+        decay_tokens: In so many last tokens the learning rate falls to zero.
+        warmup_tokens: In so many first tokens it rises.
         batch: Documents a step.
         branches: At most so many branches of a document, drawn anew each time.
         learning_rate: Of AdamW, at its highest.
         weight_decay: Of the matrices.
-        warmup: Share of the time in which the rate rises.
-        decay: Share of the time in which it falls to zero at the end.
         seed: Of the order of documents, of the branches and of the weights.
-        save_minutes: A checkpoint is written this often.
         guide_weight: Weight of the auxiliary losses that teach pointing; 0 for none.
-        steps: At most so many steps; the learning rate then follows whichever limit is nearer.
+        character_weight: Weight of the loss that teaches reading; 0 for none.
+        freeze_tower: Whether the vision tower stays as it is.
+        save_s: Seconds between two states on disk.
     """
 
-    minutes: float = 60.0
+    tokens: int = 20_000_000
+    decay_tokens: int = 0
+    warmup_tokens: int = 200_000
     batch: int = 8
-    branches: int = 5
+    branches: int = 8
     learning_rate: float = 0.001
     weight_decay: float = 0.05
-    warmup: float = 0.02
-    decay: float = 0.5
     seed: int = 0
-    save_minutes: float = 10.0
-    guide_weight: float = 0.0
-    steps: int | None = None
+    guide_weight: float = 1.0
+    character_weight: float = 1.0
+    freeze_tower: bool = False
+    save_s: float = 300.0
+
+    def rate(self, tokens: int) -> float:
+        """Return the share of the learning rate after so many tokens: up, level, down to zero."""
+        rising = (tokens + 1) / self.warmup_tokens if self.warmup_tokens else 1.0
+        falling = (self.tokens - tokens) / self.decay_tokens if self.decay_tokens else 1.0
+        return max(0.0, min(1.0, rising, falling))
 
 
-def document_stream(
-    folder: Path, generator: random.Random, only: Collection[str] = ()
-) -> Iterator[Document]:
-    """Yield documents for ever, shards in random order, `MIXED_SHARDS` of them mixed at a time.
-
-    Shards that appear while training runs are read in the next round.
-
-    Args:
-        folder: The shards.
-        generator: Source of the order.
-        only: Sources to take documents from; all where it is empty.
-
-    Raises:
-        UsageError: the folder holds no shard, or none of the sources.
-    """
-    while True:
-        paths = shards(folder)
-        if not paths:
-            raise UsageError(f"no shards in {folder}; make some: eyehand train collect")
-        generator.shuffle(paths)
-        found = False
-        for first in range(0, len(paths), MIXED_SHARDS):
-            read = (d for path in paths[first : first + MIXED_SHARDS] for d in read_shard(path))
-            documents = [d for d in read if not only or d.source in only]
-            generator.shuffle(documents)
-            found = found or bool(documents)
-            yield from documents
-        if not found:
-            raise UsageError(f"{folder} holds no document of {', '.join(sorted(only))}")
-
-
-def mixed(
-    first: Iterator[Document], second: Iterator[Document], share: float, seed: int
-) -> Iterator[Document]:
-    """Yield documents of two endless streams; `share` of them, 0 to 1, from the second."""
-    generator = random.Random(seed)
-    while True:
-        yield next(second if generator.random() < share else first)
-
-
-def batches(
-    documents: Iterator[Document],
-    encoder: Encoder,
-    plan: TrainingPlan,
-    pad_id: int,
-    pool: int = 8,
-) -> Iterator[Batch]:
-    """Yield batches of documents of similar length.
+class Batches:
+    """The batches of a run by number.
 
     Args:
-        documents: The documents, without end.
+        source: The documents.
         encoder: Turns documents into tensors.
         plan: Gives the batch size, the branches and the seed.
         pad_id: Fills up short rows.
-        pool: So many batches are sorted by length together.
     """
-    generator = random.Random(plan.seed)
-    while True:
-        drawn: list[Encoded] = []
-        for _ in range(plan.batch * pool):
-            document = next(documents)
-            if len(document.branches) > plan.branches:
-                document.branches = generator.sample(document.branches, plan.branches)
-            drawn.append(encoder.encode(document))
-        drawn.sort(key=lambda encoded: len(encoded.ids))
-        starts = list(range(0, len(drawn), plan.batch))
-        generator.shuffle(starts)
-        for start in starts:
-            yield collate(drawn[start : start + plan.batch], pad_id)
+
+    def __init__(
+        self, source: DocumentSource, encoder: Encoder, plan: TrainingPlan, pad_id: int
+    ) -> None:
+        self._source, self._encoder, self._plan, self._pad_id = source, encoder, plan, pad_id
+        self._pool_number = -1
+        self._pool: list[list[Encoded]] = []
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of a step, from 0."""
+        number, place = divmod(step, POOL_BATCHES)
+        if number != self._pool_number:
+            self._pool_number, self._pool = number, self._drawn(number)
+        return collate(self._pool[place], self._pad_id)
+
+    def _drawn(self, pool: int) -> list[list[Encoded]]:
+        size = self._plan.batch
+        count = size * POOL_BATCHES
+        encoded = [self._encoded(pool * count + index) for index in range(count)]
+        encoded.sort(key=lambda document: len(document.ids))
+        batches = [encoded[first : first + size] for first in range(0, count, size)]
+        random.Random(f"pool/{self._plan.seed}/{pool}").shuffle(batches)
+        return batches
+
+    def _encoded(self, number: int) -> Encoded:
+        document = self._source.document(number)
+        if len(document.branches) > self._plan.branches:
+            draw = random.Random(f"branches/{self._plan.seed}/{number}")
+            document.branches = draw.sample(document.branches, self._plan.branches)
+        return self._encoder.encode(document)
 
 
-def make_optimizer(
-    model: Qwen2VL, plan: TrainingPlan, further: Iterable[nn.Parameter] = ()
-) -> torch.optim.Optimizer:
-    """Return AdamW; only matrices decay, embeddings, norms and biases do not.
-
-    Args:
-        model: Its parameters are optimised.
-        plan: Gives the learning rate and the decay.
-        further: Parameters outside the model, without decay.
-    """
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = list(further)
-    for name, parameter in model.named_parameters():
-        is_matrix = parameter.ndim > 1 and not name.endswith("embed_tokens.weight")
-        (decayed if is_matrix else free).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": plan.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.95))
-
-
-def rate(progress: float, plan: TrainingPlan) -> float:
-    """Return the share of the learning rate at `progress`, 0 to 1: up, level, down to zero."""
-    if progress < plan.warmup:
-        return max(0.01, progress / plan.warmup)
-    left = (1.0 - progress) / plan.decay
-    return max(0.0, min(1.0, left))
-
-
-def train(
-    model: Qwen2VL,
-    tokenizer: Tokenizer,
-    documents: Iterator[Document],
-    out: Path,
-    plan: TrainingPlan,
-    limits: PixelLimits,
-    follow: Follow = lambda now: None,
-) -> dict[str, float]:
-    """Train a model in place and write checkpoints to `out`.
+class TrainingRun:
+    """A network in training, from its first step to its last.
 
     Args:
         model: Trained in place.
         tokenizer: Its tokenizer.
-        documents: The documents, without end.
-        out: The folder of checkpoint and log (`training_log.jsonl`).
+        source: The documents.
+        folder: Where state and log lie; a state that is there is gone on with.
         plan: How.
-        limits: At which area the model sees a screen.
-        follow: Called with the counts so far whenever a line is logged.
+        settings: How the model sees a screen.
+        head: The character head to begin with; a new one where there is none.
 
-    Returns:
-        Steps, documents, answer tokens, the last mean loss and the minutes it took.
+    Raises:
+        UsageError: the folder's state belongs to another plan.
     """
-    torch.manual_seed(plan.seed)
-    encoder = Encoder(tokenizer, model.config, limits)
-    guides = (PositionLoss(model), LookLoss(model)) if plan.guide_weight else None
-    optimizer = make_optimizer(model, plan, guides[0].head.parameters() if guides else ())
-    run = _Run(out, plan, follow)
-    model.train()
-    for batch in batches(documents, encoder, plan, tokenizer.pad_id):
-        progress = run.progress()
-        if progress >= 1.0:
-            break
-        share = rate(progress, plan)
-        for group in optimizer.param_groups:
-            group["lr"] = plan.learning_rate * share
-        loss = model.loss(
-            batch.ids,
-            batch.targets,
-            patches=batch.patches,
-            grid_thw=batch.grid_thw,
-            position_ids=batch.positions,
-            attention_mask=batch.mask,
+
+    def __init__(
+        self, model: Qwen2VL, tokenizer: Tokenizer, source: DocumentSource, folder: Path,
+        plan: TrainingPlan, settings: ImageSettings, head: CharacterHead | None = None,
+    ) -> None:  # fmt: skip
+        torch.manual_seed(plan.seed)
+        self.model, self.plan, self.folder = model, plan, folder
+        self._batches = Batches(
+            source, Encoder(tokenizer, model.config, settings), plan, tokenizer.pad_id
         )
-        total = loss
-        if guides is not None:
-            position, look = guides[0](batch.ids, batch.positions), guides[1](batch.looks)
-            run.guided = {"position_loss": position.item(), "look_loss": look.item()}
-            total = loss + plan.guide_weight * (position + look)
-        total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        run.count(batch, float(loss.detach()), share)
-        if run.save_is_due():
-            save_checkpoint(model, out, dtype=torch.bfloat16)
-    for guide in guides or ():
-        guide.close()
-    model.eval()
-    save_checkpoint(model, out, dtype=torch.bfloat16)
-    return run.finish()
+        model.visual.requires_grad_(not plan.freeze_tower)
+        self._positions, self._looks = PositionLoss(model), LookLoss(model)
+        self._characters = CharacterLoss(model, head)
+        self.optimizer = self._make_optimizer()
+        self._dtype = fast_dtype()
+        self._counts: dict[str, float] = dict.fromkeys(
+            ("steps", "documents", "tokens", "answer_tokens", "cpu_s"), 0
+        )
+        self._losses: dict[str, float] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        self._restore()
 
+    @property
+    def head(self) -> CharacterHead:
+        """The head that names characters; it is no part of a checkpoint."""
+        return self._characters.head
 
-class _Run:
-    """Counts, logs and times one run."""
+    def train(self, follow: Follow = lambda now: None) -> dict[str, float]:
+        """Go on to the plan's last token, and write the state.
 
-    def __init__(self, out: Path, plan: TrainingPlan, follow: Follow) -> None:
-        out.mkdir(parents=True, exist_ok=True)
-        self._plan = plan
-        self._follow = follow
-        self._log = out / "training_log.jsonl"
-        self._write({"plan": asdict(plan)})
-        self._start = self._saved = time.monotonic()
-        self._steps = self._documents = self._answers = 0
-        self._mean = math.nan
-        self.guided: dict[str, float] = {}
+        Args:
+            follow: Called with the counts so far whenever a line is logged.
 
-    def progress(self) -> float:
-        """Return how much of the nearer limit is used up; 1 is the end."""
-        timed = (time.monotonic() - self._start) / (self._plan.minutes * 60)
-        return timed if self._plan.steps is None else max(timed, self._steps / self._plan.steps)
-
-    def count(self, batch: Batch, loss: float, share: float) -> None:
-        self._steps += 1
-        self._documents += len(batch.ids)
-        self._answers += int((batch.targets >= 0).sum())
-        self._mean = loss if math.isnan(self._mean) else 0.98 * self._mean + 0.02 * loss
-        if self._steps % 20 == 0:
-            self._write({**self.summary(), "rate": round(share, 4)})
-            self._follow(self.summary())
-
-    def save_is_due(self) -> bool:
-        now = time.monotonic()
-        if now - self._saved < self._plan.save_minutes * 60:
-            return False
-        self._saved = now
-        return True
-
-    def finish(self) -> dict[str, float]:
-        self._write(self.summary())
+        Returns:
+            Steps, documents, tokens, answer tokens, the mean losses and the CPU seconds.
+        """
+        saved = time.monotonic()
+        self.model.train()
+        while self._counts["tokens"] < self.plan.tokens:
+            self._step()
+            if self._counts["steps"] % LOG_STEPS == 0:
+                self._log(follow)
+            if time.monotonic() - saved > self.plan.save_s:
+                write_state(self.folder, self._state())
+                saved = time.monotonic()
+        self.model.eval()
+        write_state(self.folder, self._state())
+        self._log(follow)
         return self.summary()
 
-    def summary(self) -> dict[str, float]:
-        return {
-            "steps": self._steps,
-            "documents": self._documents,
-            "answer_tokens": self._answers,
-            "loss": round(self._mean, 4),
-            **{name: round(value, 4) for name, value in self.guided.items()},
-            "minutes": round((time.monotonic() - self._start) / 60, 2),
-        }
+    def close(self) -> None:
+        """Take the losses' hooks off the model."""
+        for loss in (self._positions, self._looks, self._characters):
+            loss.close()
 
-    def _write(self, line: Mapping[str, object]) -> None:
-        with self._log.open("a", encoding="utf-8") as log:
+    def summary(self) -> dict[str, float]:
+        """Return the counts and the mean losses so far."""
+        losses = {name: round(value, 4) for name, value in self._losses.items()}
+        return {**self._counts, "cpu_s": round(self._counts["cpu_s"]), **losses}
+
+    def _step(self) -> None:
+        begun = time.process_time()
+        batch = self._batches.batch(int(self._counts["steps"]))
+        share = self.plan.rate(int(self._counts["tokens"]))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.learning_rate * share
+        losses = self._forward(batch)
+        self._weighted(losses).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._count(batch, losses, time.process_time() - begun)
+
+    def _forward(self, batch: Batch) -> dict[str, Tensor]:
+        with torch.autocast("cpu", self._dtype, enabled=self._dtype != torch.float32):
+            loss = self.model.loss(
+                batch.ids, batch.targets, patches=batch.patches, grid_thw=batch.grid_thw,
+                position_ids=batch.positions, attention_mask=batch.mask,
+            )  # fmt: skip
+            return {
+                "loss": loss,
+                "position_loss": self._positions(batch.ids, batch.positions),
+                "look_loss": self._looks(batch.looks),
+                "character_loss": self._characters(batch.cells),
+            }
+
+    def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
+        guides = losses["position_loss"] + losses["look_loss"]
+        characters = losses["character_loss"] if not self.plan.freeze_tower else torch.zeros(())
+        return (
+            losses["loss"]
+            + self.plan.guide_weight * guides
+            + self.plan.character_weight * characters
+        )
+
+    def _count(self, batch: Batch, losses: Mapping[str, Tensor], cpu_s: float) -> None:
+        added = {
+            "steps": 1, "documents": len(batch.ids), "tokens": batch.tokens,
+            "answer_tokens": int((batch.targets >= 0).sum()), "cpu_s": cpu_s,
+        }  # fmt: skip
+        for name, value in added.items():
+            self._counts[name] += value
+        for name, loss in losses.items():
+            now = float(loss.detach())
+            old = self._losses.get(name, math.nan)
+            self._losses[name] = now if math.isnan(old) else 0.98 * old + 0.02 * now
+
+    def _log(self, follow: Follow) -> None:
+        line = {**self.summary(), "rate": round(self.plan.rate(int(self._counts["tokens"])), 4)}
+        with (self.folder / "training_log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+        follow(line)
+
+    def _heads(self) -> dict[str, nn.Module]:
+        return {"positions": self._positions.head, "characters": self._characters.head}
+
+    def _parameters(self) -> Iterator[nn.Parameter]:
+        for module in (self.model, *self._heads().values()):
+            yield from (p for p in module.parameters() if p.requires_grad)
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        """AdamW; only matrices decay, embeddings, norms, biases and heads do not."""
+        decayed = [
+            parameter
+            for name, parameter in self.model.named_parameters()
+            if parameter.ndim > 1 and not name.endswith("embed_tokens.weight")
+            if parameter.requires_grad
+        ]
+        known = set(map(id, decayed))
+        groups = [
+            {"params": decayed, "weight_decay": self.plan.weight_decay},
+            {"params": [p for p in self._parameters() if id(p) not in known], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=(0.9, 0.95))
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "plan": asdict(self.plan), "counts": self._counts, "losses": self._losses,
+            "dtype": str(self._dtype), "model": self.model.state_dict(),
+            "heads": {name: head.state_dict() for name, head in self._heads().items()},
+            "optimizer": self.optimizer.state_dict(),
+        }  # fmt: skip
+
+    def _restore(self) -> None:
+        state = read_state(self.folder)
+        if state is None:
+            return
+        for name in ("seed", "batch", "branches", "freeze_tower"):
+            now, before = getattr(self.plan, name), state["plan"][name]
+            if now != before:
+                raise UsageError(
+                    f"{self.folder} was begun with {name} {before}, not {now}: "
+                    "name another folder, or the same plan"
+                )
+        self.model.load_state_dict(state["model"])
+        for name, head in self._heads().items():
+            head.load_state_dict(state["heads"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._counts, self._losses = state["counts"], state["losses"]
+        self._dtype = getattr(torch, state["dtype"].removeprefix("torch."))

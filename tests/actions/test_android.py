@@ -17,6 +17,7 @@ def test_the_vocabulary_is_the_phones() -> None:
         "swipe",
         "drag",
         "type_text",
+        "replace_text",
         "press",
         "open_app",
         "scroll",

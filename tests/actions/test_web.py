@@ -20,8 +20,19 @@ def test_every_field_of_every_action_has_a_description() -> None:
 
 def test_names_are_the_documented_ones() -> None:
     assert SPACE.names == (
-        *("click", "double_click", "right_click", "hover", "drag", "type_text", "press_keys"),
-        *("scroll", "select_option", "go_to", "back", "forward", "reload", "new_tab", "switch_tab"),
+        *("click", "double_click", "right_click", "hover", "drag", "type_text"),
+        *(
+            "replace_text",
+            "press_keys",
+            "scroll",
+            "select_option",
+            "go_to",
+            "back",
+            "forward",
+            "reload",
+            "new_tab",
+            "switch_tab",
+        ),
         *("close_tab", "answer_dialog", "upload_file", "wait", "answer", "finish"),
     )
 
@@ -139,8 +150,23 @@ def test_press_keys_refuses_what_is_no_combination(written: object) -> None:
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a\\b", "..", ".", "", "a\x00b"])
 def test_upload_file_takes_bare_names_only(name: str) -> None:
-    with pytest.raises(InvalidArgument, match="upload_file"):
-        SPACE.build("upload_file", {"point": [1, 2], "file": name})
+    for files in (name, ["good.txt", name]):
+        with pytest.raises(InvalidArgument, match="upload_file"):
+            SPACE.build("upload_file", {"point": [1, 2], "file": files})
+
+
+def test_upload_file_takes_one_name_or_several() -> None:
+    one = SPACE.build("upload_file", {"point": [1, 2], "file": "a.txt"})
+    several = SPACE.build("upload_file", {"point": [1, 2], "file": ["a.txt", "b.txt"]})
+    assert [one.files, several.files] == [("a.txt",), ("a.txt", "b.txt")]  # type: ignore[attr-defined]
+    with pytest.raises(InvalidArgument, match="1 to 50 files"):
+        SPACE.build("upload_file", {"point": [1, 2], "file": []})
+
+
+def test_an_empty_text_replaces_but_cannot_be_typed() -> None:
+    assert SPACE.build("replace_text", {"text": ""}).arguments() == {"text": ""}
+    with pytest.raises(InvalidArgument, match="type_text"):
+        SPACE.build("type_text", {"text": ""})
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_no_success_is_1_and_json_is_one_document(here: Here, tmp_path: Path) ->
         ([], "required: COMMAND"),
         (["eval", "miniwobs"], "did you mean 'miniwob'"),
         (["eval", f"{LINE},cards:none", "--policy", "random"], "no card game is called 'none'"),
-        (["eval", f"{LINE},miniwob:terminal", "--policy", "expert"], "has no expert"),
+        (["eval", f"{LINE},miniwob:drag-cube", "--policy", "expert"], "has no expert"),
         (["eval", LINE, "--policy", "random", "--blind"], "--blind is a control for the model"),
         (["view", "nowhere"], "holds no episode"),
     ],
@@ -305,3 +305,13 @@ def test_the_embedded_model_says_where_it_knows_nothing(
         assert "trained only for miniwob:click-tab" in notice
         assert "--model" in notice
         assert "\n" not in notice
+
+
+def test_train_read_writes_a_tower_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    out = tmp_path / "reading"
+    first = eyehand("train", "read", "--out", str(out), "--steps", "1", "--json", at=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["step"] == 1
+    second = eyehand("train", "read", "--out", str(out), "--steps", "2", at=tmp_path)
+    assert "step 2" in second.stdout + second.stderr
+    assert (out / "tower.safetensors").is_file()

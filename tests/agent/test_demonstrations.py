@@ -10,7 +10,7 @@ import torch
 
 from eyehand.actions import Action, Coordinates, Point
 from eyehand.actions.web import Click
-from eyehand.agent.collect import Collector, collect
+from eyehand.agent.collect import WEIGHTS, Collector, collect, sources
 from eyehand.agent.demonstrations import (
     EVALUATION_SEEDS,
     TRAINING_SEEDS,
@@ -28,7 +28,7 @@ from eyehand.model.session import Session
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.training.batching import Encoded, Encoder
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, read_shard
-from eyehand.model.training.embedded import LIMITS, document_texts, embedded_config
+from eyehand.model.training.embedded import SETTINGS, document_texts, embedded_config
 
 SEED = 2
 
@@ -68,9 +68,7 @@ class Reader:
     def __init__(self, network: Qwen2VL, tokenizer: Tokenizer) -> None:
         self.layout = Layout(DocumentWriter().layout.codec)
         self.tokenizer = tokenizer
-        self.session = Session(
-            network, tokenizer, min_pixels=LIMITS.min_pixels, max_pixels=LIMITS.max_pixels
-        )
+        self.session = Session(network, tokenizer, settings=SETTINGS)
 
     def read(self, pieces: Sequence[Piece], pixels: Pixels) -> None:
         for piece in pieces:
@@ -94,7 +92,7 @@ def test_a_whole_episode_is_read_token_for_token_as_at_run_time(
     network: Qwen2VL, tokenizer: Tokenizer
 ) -> None:
     document = number_line()
-    encoded = Encoder(tokenizer, network.config, LIMITS).encode(document)
+    encoded = Encoder(tokenizer, network.config, SETTINGS).encode(document)
     environment = NumberLineEnvironment()
     observation, _ = environment.reset(seed=SEED)
     reader = Reader(network, tokenizer)
@@ -128,7 +126,7 @@ def test_a_screen_with_its_first_question_is_read_as_at_run_time(
     types = environment.action_space.types
     asked = [("Reach the target.", types[0]()), ("Move on.", types[1]())]
     document = DocumentWriter().one_screen(environment, observation.pixels, asked, SEED)
-    encoded = Encoder(tokenizer, network.config, LIMITS).encode(document)
+    encoded = Encoder(tokenizer, network.config, SETTINGS).encode(document)
     for branch, (task, action) in enumerate(asked, start=1):
         reader = Reader(network, tokenizer)
         layout = reader.layout
@@ -191,6 +189,16 @@ def test_collected_documents_lie_in_a_shard(tmp_path: Path) -> None:
 
 
 def test_a_source_without_an_expert_is_refused() -> None:
-    for source in ("miniwob:terminal", "web:https://example.org", "cards:poker"):
+    for source in ("miniwob:drag-cube", "web:https://example.org", "cards:poker"):
         with pytest.raises(UsageError, match="expert"):
             next(Collector({source: 1.0}).documents())
+
+
+@pytest.mark.usefixtures("browser_ends")
+def test_every_task_with_an_expert_can_be_collected_by_its_name(tmp_path: Path) -> None:
+    assert set(WEIGHTS) < set(sources())
+    collect(tmp_path, 1, first_seed=7, only=["miniwob:click-option"])
+    (path,) = tmp_path.glob(f"*{SHARD_SUFFIX}")
+    (document,) = read_shard(path)
+    assert document.source == "miniwob:click-option"
+    assert len(document.images) == 2  # the option, then Submit

@@ -95,11 +95,7 @@ def test_it_writes_what_transformers_writes(policy: VlmPolicy, screen: Observati
             session.append_template(piece.text)
     prompt = torch.tensor([session.token_ids])
     ours = session.generate(24, stop=()).token_ids
-    seen = preprocess(
-        screen.pixels,
-        min_pixels=policy.checkpoint.min_pixels,
-        max_pixels=policy.checkpoint.max_pixels,
-    )
+    seen = preprocess(screen.pixels, policy.checkpoint.settings)
     is_image = (prompt == policy.checkpoint.model.config.image_token_id).long()
     with torch.no_grad():
         theirs = reference.generate(

@@ -1,48 +1,126 @@
 """Every expert solves its own task, by rounded actions through the environment's own step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from eyehand.agent.demonstrations import MAX_EXPERT_STEPS, rounded
 from eyehand.agent.experts import miniwob as miniwob_expert
 from eyehand.agent.experts import number_line as number_line_expert
+from eyehand.agent.experts.miniwob.tasks import EXPERT_TASKS, FAMILIES
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
+from eyehand.envs.miniwob.tasks import task_names
 
 pytestmark = pytest.mark.usefixtures("browser_ends")
 
-WANTED = 5
-MOST_SEEDS = 8
+WANTED = 2
+MOST_SEEDS = 6
 """Some screens have no visible target (it lies under another): collecting passes them over."""
 
+OF_CHANCE = {"tic-tac-toe"}
+"""Tasks that the best play loses at some seeds."""
 
-def solve(environment: MiniWobEnvironment, seed: int) -> bool | None:
-    """Return the verdict; None where the expert declines the seed."""
-    environment.reset(seed=seed)
+LONGEST_THOUGHT = 130
+
+
+@contextmanager
+def opened(task: str) -> Iterator[MiniWobEnvironment]:
+    environment = MiniWobEnvironment(task)
+    miniwob_expert.install(environment)
+    try:
+        yield environment
+    finally:
+        environment.close()
+
+
+def own_answer(environment: MiniWobEnvironment) -> miniwob_expert.Answer | None:
+    asked = miniwob_expert.answers(environment)
+    if not asked or asked[0].instruction != environment.instruction:
+        return None
+    return asked[0]
+
+
+def go_on(environment: MiniWobEnvironment) -> bool | None:
+    """Let the expert act to the end; return the verdict, None where it knows no way on."""
     for _ in range(MAX_EXPERT_STEPS):
-        asked = miniwob_expert.questions(environment)
-        if not asked or asked[0][0] != environment.instruction:
+        answer = own_answer(environment)
+        if answer is None:
             return None
-        *_, terminated, _, info = environment.step(rounded(asked[0][1]))
+        assert answer.thought.endswith(".")
+        assert len(answer.thought) <= LONGEST_THOUGHT
+        assert "\n" not in answer.thought
+        *_, terminated, _, info = environment.step(rounded(answer.action))
         if terminated:
             return info["verdict"]
     return False
 
 
-@pytest.mark.parametrize("task", miniwob_expert.EXPERT_TASKS)
+@pytest.mark.parametrize("task", EXPERT_TASKS)
 def test_an_expert_solves_its_miniwob_task(task: str) -> None:
-    environment = MiniWobEnvironment(task)
-    miniwob_expert.install(environment)
-    try:
-        verdicts: dict[int, bool] = {}
+    verdicts: list[bool] = []
+    with opened(task) as environment:
         for seed in range(MOST_SEEDS):
-            verdict = solve(environment, seed)
-            if verdict is not None:
-                verdicts[seed] = verdict
+            environment.reset(seed=seed)
+            verdict = go_on(environment)
+            if verdict or (verdict is False and task not in OF_CHANCE):
+                verdicts.append(verdict)
             if len(verdicts) == WANTED:
                 break
-    finally:
-        environment.close()
-    assert list(verdicts.values()) == [True] * WANTED, verdicts
+    assert verdicts == [True] * WANTED
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "choose-list", "click-checkboxes", "click-option", "click-scroll-list", "click-shades",
+        "drag-circle", "draw-line", "email-inbox-forward", "highlight-text-2", "resize-textarea",
+        "social-media-all", "use-slider",
+    ],
+)  # fmt: skip
+def test_an_expert_mends_the_step_of_another_instruction(task: str) -> None:
+    with opened(task) as environment:
+        environment.reset(seed=4)
+        own, *others = miniwob_expert.answers(environment)
+        wrong = next(a for a in others if rounded(a.action) != rounded(own.action))
+        *_, terminated, _, _ = environment.step(rounded(wrong.action))
+        assert not terminated, wrong
+        assert go_on(environment) is True
+
+
+def typed(environment: MiniWobEnvironment, text: str) -> None:
+    """Bring the focus into the task's text field as its expert does, and type."""
+    while (answer := own_answer(environment)) is not None:
+        if answer.action.name == "type_text":
+            break
+        environment.step(answer.action)
+    environment.step(environment.action_space.build("type_text", {"text": text}))
+
+
+def test_an_expert_goes_on_from_text_that_was_begun() -> None:
+    with opened("enter-text") as environment:
+        environment.reset(seed=2)
+        wanted = (environment.instruction or "").split('"')[1]
+        typed(environment, wanted[:2])
+        answer = own_answer(environment)
+        assert answer is not None
+        assert str(answer.action) == f"type_text(text={wanted[2:]!r})"
+        assert go_on(environment) is True
+
+
+def test_an_expert_replaces_wrong_text_where_the_keyboard_may_be_used() -> None:
+    with opened("use-autocomplete") as environment:
+        environment.reset(seed=2)
+        typed(environment, "zz")
+        assert go_on(environment) is True
+
+
+def test_an_expert_declines_where_no_action_takes_wrong_text_back() -> None:
+    with opened("enter-text") as environment:
+        environment.reset(seed=2)
+        typed(environment, "#")
+        assert own_answer(environment) is None
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -57,14 +135,18 @@ def test_the_expert_solves_number_line(seed: int) -> None:
     assert info["verdict"] is True
 
 
-def test_every_question_of_a_screen_is_answered_by_an_action_of_the_task() -> None:
-    environment = MiniWobEnvironment("click-button")
-    miniwob_expert.install(environment)
-    try:
+@pytest.mark.parametrize("task", ["click-button", "click-link", "drag-items", "social-media"])
+def test_every_question_of_a_screen_is_answered_by_an_action_of_the_task(task: str) -> None:
+    with opened(task) as environment:
         environment.reset(seed=3)
         asked = miniwob_expert.questions(environment)
+        assert len(asked) > 1
         assert len(asked) == len({instruction for instruction, _ in asked})
         assert asked[0][0] == environment.instruction
         assert all(action in environment.action_space for _, action in asked)
-    finally:
-        environment.close()
+        assert miniwob_expert.answers(environment, others=False)[0].action == asked[0][1]
+
+
+def test_every_task_with_an_expert_exists_once() -> None:
+    assert sum(len(tasks) for tasks in FAMILIES.values()) == len(set(EXPERT_TASKS))
+    assert set(EXPERT_TASKS) <= set(task_names())

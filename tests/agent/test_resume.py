@@ -1,12 +1,15 @@
 """Interrupted evaluations go on: what ended is not run again, what did not runs from its start."""
 
 import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,8 +146,8 @@ def test_a_torn_last_line_is_an_episode_that_runs_again(tmp_path: Path) -> None:
 
 def test_another_plan_is_refused_and_every_difference_named(tmp_path: Path) -> None:
     interrupted(tmp_path / "e", after=2)
-    other = Plan("s", [LINE], 5, 7, max_steps=3, out=tmp_path / "e")
-    with pytest.raises(UsageError, match=r"episodes was 4 and is now 5; first_seed was 1000000"):
+    other = Plan("s", [LINE], 4, 7, max_steps=3, out=tmp_path / "e")
+    with pytest.raises(UsageError, match=r"plan: first_seed was 1000000 and is now 7"):
         run_evaluation(other, make, policy_maker("random"), resume=True)
     with pytest.raises(UsageError, match="policies was"):
         run_evaluation(
@@ -197,7 +200,9 @@ def test_the_command_goes_on_as_it_was_asked(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--episodes", "7"], "begun with --episodes 3, not 7"),
+        (["--episodes", "2"], "begun with --episodes 3, not 2, and only more can be asked for"),
+        (["--keep", "all"], "begun with --keep none, not all"),
+        (["--first-seed", "1000001"], "begun with --first-seed 1000000, not 1000001"),
         (["--policy", "expert"], "begun with --policy random, not expert"),
         (["--out", "elsewhere"], "leave --out away"),
     ],
@@ -214,3 +219,107 @@ def test_the_command_refuses_to_go_on_otherwise(
 def test_nothing_to_evaluate_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval"]) == 2
     assert "name a SUITE, or go on with --resume DIR" in capsys.readouterr().err
+
+
+SUITE = """suite: s
+tasks:
+  - name: lake
+    environment: FrozenLake-v1
+    instruction: {instruction}
+    limits: {{steps: {steps}}}
+  - {{name: cart, environment: CartPole-v1, limits: {{steps: 2}}}}
+"""
+
+
+def declared(path: Path, instruction: str = "Walk.", steps: int = 3) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(SUITE.format(instruction=instruction, steps=steps))
+    return path
+
+
+def test_a_declaration_is_known_by_what_it_says_and_not_by_where_it_lies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = declared(tmp_path / "one" / "s.yaml")
+    folder = tmp_path / "e"
+    words = ["--policy", "random", "--keep", "none", "--episodes", "2"]
+    assert main(["eval", str(first), *words, "--out", str(folder)]) == 0
+    rows = folder / "episodes.jsonl"
+    rows.write_bytes(b"".join(rows.read_bytes().splitlines(keepends=True)[:3]))
+    moved = first.rename(tmp_path / "moved.yaml")
+    capsys.readouterr()
+    assert main(["eval", "--resume", str(folder)]) == 2
+    assert "name the file where it lies now" in capsys.readouterr().err
+    assert main(["eval", str(moved), "--resume", str(folder)]) == 0
+    assert [(row.index, row.spec) for row in read_rows(rows)[0]] == [
+        (i, f"suite:{moved}#{name}") for i, name in enumerate(("lake", "lake", "cart", "cart"))
+    ]
+    assert main(["eval", "--resume", str(folder)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"instruction": "Run."}, "#lake: instruction was 'Walk.' and is now 'Run.'"),
+        ({"steps": 4}, "#lake: limits was {'steps': 3} and is now {'steps': 4}"),
+    ],
+)
+def test_a_declaration_that_says_something_else_is_refused_under_the_same_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: dict[str, Any], said: str
+) -> None:
+    path = declared(tmp_path / "s.yaml")
+    words = ["--policy", "random", "--keep", "none", "--episodes", "1"]
+    assert main(["eval", str(path), *words, "--out", str(tmp_path / "e")]) == 0
+    declared(path, **changed)
+    for suite in ([], [str(path)]):
+        capsys.readouterr()
+        assert main(["eval", *suite, "--resume", str(tmp_path / "e")]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_more_episodes_are_added_to_a_finished_evaluation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = declared(tmp_path / "s.yaml")
+    words = ["eval", str(path), "--policy", "random", "--keep", "none"]
+    small, whole = tmp_path / "small", tmp_path / "whole"
+    assert main([*words, "--episodes", "2", "--out", str(small)]) == 0
+    began = (small / "episodes.jsonl").read_text().splitlines()
+    assert main(["eval", "--resume", str(small), "--episodes", "4", "--workers", "2"]) == 0
+    assert main([*words, "--episodes", "4", "--out", str(whole)]) == 0
+    assert differences(small, whole) == []
+    seconds = {json.loads(line)["seconds"] for line in began}
+    kept = {row.seconds for row in read_rows(small / "episodes.jsonl")[0]}
+    assert seconds <= kept, "episodes that had ended were run again"
+    assert main(["eval", "--resume", str(small), "--episodes", "3"]) == 2
+    assert "only more can be asked for" in capsys.readouterr().err
+
+
+def test_adding_episodes_may_be_cut_off_anywhere(tmp_path: Path) -> None:
+    """The rows are renumbered, the plan is not yet: the next one finds every row's place again."""
+    folder = tmp_path / "e"
+    two = Plan("s", [LINE, "cards:blackjack"], 2, max_steps=3, out=folder)
+    four = Plan("s", [LINE, "cards:blackjack"], 4, max_steps=3, out=folder)
+    run_evaluation(two, make, policy_maker("random"))
+    plan = (folder / "plan.json").read_text()
+    document = {**json.loads(plan), "episodes": 4}
+    Ledger(folder, document, resume=True).close()
+    assert [row.index for row in read_rows(folder / "episodes.jsonl")[0]] == [0, 1, 4, 5]
+    assert not (folder / "evaluation.json").exists()
+    (folder / "plan.json").write_text(plan)
+    assert run_evaluation(two, make, policy_maker("random"), resume=True).tasks[1].rate.trials == 2
+    evaluation = run_evaluation(four, make, policy_maker("random"), resume=True)
+    assert [task.rate.trials for task in evaluation.tasks] == [4, 4]
+
+
+def test_rows_that_were_replaced_meanwhile_are_locked_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "e"
+    plan = Plan("s", [LINE], 1, max_steps=3, out=folder)
+    run_evaluation(plan, make, policy_maker("random"))
+    document = {**json.loads((folder / "plan.json").read_text()), "episodes": 3}
+    with Ledger(folder, document, resume=True) as ledger:
+        assert ledger.descriptor is not None
+        path = folder / "episodes.jsonl"
+        assert os.path.samestat(os.fstat(ledger.descriptor), path.stat())
+        ledger.append(replace(ledger.rows[0], index=1, seed=1_000_001))
+    assert [row.seed for row in read_rows(path)[0]] == [1_000_000, 1_000_001]

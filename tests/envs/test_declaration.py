@@ -66,9 +66,10 @@ def test_units_bounds_and_frames_are_as_declared(documented: Path) -> None:
 
 
 def test_a_scaled_number_is_the_environments_own(documented: Path) -> None:
-    from eyehand.envs.declaration_make import make_from_file
+    from eyehand.envs.declaration_make import DeclaredEnvironment, make_from_file
 
     environment = make_from_file(f"{documented}#swing")
+    assert isinstance(environment, DeclaredEnvironment)
     assert environment.scaled is not None
     assert environment.scaled.to_own(np.array([50.0])) == pytest.approx([1.0])  # of 2 N m
     assert environment.scaled.from_own(np.array([-2.0])) == pytest.approx([-100.0])
@@ -228,8 +229,18 @@ def test_a_rule_that_cannot_be_read_says_what_is_expected(rule: str) -> None:
 
 
 def test_a_rule_about_a_key_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(UsageError, match=r"info\.score, but info holds lives"):
-        Rule("info.score > 1").holds(Standing(info={"lives": 3}))
+    rule, standing = Rule("terminated and info.score > 1"), Standing(info={"lives": 3})
+    assert not rule.holds(standing)
+    assert rule.not_told(standing) == "the rule asks for info.score, but info held lives"
+    assert not Rule("info.won").holds(standing)
+    assert Rule("not info.crashed").holds(standing)
+    assert Rule("info.lives > 1").not_told(standing) == ""
+
+
+@pytest.mark.parametrize("value", ["yes", None, float("nan"), np.zeros(2), [1]])
+def test_a_rule_about_what_is_no_number_says_what_it_is(value: object) -> None:
+    with pytest.raises(UsageError, match=r"info\.won, which is .*, not a number"):
+        Rule("info.won").holds(Standing(info={"won": value}))
 
 
 def test_a_suite_that_picks_tasks_of_others_is_listed_with_what_they_are() -> None:
@@ -246,3 +257,35 @@ def test_names_of_tasks_stay_whole_in_a_narrow_window(
     assert main(["suites", "embedded"]) == 0
     printed = capsys.readouterr().out
     assert all(spec in printed for spec in suite_specs("embedded"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        ("info.state == 'open'", True),
+        ('info.state != "open"', False),
+        ("info.state == 'Open'", False),
+        ("info.state contains 'PE'", True),
+        ("info.state contains 'x'", False),
+        ("info.state == 'open' and steps > 2", True),
+        ("info.state == 'open' and info.state contains 'a and b'", False),
+        ("info.both == 'a and b'", True),
+        ('info.both contains "\'s and"', False),
+        ("info.count == '3'", True),
+        ("info.count == '3.0'", True),
+        ("info.count contains '3'", True),
+        ("info.count != 'three'", True),
+        ("info.nothing == ''", True),
+        ("info.nothing contains 'x'", False),
+        ("info.state contains 'pe' and terminated", False),
+    ],
+)
+def test_rules_compare_texts(rule: str, holds: bool) -> None:
+    info = {"state": "open", "both": "a and b", "count": 3}
+    assert Rule(rule).holds(Standing(steps=3, info=info)) is holds
+
+
+@pytest.mark.parametrize("rule", ["info.state == open", "steps == '3'", "info.state contains 3"])
+def test_a_text_without_quotes_or_of_something_else_is_refused(rule: str) -> None:
+    with pytest.raises(UsageError, match="contains 'a text'"):
+        Rule(rule)

@@ -258,11 +258,11 @@ def test_another_render_mode_says_how_to_make_it() -> None:
 
 
 @pytest.mark.parametrize("frame", [None, [1], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3))])
-def test_a_frame_that_is_no_rgb_image_is_the_developers_mistake(frame: Any) -> None:
+def test_a_frame_that_is_no_rgb_image_is_a_fault_that_names_the_seed(frame: Any) -> None:
     board = Board(BOX)
     environment = GymEnvironment(board)
     board.render = lambda: frame  # type: ignore[method-assign]
-    with pytest.raises(UsageError, match="expected"):
+    with pytest.raises(EnvironmentFault, match=r"Board: rendered .*, expected .*\(seed 0\)"):
         environment.reset(seed=0)
 
 

@@ -10,6 +10,7 @@ from transformers import AutoTokenizer
 from eyehand.errors import UsageError
 from eyehand.model.chat import Message, Part, encode_chat
 from eyehand.model.image import preprocess
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.tokenizer import SPECIAL_TOKENS, Tokenizer, train_tokenizer
 
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
@@ -152,7 +153,9 @@ def test_preprocessed_picture_is_taken_as_it_is(tokenizer: Tokenizer) -> None:
 
 def test_pixel_limits_reach_the_pictures(tokenizer: Tokenizer) -> None:
     big = np.zeros((560, 560, 3), dtype=np.uint8)
-    prompt = encode_chat([Message("user", [big])], tokenizer, max_pixels=100 * 28 * 28)
+    prompt = encode_chat(
+        [Message("user", [big])], tokenizer, settings=ImageSettings(max_pixels=100 * 28 * 28)
+    )
     assert prompt.visuals[0].num_tokens == 100
 
 

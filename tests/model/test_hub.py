@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from eyehand.errors import BadConfig, CheckpointError, UsageError
+from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.hub import load, pixel_limits, resolve
-from eyehand.model.image import MAX_PIXELS, MIN_PIXELS
+from eyehand.model.hub import load, resolve
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import train_tokenizer
 from eyehand.model.weights import save_checkpoint
@@ -51,7 +50,7 @@ def test_folder_resolves_to_itself(folder: Path) -> None:
 def test_loaded_model_answers_about_a_screen(folder: Path) -> None:
     loaded = load(folder, device="cpu")
     assert loaded.model.dtype == torch.float32
-    assert (loaded.min_pixels, loaded.max_pixels) == (4 * 784, 16 * 784)
+    assert (loaded.settings.min_pixels, loaded.settings.max_pixels) == (4 * 784, 16 * 784)
     for _ in range(2):
         session = loaded.session()
         session.append_image(np.zeros((560, 560, 3), dtype=np.uint8))
@@ -154,27 +153,3 @@ def test_refusals_of_the_hub_are_explained(
     }[answering_hub]
     with pytest.raises(UsageError, match=expected):
         resolve("someone/tiny", cache_dir=tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ({"min_pixels": 3136, "max_pixels": 12845056}, (3136, 12845056)),
-        ({"size": {"shortest_edge": 784, "longest_edge": 7840}}, (784, 7840)),
-        ({"min_pixels": None, "size": {"shortest_edge": 784}}, (784, MAX_PIXELS)),
-        ({}, (MIN_PIXELS, MAX_PIXELS)),
-    ],
-)
-def test_pixel_limits_are_read_in_every_spelling(
-    tmp_path: Path, written: object, expected: tuple[int, int]
-) -> None:
-    assert pixel_limits(tmp_path) == (MIN_PIXELS, MAX_PIXELS)
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(written))
-    assert pixel_limits(tmp_path) == expected
-
-
-@pytest.mark.parametrize("written", ["{", "[]", '{"min_pixels": 9, "max_pixels": 3}'])
-def test_damaged_pixel_limits_are_named(tmp_path: Path, written: str) -> None:
-    (tmp_path / "preprocessor_config.json").write_text(written)
-    with pytest.raises(BadConfig, match=r"preprocessor_config\.json"):
-        pixel_limits(tmp_path)

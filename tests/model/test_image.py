@@ -6,6 +6,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from eyehand.errors import UsageError
 from eyehand.model import image as images
+from eyehand.model.image_settings import PUBLISHED, ImageSettings
 
 RNG = np.random.default_rng(7)
 
@@ -53,7 +54,7 @@ def test_size_that_is_already_right_is_kept() -> None:
 
 
 def test_narrow_picture_keeps_a_side_when_it_is_shrunk() -> None:
-    height, width = images.smart_resize(31, 639, max_pixels=20 * 28 * 28)
+    height, width = images.smart_resize(31, 639, ImageSettings(max_pixels=20 * 28 * 28))
     assert (height, width) == (28, 560)
 
 
@@ -62,7 +63,9 @@ def test_resized_sides_are_multiples_and_area_is_within_budget(seed: int) -> Non
     rng = np.random.default_rng(seed)
     height, width = (int(side) for side in rng.integers(30, 3000, 2))
     low, high = 100 * 28 * 28, 1280 * 28 * 28
-    new_height, new_width = images.smart_resize(height, width, min_pixels=low, max_pixels=high)
+    new_height, new_width = images.smart_resize(
+        height, width, ImageSettings(min_pixels=low, max_pixels=high)
+    )
     assert new_height % 28 == new_width % 28 == 0
     assert new_height * new_width >= low
     assert new_height * new_width <= high or min(new_height, new_width) == 28
@@ -92,17 +95,17 @@ def test_what_is_no_picture_is_refused(wrong: images.UInt8Array) -> None:
 
 def test_contradicting_limits_are_refused() -> None:
     with pytest.raises(UsageError, match="min_pixels <= max_pixels"):
-        images.smart_resize(100, 100, min_pixels=5000, max_pixels=4000)
+        ImageSettings(min_pixels=5000, max_pixels=4000)
 
 
 @pytest.mark.parametrize(
     ("height", "width", "max_pixels"),
     [
-        (224, 224, images.MAX_PIXELS),
-        (720, 1280, images.MAX_PIXELS),
-        (37, 411, images.MAX_PIXELS),
-        (5, 9, images.MAX_PIXELS),
-        (2, 400, images.MAX_PIXELS),
+        (224, 224, PUBLISHED.max_pixels),
+        (720, 1280, PUBLISHED.max_pixels),
+        (37, 411, PUBLISHED.max_pixels),
+        (5, 9, PUBLISHED.max_pixels),
+        (2, 400, PUBLISHED.max_pixels),
         (31, 639, 20 * 28 * 28),
         (301, 999, 64 * 28 * 28),
     ],
@@ -111,12 +114,13 @@ def test_patches_equal_the_pillow_processor_of_transformers(
     height: int, width: int, max_pixels: int
 ) -> None:
     picture = noise(height, width)
-    ours = images.preprocess(picture, max_pixels=max_pixels)
-    patches, grids = reference(picture, images.MIN_PIXELS, max_pixels)
+    settings = ImageSettings(max_pixels=max_pixels)
+    ours = images.preprocess(picture, settings)
+    patches, grids = reference(picture, PUBLISHED.min_pixels, max_pixels)
     assert [list(ours.grid)] == grids
     assert torch.equal(ours.patches, patches)
     assert ours.patches.dtype == torch.float32
-    assert ours.num_tokens == images.num_image_tokens(height, width, max_pixels=max_pixels)
+    assert ours.num_tokens == images.num_image_tokens(height, width, settings)
     assert (ours.original_size, ours.resized_size) == (
         (height, width),
         (ours.grid[1] * 14, ours.grid[2] * 14),
@@ -126,7 +130,7 @@ def test_patches_equal_the_pillow_processor_of_transformers(
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1"])
 def test_pillow_modes_equal_transformers(mode: str) -> None:
     picture = Image.fromarray(noise(60, 90, 4)).convert(mode)
-    patches, _ = reference(picture, images.MIN_PIXELS, images.MAX_PIXELS)
+    patches, _ = reference(picture, PUBLISHED.min_pixels, PUBLISHED.max_pixels)
     assert torch.equal(images.preprocess(picture).patches, patches)
 
 

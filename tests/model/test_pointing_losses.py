@@ -1,6 +1,5 @@
 """The auxiliary losses of training read the places that the documents say."""
 
-import itertools
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,11 @@ from eyehand.model.language import SelfAttention
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.training.batching import NOWHERE, Batch, Encoder, collate
-from eyehand.model.training.embedded import LIMITS, embedded_config, new_model
+from eyehand.model.training.embedded import SETTINGS, embedded_config, new_model
 from eyehand.model.training.positions import LookLoss, PositionLoss
-from eyehand.model.training.synthetic import synthetic_documents
+from eyehand.model.training.screens import DrawnScreens
+
+SCREENS = DrawnScreens(2, ((224, 280),), ("apple", "river", "seven"))
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,8 @@ def config(tokenizer: Tokenizer) -> Qwen2VLConfig:
 
 @pytest.fixture(scope="module")
 def batch(tokenizer: Tokenizer, config: Qwen2VLConfig) -> Batch:
-    encoder = Encoder(tokenizer, config, LIMITS)
-    documents = itertools.islice(synthetic_documents(1, ["ok"]), 2)
+    encoder = Encoder(tokenizer, config, SETTINGS)
+    documents = [SCREENS.document(number) for number in range(2)]
     return collate([encoder.encode(document) for document in documents], tokenizer.pad_id)
 
 
@@ -47,13 +48,13 @@ def _forward(model: Qwen2VL, batch: Batch) -> None:
 def test_an_answer_looks_at_the_vision_token_that_holds_its_point(
     tokenizer: Tokenizer, config: Qwen2VLConfig
 ) -> None:
-    encoder = Encoder(tokenizer, config, LIMITS)
-    document = next(synthetic_documents(2, ["ok"]))
+    encoder = Encoder(tokenizer, config, SETTINGS)
+    document = next(d for d in map(SCREENS.document, range(9)) if d.branches[0][2].text[0] == "[")
     document.branches = document.branches[:1]
     encoded = encoder.encode(document)
     x, y = (int(n) / 1000 for n in document.branches[0][2].text.strip("[]").split(","))
     first = int((encoded.ids == config.image_token_id).nonzero()[0])
-    expected = first + min(int(y * 10), 9) * 8 + min(int(x * 8), 7)
+    expected = first + min(int(y * 20), 19) * 16 + min(int(x * 16), 15)
     looks = encoded.looks[encoded.looks != NOWHERE]
     assert looks.tolist() == [expected] * len(looks)
     assert len(looks) == len(tokenizer.encode_text(document.branches[0][2].text))

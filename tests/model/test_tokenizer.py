@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.tokenizer import SPECIAL_TOKENS, Tokenizer, train_tokenizer
+from eyehand.model.tokenizer import SPECIAL_TOKENS, Tokenizer, train_tokenizer, word_tokenizer
 
 CORPUS = [
     "The button is at the top of the page. Click the button to go on.",
@@ -186,3 +186,20 @@ def test_any_bytes_are_encoded_exactly(data: bytes) -> None:
     tokenizer = train_tokenizer([], 270)
     ids = tokenizer.encode_bytes(data)
     assert b"".join(tokenizer.token_bytes(id_) for id_ in ids) == data
+
+
+def test_frequent_words_are_tokens_and_others_are_spelled(tmp_path: Path) -> None:
+    texts = ['Click the link "foo".', '✿FUNCTION✿: click\n✿ARGS✿: {"point": [120, 340]}'] * 3
+    tokenizer = word_tokenizer(texts, most_words=100)
+    ids = tokenizer.encode_text('Click the link "Vestibulum".')
+    pieces = [tokenizer.token_bytes(i).decode() for i in ids]
+    assert pieces == ["Click", " the", " link", ' "', *"Vestibulum", '".']
+    for text in ("Click the button.", "Umlaut äöü 中文", '{"point": [5, 990]}', "✿✿"):
+        assert tokenizer.decode(tokenizer.encode_text(text)) == text
+    tokenizer.save(tmp_path)
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    for text in (*texts, 'Click the link "Vestibulum".', "<|im_start|>user\n"):
+        expected = tokenizer.encode_template(text)
+        assert theirs.encode(text, add_special_tokens=False) == expected
+    again = Tokenizer.from_folder(tmp_path)
+    assert again.encode_text(texts[0]) == tokenizer.encode_text(texts[0])

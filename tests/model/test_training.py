@@ -1,9 +1,9 @@
 """Documents, batching and the training loop, on a tiny network with a tiny shard."""
 
 import json
-import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +12,11 @@ import torch
 from eyehand.errors import UsageError
 from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.hub import load
+from eyehand.model.image_settings import ImageSettings, write_image_settings
 from eyehand.model.qwen2vl import IGNORED_TARGET, Qwen2VL
 from eyehand.model.tokenizer import Tokenizer, train_tokenizer
-from eyehand.model.training.batching import Encoded, Encoder, PixelLimits, collate
+from eyehand.model.training.batching import Encoded, Encoder, collate
+from eyehand.model.training.characters import UNKNOWN, CharacterLoss
 from eyehand.model.training.documents import (
     SHARD_SUFFIX,
     Document,
@@ -23,16 +25,14 @@ from eyehand.model.training.documents import (
     read_shard,
     shards,
 )
-from eyehand.model.training.embedded import embedded_config, make_tokenizer, write_preprocessor
-from eyehand.model.training.trainer import (
-    TrainingPlan,
-    document_stream,
-    make_optimizer,
-    rate,
-    train,
-)
+from eyehand.model.training.embedded import embedded_config, make_tokenizer, new_model
+from eyehand.model.training.precision import fast_dtype
+from eyehand.model.training.screens import DrawnScreens
+from eyehand.model.training.sources import Mixture, ShardSource
+from eyehand.model.training.trainer import TrainingPlan, TrainingRun
+from eyehand.model.weights import save_checkpoint
 
-LIMITS = PixelLimits(56 * 56, 84 * 56)
+SETTINGS = ImageSettings(patch_size=7, min_pixels=14 * 14, max_pixels=112 * 84)
 WORDS = "press the red green blue button near left right top end"
 
 
@@ -87,7 +87,7 @@ def config(tokenizer: Tokenizer) -> Qwen2VLConfig:
     """The embedded model's kind of configuration, a few layers of 64."""
     full = embedded_config(tokenizer)
     text = replace(
-        full.text, hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+        full.text, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
         num_key_value_heads=2, intermediate_size=96, mrope_section=(2, 3, 3),
     )  # fmt: skip
     vision = replace(full.vision, depth=2, embed_dim=64, num_heads=4, hidden_size=64)
@@ -107,7 +107,7 @@ def network(config: Qwen2VLConfig) -> Qwen2VL:
 
 @pytest.fixture
 def encoder(tokenizer: Tokenizer, config: Qwen2VLConfig) -> Encoder:
-    return Encoder(tokenizer, config, LIMITS)
+    return Encoder(tokenizer, config, SETTINGS)
 
 
 def logits(network: Qwen2VL, documents: list[Encoded]) -> torch.Tensor:
@@ -192,58 +192,154 @@ def test_control_tokens_of_plain_text_stay_text(tokenizer: Tokenizer, encoder: E
     assert tokenizer.special_id("<|im_end|>") not in trunk.ids.tolist()
 
 
-def test_only_matrices_decay(network: Qwen2VL) -> None:
-    optimizer = make_optimizer(network, TrainingPlan(weight_decay=0.1))
-    decayed, free = ({id(p) for p in group["params"]} for group in optimizer.param_groups)
-    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
-    assert decayed | free == {id(p) for p in network.parameters()}
-    assert not decayed & free
-    assert id(network.model.embed_tokens.weight) in free
-    assert all(p.ndim > 1 for p in network.parameters() if id(p) in decayed)
+@pytest.fixture
+def source(tmp_path: Path) -> ShardSource:
+    data = tmp_path / "data"
+    data.mkdir()
+    write_shard(data, "a", [document(seed) for seed in range(3)])
+    write_shard(data, "b", [document(seed) for seed in range(3, 5)])
+    return ShardSource(data, seed=0)
+
+
+def plan_of(tokens: int, **fields: Any) -> TrainingPlan:
+    return TrainingPlan(
+        **{"tokens": tokens, "batch": 2, "warmup_tokens": 0, "learning_rate": 0.01, **fields}
+    )
 
 
 def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
-    plan = TrainingPlan(warmup=0.1, decay=0.5)
-    assert rate(0.05, plan) == pytest.approx(0.5)
-    assert rate(0.3, plan) == 1.0
-    assert rate(0.75, plan) == pytest.approx(0.5)
-    assert rate(1.0, plan) == 0.0
+    plan = TrainingPlan(tokens=1000, warmup_tokens=100, decay_tokens=500)
+    assert plan.rate(49) == pytest.approx(0.5)
+    assert plan.rate(300) == 1.0
+    assert plan.rate(750) == pytest.approx(0.5)
+    assert plan.rate(1000) == 0.0
+    assert TrainingPlan(tokens=1000, warmup_tokens=0).rate(1000) == 1.0
 
 
-def test_the_stream_wants_shards_and_finds_those_that_come_later(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no shards"):
-        next(document_stream(tmp_path, random.Random(0)))
-    write_shard(tmp_path, "a", [document(1), document(2)])
-    stream = document_stream(tmp_path, random.Random(0))
-    assert {next(stream).seed for _ in range(2)} == {1, 2}
-    write_shard(tmp_path, "b", [document(3)])
-    assert {next(stream).seed for _ in range(3)} == {1, 2, 3}
+def test_document_n_is_a_function_of_seed_and_n(source: ShardSource, tmp_path: Path) -> None:
+    again = ShardSource(tmp_path / "data", seed=0)
+    numbers = range(40)
+    assert [source.document(n).seed for n in numbers] == [again.document(n).seed for n in numbers]
+    assert {source.document(n).seed for n in numbers} == set(range(5))
+    assert len(source) == 5
+    mixture = Mixture({source: 0.5, DrawnScreens(0, words=("apple", "river")): 0.5}, seed=1)
+    drawn = [mixture.document(n).source.startswith("drawn:") for n in numbers]
+    assert 10 < sum(drawn) < 30
+    assert drawn == [mixture.document(n).source.startswith("drawn:") for n in numbers]
 
 
-def test_training_lowers_the_loss_writes_a_log_and_a_folder_that_loads(
-    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig
+def test_a_source_without_documents_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no shards in .*; make some: eyehand train collect"):
+        ShardSource(tmp_path, seed=0)
+    write_shard(tmp_path, "a", [document(1)])
+    with pytest.raises(UsageError, match="holds no document of cards:poker"):
+        ShardSource(tmp_path, seed=0, only=["cards:poker"])
+
+
+def test_training_lowers_the_loss_and_writes_a_folder_that_loads(
+    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig, source: ShardSource
 ) -> None:
-    data, out = tmp_path / "data", tmp_path / "out"
-    data.mkdir()
-    write_shard(data, "a", [document(seed) for seed in range(4)])
+    out = tmp_path / "out"
     torch.manual_seed(0)
     network = Qwen2VL(config)
-    encoded = Encoder(tokenizer, config, LIMITS).encode(document(0))
+    encoded = Encoder(tokenizer, config, SETTINGS).encode(document(0))
     before = loss(network, encoded)
-    plan = TrainingPlan(minutes=10, steps=6, batch=4, warmup=0.01, learning_rate=0.01)
-    summary = train(network, tokenizer, document_stream(data, random.Random(0)), out, plan, LIMITS)
-    assert summary["steps"] == 6
-    assert summary["documents"] == 24
+    run = TrainingRun(network, tokenizer, source, out, plan_of(4000), SETTINGS)
+    summary = run.train()
+    run.close()
+    assert summary["tokens"] >= 4000
+    assert summary["documents"] == 2 * summary["steps"]
     assert loss(network, encoded) < 0.8 * before
-    lines = (out / "training_log.jsonl").read_text(encoding="utf-8").splitlines()
-    assert json.loads(lines[0])["plan"]["steps"] == 6
-    assert json.loads(lines[-1])["steps"] == 6
+    line = json.loads((out / "training_log.jsonl").read_text("utf-8").splitlines()[-1])
+    assert line["steps"] == summary["steps"]
+    save_checkpoint(network, out, dtype=torch.bfloat16)
     tokenizer.save(out)
-    write_preprocessor(out, LIMITS)
+    write_image_settings(out, SETTINGS)
     loaded = load(out, dtype=torch.float32)
-    assert (loaded.min_pixels, loaded.max_pixels) == (LIMITS.min_pixels, LIMITS.max_pixels)
+    assert loaded.settings == SETTINGS
     # Stored in bfloat16: the last bits of the weights are gone.
     assert loss(loaded.model, encoded) == pytest.approx(loss(network, encoded), rel=0.05)
+
+
+def test_an_interrupted_run_goes_on_bit_by_bit(
+    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig, source: ShardSource
+) -> None:
+    """20 steps equal 10, an end, and 10 more; the decay at the end is the same, too."""
+    per_step = 2 * max(len(Encoder(tokenizer, config, SETTINGS).encode(document(0)).ids), 1)
+
+    def trained(folder: str, steps: int) -> dict[str, torch.Tensor]:
+        plan = plan_of(steps * per_step, learning_rate=0.003)
+        run = TrainingRun(
+            new_model(config, 0), tokenizer, mixture, tmp_path / folder, plan, SETTINGS
+        )
+        run.train()
+        assert run.summary()["steps"] >= steps / 3
+        run.close()
+        return run.model.state_dict()
+
+    mixture = Mixture({source: 0.7, DrawnScreens(0, ((112, 84),), ("apple", "river")): 0.3}, seed=1)
+    whole = trained("whole", 20)
+    trained("parts", 10)
+    resumed = trained("parts", 20)
+    for name, weight in whole.items():
+        assert torch.equal(weight, resumed[name]), name
+
+
+def test_a_state_of_another_plan_is_not_gone_on_with(
+    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig, source: ShardSource
+) -> None:
+    begun = TrainingRun(
+        new_model(config, 0), tokenizer, source, tmp_path / "out", plan_of(300), SETTINGS
+    )
+    begun.train()
+    begun.close()
+    with pytest.raises(UsageError, match="was begun with batch 2, not 3"):
+        TrainingRun(
+            new_model(config, 0), tokenizer, source, tmp_path / "out", plan_of(600, batch=3),
+            SETTINGS,
+        )  # fmt: skip
+
+
+def test_a_frozen_tower_stays_as_it_is(
+    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig, source: ShardSource
+) -> None:
+    model = new_model(config, 0)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    run = TrainingRun(
+        model, tokenizer, source, tmp_path / "out", plan_of(600, freeze_tower=True), SETTINGS
+    )
+    run.train()
+    changed = {n for n, weight in model.state_dict().items() if not torch.equal(weight, before[n])}
+    assert changed
+    assert not any(name.startswith("visual.") for name in changed)
+
+
+def test_characters_are_learned_where_they_are_known_and_nowhere_else(
+    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig
+) -> None:
+    encoder = Encoder(tokenizer, config, SETTINGS)
+    known = DrawnScreens(0, ((112, 84),), ("apple", "river")).document(0)
+    cells = encoder.encode(known).cells
+    assert cells.shape == (48, 4)
+    assert int((cells > 0).sum()) > 5
+    unknown = encoder.encode(document(0)).cells
+    assert bool((unknown == UNKNOWN).all())
+    path = write_shard(tmp_path, "a", [known])
+    back = next(iter(read_shard(path)))
+    assert torch.equal(encoder.encode(back).cells, cells)
+    both = collate([encoder.encode(known), encoder.encode(document(0))], 0)
+    assert len(both.cells) == int((both.ids == config.image_token_id).sum())
+    model = new_model(config, 0)
+    character_loss = CharacterLoss(model)
+    model.encode_images(both.patches, both.grid_thw)
+    assert character_loss(both.cells).item() > 0
+    model.encode_images(both.patches, both.grid_thw)
+    assert character_loss(torch.full_like(both.cells, UNKNOWN)).item() == 0
+
+
+def test_the_fast_format_is_one_of_two_and_stays() -> None:
+    assert fast_dtype() in (torch.float32, torch.bfloat16)
+    assert fast_dtype() is fast_dtype()
 
 
 def test_a_tokenizer_is_trained_on_the_texts_of_shards(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from eyehand.errors import UsageError
 from eyehand.model.answering import AnswerRules
 from eyehand.model.hub import LoadedModel, load
 from eyehand.model.image import UInt8Array, preprocess
+from eyehand.model.image_settings import ImageSettings
 from eyehand.model.mrope import position_ids
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.sampling import Sampling
@@ -138,11 +139,12 @@ def test_frames_are_no_larger_than_a_checkpoint_wants_its_pictures(
     network: Qwen2VL, tokenizer: Tokenizer
 ) -> None:
     most = 60 * 28 * 28
-    session = Session(network, tokenizer, max_pixels=most)
+    session = Session(network, tokenizer, settings=ImageSettings(max_pixels=most))
     for size in (ATARI, (720, 1280), (56, 56), (28, 2000)):
         tokens, _ = session.cost_of(session.append_video(clip(0, size=size)))
         assert tokens <= 2 * 60
-    narrow, wide = preprocess_video(clip(0)), preprocess_video(clip(0), max_frame_pixels=10**9)
+    wide = preprocess_video(clip(0), ImageSettings(max_pixels=10**9))
+    narrow = preprocess_video(clip(0))
     assert narrow.grid == wide.grid  # the published bound stays
 
 

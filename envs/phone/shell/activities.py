@@ -131,7 +131,8 @@ def _broadcast(call: Invocation) -> int:
         )
     call.say(f"Broadcasting: {intent}")
     receiver = KEYBOARD_ACTIONS.get(intent.action)
-    if receiver is not None and call.screen.ime == BROADCAST_IME:
+    heard = intent.package in ("", BROADCAST_IME.partition("/")[0])
+    if receiver is not None and heard and call.screen.ime == BROADCAST_IME:
         receiver(call, intent.extras)
     call.say("Broadcast completed: result=0")
     return 0

@@ -116,8 +116,12 @@ def grep(call: Invocation) -> int:
     entries = (call.system.files.get(path) for path in words[1:])
     text = b"".join(e.content for e in entries if e is not None) if words[1:] else call.stdin
     found = [ln for ln in text.splitlines() if bool(regex.search(ln)) != ("v" in letters)]
-    if found and "q" not in letters:
-        call.stdout.write(b"%d\n" % len(found) if "c" in letters else b"\n".join(found) + b"\n")
+    if "q" in letters:
+        return 0 if found else 1
+    if "c" in letters:
+        call.stdout.write(b"%d\n" % len(found))
+    elif found:
+        call.stdout.write(b"\n".join(found) + b"\n")
     return 0 if found else 1
 
 

@@ -31,6 +31,10 @@ class PaintedScreen:
 
     It stands in for the page in Chromium where a test is about the wire, faults or text and needs
     no apps: the adb server, adbutils, the device's protocol and its shell are the real ones.
+
+    Attributes:
+        restless: Whether every capture differs from the one before.
+        moves: How many of the next captures do, before it is still.
     """
 
     def __init__(self, width_px: int = 270, height_px: int = 600) -> None:
@@ -47,6 +51,7 @@ class PaintedScreen:
         self.focused = True
         self.events: list[tuple[Any, ...]] = []
         self.restless = False
+        self.moves = 0
         self._app = "com.android.launcher"
         self._captures = 0
 
@@ -66,7 +71,8 @@ class PaintedScreen:
 
     def capture(self) -> NDArray[np.uint8]:
         width, height = self.current_size
-        self._captures += self.restless
+        self._captures += self.restless or self.moves > 0
+        self.moves = max(self.moves - 1, 0)
         pixels = np.full((height, width, 3), 40 + 60 * list(LABELS).index(self._app), np.uint8)
         pixels[: height // 8, : width // 2] = 250 - self.rotation
         pixels[-20:] = (7 * len(self.events) + 11 * len(self.text) + 13 * self._captures) % 200
@@ -189,6 +195,6 @@ def make_phone(adb_port: int) -> Iterator[Callable[..., Phone]]:
 @pytest.fixture
 def phone(make_phone: Callable[..., Phone]) -> Phone:
     """A painted phone, at its home screen."""
-    phone = make_phone(call_timeout_s=3.0, reconnect_s=4.0)
+    phone = make_phone(call_timeout_s=3.0, reconnect_s=20.0)
     phone.environment.reset()
     return phone

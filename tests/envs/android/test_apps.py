@@ -58,8 +58,11 @@ def test_an_app_is_found_by_label_and_by_package(name: str, package: str) -> Non
 def test_an_app_that_is_not_there_is_refused_with_what_is() -> None:
     with pytest.raises(InvalidArgument, match=r"no app 'Setings'.*settings"):
         find_app("Setings", APPS)
-    with pytest.raises(InvalidArgument, match="no app"):
-        find_app("$(reboot)", APPS)
+    for signs in ("$(reboot)", "…", "👍", " "):
+        with pytest.raises(InvalidArgument, match="no app"):
+            find_app(signs, APPS)
+    heart = App("org.example.heart", label="❤️")
+    assert find_app("❤️", [*APPS, heart]) == heart
 
 
 def test_two_candidates_are_not_chosen_between() -> None:

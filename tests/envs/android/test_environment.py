@@ -18,8 +18,9 @@ from eyehand.actions.android import (
     TypeText,
     Wait,
 )
+from eyehand.envs.android.addresses import is_address
 from eyehand.envs.android.environment import AndroidEnvironment
-from eyehand.envs.android.server import AdbServer, is_address
+from eyehand.envs.android.server import AdbServer
 from eyehand.envs.check import check_environment
 from eyehand.envs.registry import make
 from eyehand.errors import InvalidArgument, StaleScreen, UsageError

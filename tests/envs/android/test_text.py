@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from eyehand.actions.android import TypeText
-from eyehand.envs.android.text import EXTRA_KEYBOARD, as_argument, pieces_of, untypeable
+from eyehand.envs.android.extra_keyboard import EXTRA_KEYBOARD
+from eyehand.envs.android.text import as_argument, pieces_of, untypeable
 from eyehand.envs.phone.shell.hardware import LATIN_IME
 from eyehand.envs.phone.shell.input_commands import as_typed
 from eyehand.errors import DeviceDisconnected, InvalidArgument

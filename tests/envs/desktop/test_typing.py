@@ -72,6 +72,12 @@ def test_text_of_any_script_arrives_exactly(
     assert "no key can type" not in observation.feedback
 
 
+def test_enter_is_pressed_where_it_is_asked_for(desk: Desk, typing: DesktopEnvironment) -> None:
+    info = typing.step(TypeText(text="one", press_enter=True))[4]
+    assert desk.wait_for_text("one\n") == "one\n"
+    assert "typed 3 characters and pressed Enter" in info["effect"]
+
+
 def test_a_long_text_with_more_scripts_than_spare_keys_arrives_exactly(
     desk: Desk, typing: DesktopEnvironment
 ) -> None:

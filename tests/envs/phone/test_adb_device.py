@@ -184,7 +184,7 @@ def _read(adb: Any, service: str) -> bytes:
     return bytes(content)
 
 
-def _until(condition: Any, limit_s: float = 10.0) -> None:
+def _until(condition: Any, limit_s: float = 60.0) -> None:
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "it never happened"

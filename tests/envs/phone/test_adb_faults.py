@@ -17,7 +17,7 @@ def test_a_dropped_device_goes_offline_and_returns(own_adb: Any, adb: Any, fault
     assert adb.shell("echo before") == "before"
     faults.drop(back_after_s=0.2)
     _until(lambda: _state(own_adb, adb.serial) != "device")
-    _until(lambda: _state(own_adb, adb.serial) == "device", 20)
+    _until(lambda: _state(own_adb, adb.serial) == "device")
     assert adb.shell("echo after") == "after"
 
 
@@ -35,13 +35,13 @@ def test_it_may_go_away_in_the_middle_of_its_output(
     data = adb.shell("screencap", encoding=None)
     assert 0 < len(data) < 16 + 108 * 240 * 4
     faults.clear()
-    _until(lambda: _state(own_adb, adb.serial) == "device", 20)
+    _until(lambda: _state(own_adb, adb.serial) == "device")
     assert len(adb.shell("screencap", encoding=None)) == 16 + 108 * 240 * 4
 
 
 def test_an_opening_may_hang(adb: Any, faults: Faults, phone: Any) -> None:
     faults.hang_in_open, faults.only_for = True, "input"
-    with adb.open_transport(timeout=0.3) as connection:
+    with adb.open_transport(timeout=2) as connection:
         connection.send_command("shell:input tap 1 1")
         with pytest.raises(AdbTimeout):
             connection.check_okay()
@@ -115,7 +115,7 @@ def _refusal(own_adb: Any, serial: str) -> str:
     return str(error.value)
 
 
-def _until(condition: Any, limit_s: float = 10.0) -> None:
+def _until(condition: Any, limit_s: float = 60.0) -> None:
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "it never happened"

@@ -49,6 +49,7 @@ class Result:
         ("cat < /none", ""),
         ("echo 2 > /sdcard/a; cat /sdcard/a", "2\n"),
         ("echo alpha | grep -c alp", "1\n"),
+        ("echo alpha | grep -c beta", "0\n"),
         ("echo a # comment", "a\n"),
         ("echo a#b", "a#b\n"),
         ("echo *", "data sdcard system\n"),

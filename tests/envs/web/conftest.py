@@ -1,3 +1,4 @@
+import io
 import re
 import threading
 import time
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import pytest
+from PIL import Image, ImageDraw
 
 from eyehand.actions import Point
 from eyehand.envs.env import Observation, StepInfo
@@ -83,8 +85,54 @@ class Handler(SimpleHTTPRequestHandler):
         disposition = f'attachment; filename="{rest}"'
         self.answer(200, b"a,b\n1,2\n", Content_Disposition=disposition)
 
+    def serve_pages(self, rest: str) -> None:
+        """Answer with a PDF of that many pages, each with its number on it."""
+        picture = io.BytesIO()
+        sheets = [Image.new("RGB", (300, 400), "white") for _ in range(int(rest))]
+        for number, sheet in enumerate(sheets, 1):
+            ImageDraw.Draw(sheet).text((150, 60), f"page {number}", fill="black")
+        sheets[0].save(picture, "PDF", save_all=True, append_images=sheets[1:])
+        self.answer(200, picture.getvalue(), Content_Type="application/pdf")
+
     def serve_nothing(self, rest: str) -> None:
         self.answer(204)
+
+    def serve_late_file(self, rest: str) -> None:
+        """Begin to send a file after that many milliseconds."""
+        delay_ms, _, name = rest.partition("/")
+        self.stop.wait(int(delay_ms) / 1000)
+        self.serve_download(name)
+
+    def serve_again(self, rest: str) -> None:
+        """A page that loads itself again at once, for ever."""
+        body = b"<title>Again</title><meta http-equiv=refresh content=0><p>again"
+        self.answer(200, body, Content_Type="text/html")
+
+    def serve_members(self, rest: str) -> None:
+        """A page behind basic authentication."""
+        if self.headers.get("Authorization") == "Basic YWRhOmxvdmVsYWNl":
+            self.answer(200, b"<title>Members</title>in", Content_Type="text/html")
+        else:
+            self.answer(401, WWW_Authenticate='Basic realm="members"')
+
+    def serve_pdf(self, rest: str) -> None:
+        self.answer(200, pdf(), Content_Type="application/pdf")
+
+
+def pdf() -> bytes:
+    """Return a PDF of one empty page."""
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, part in enumerate(parts, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, part)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 4\n0000000000 65535 f \n" + table
+    return out + head + b"trailer << /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(out)
 
 
 @pytest.fixture(scope="session")

@@ -122,16 +122,6 @@ def test_a_browser_killed_while_it_works_is_a_fault_promptly(visit: Any) -> None
     killer.join()
 
 
-def test_a_crashed_page_is_a_fault(visit: Any) -> None:
-    page = visit("quiet.html")
-    with pytest.raises(EnvironmentFault):
-        page.environment.page_call(lambda p: p.goto("chrome://crash"), timeout_s=5)
-    with pytest.raises(BrowserCrashed):
-        page.do(web.Reload())
-    again, _ = page.environment.reset()
-    assert "Title: Quiet" in again.text
-
-
 def test_a_call_that_takes_too_long_is_a_fault(visit: Any) -> None:
     page = visit("quiet.html")
     never = "() => new Promise(() => {})"

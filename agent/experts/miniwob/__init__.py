@@ -1,5 +1,6 @@
 """Experts for MiniWoB++: they read the page's structure, which the agent never sees."""
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -7,27 +8,44 @@ from typing import Any
 from playwright.async_api import Page
 
 from eyehand.actions import Action, ActionSpace
+from eyehand.agent.experts.miniwob.tasks import EXPERT_TASKS, FAMILIES
 from eyehand.agent.policy import Conversation, Decision, Policy
 from eyehand.envs.env import Environment, Observation, ScreenGeometry
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.errors import ActionHadNoEffect, UsageError
 
+__all__ = [
+    "EXPERT_TASKS", "Answer", "MiniWobExpert", "Question", "answers", "expert_script", "install",
+    "questions",
+]  # fmt: skip
+
 Question = tuple[str, Action]
 """An instruction and the action that follows it on the current screen."""
 
-EXPERT_TASKS = (
-    "click-button", "click-collapsible-nodelay", "click-color", "click-dialog", "click-dialog-2",
-    "click-link", "click-shape", "click-tab", "click-test", "click-test-2", "click-widget",
-    "count-sides", "drag-box", "enter-text", "focus-text", "focus-text-2", "grid-coordinate",
-    "identify-shape",
-)  # fmt: skip
-"""The tasks that have an expert."""
+_POINTS = ("point", "start", "end")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an expert answers to one instruction.
+
+    Attributes:
+        instruction: What was asked.
+        action: What follows on the current screen.
+        thought: What is seen there that decides it, in a short sentence.
+    """
+
+    instruction: str
+    action: Action
+    thought: str
 
 
 @cache
 def expert_script() -> str:
     """Return the script that holds the experts of every task."""
-    return files("eyehand.agent.experts").joinpath("miniwob.js").read_text(encoding="utf-8")
+    folder = files("eyehand.agent.experts.miniwob")
+    names = ("shared", *FAMILIES)
+    return "\n".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
 def install(environment: MiniWobEnvironment) -> None:
@@ -36,19 +54,34 @@ def install(environment: MiniWobEnvironment) -> None:
         environment.page_scripts.append(expert_script())
 
 
-def questions(environment: MiniWobEnvironment) -> list[Question]:
+def answers(environment: MiniWobEnvironment, others: bool = True) -> list[Answer]:
     """Return what the current screen answers: the episode's own task first.
 
     The list is empty where the expert knows no way on; it begins with another instruction than
-    the episode's where that one cannot be carried out (a target that lies under another).
+    the episode's where that one cannot be carried out (a target that lies under another, a wrong
+    step that no action takes back). It depends on the page as it is, not on who brought it there,
+    so it may be asked at any step of anyone's episode.
+
+    Args:
+        environment: Where `install` was called before the page was loaded.
+        others: Also answer other instructions that the screen could be given.
     """
-    found: list[Any] = environment.page_call(_ask, environment.task)
+    names = list(environment.action_space.names)
+    found: list[Any] = environment.page_call(_ask, [environment.task, names, others])
     geometry = environment.geometry
-    return [(instruction, _action(environment, geometry, call)) for instruction, call in found]
+    return [
+        Answer(instruction, _action(environment, geometry, call), call["thought"])
+        for instruction, call in found
+    ]
 
 
-async def _ask(page: Page, task: str) -> Any:
-    return await page.evaluate("(task) => eyehandQuestions(task)", task)
+def questions(environment: MiniWobEnvironment) -> list[Question]:
+    """Return the instructions and actions of `answers`."""
+    return [(answer.instruction, answer.action) for answer in answers(environment)]
+
+
+async def _ask(page: Page, arguments: list[Any]) -> Any:
+    return await page.evaluate("(given) => eyehandQuestions(...given)", arguments)
 
 
 def _action(
@@ -56,9 +89,9 @@ def _action(
 ) -> Action:
     """Turn a call in CSS pixels into an action of the environment."""
     arguments = {
-        field: geometry.to_point(*value) if isinstance(value, list) else value
+        field: geometry.to_point(*value) if field in _POINTS else value
         for field, value in call.items()
-        if field != "name"
+        if field not in ("name", "thought")
     }
     return environment.action_space.build(call["name"], arguments)
 
@@ -88,18 +121,17 @@ class MiniWobExpert(Policy):
         """Begin an episode."""
         if self._environment is None:
             raise UsageError("an expert needs its environment: call bind() first")
-        return _MiniWobMoves(self._environment, task)
+        return _MiniWobMoves(self._environment)
 
 
 class _MiniWobMoves(Conversation):
-    def __init__(self, environment: MiniWobEnvironment, task: str) -> None:
+    def __init__(self, environment: MiniWobEnvironment) -> None:
         self._environment = environment
-        self._task = task
 
     def decide(self, observation: Observation) -> Decision:
         """Return the expert's answer to the task; none where the page offers no way on."""
-        answers = dict(questions(self._environment))
-        action = answers.get(self._task)
-        if action is None:
+        own = answers(self._environment, others=False)
+        if not own:
             return Decision(error=ActionHadNoEffect("the expert sees no way on"))
-        return Decision(action=action)
+        answer = own[0]
+        return Decision(thought=answer.thought, action=answer.action)

@@ -1,0 +1,52 @@
+"""A field's text is replaced in one action, through adb, on the page that is the phone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eyehand.actions.android import ReplaceText, Tap
+from eyehand.envs.android.environment import AndroidEnvironment
+from eyehand.envs.env import Observation
+from eyehand.envs.phone.adb.device import AdbDevice
+from eyehand.envs.phone.screen import PhoneScreen
+from eyehand.envs.phone.shell import input_commands
+
+pytestmark = pytest.mark.usefixtures("browser_ends")
+
+
+@pytest.fixture
+def phone(own_adb: Any) -> Iterator[tuple[PhoneScreen, AndroidEnvironment]]:
+    with PhoneScreen() as screen:
+        screen.open()
+        device = AdbDevice(screen)
+        device.start()
+        environment = AndroidEnvironment(device.address, adb_port=own_adb.port)
+        yield screen, environment
+        environment.close()
+        device.close()
+
+
+def tap(screen: PhoneScreen, environment: AndroidEnvironment, seen: Observation, key: str) -> Any:
+    place = screen.locate(key)
+    assert place is not None
+    assert place.point is not None
+    return environment.step(Tap(point=seen.geometry.to_point(*place.point)))[0]
+
+
+@pytest.mark.parametrize("combines_keys", [True, False])
+@pytest.mark.parametrize("text", ["Short", "Ünïcode 你好", ""])
+def test_a_notes_title_is_replaced(
+    phone: Any, monkeypatch: pytest.MonkeyPatch, combines_keys: bool, text: str
+) -> None:
+    screen, environment = phone
+    if not combines_keys:  # as before Android 12
+        monkeypatch.delitem(input_commands.ACTIONS, "keycombination")
+    seen, _ = environment.reset()
+    for key in ("app-notes", "note-2", "field-title"):
+        seen = tap(screen, environment, seen, key)
+    for words in ("Ideas", text):
+        seen, _, _, _, info = environment.step(ReplaceText(text=words))
+    assert ("replaced" if text else "cleared" if combines_keys else "deleted") in info["effect"]
+    tap(screen, environment, seen, "save")
+    assert screen.state()["notes"][1]["title"] == text
