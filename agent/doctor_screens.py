@@ -82,6 +82,7 @@ def check_mujoco() -> Check:
     if find_spec("mujoco") is None:
         fix = 'for robot: pip install "eyehand[robot]"'
         return Check(name, False, "mujoco is not installed", fix, needed=False)
+    platform_fault.cache_clear()  # what was missing a moment ago may have been installed
     faults = {platform: platform_fault(platform) for platform in PLATFORMS}
     found = ", ".join(f"{name}: {fault or 'works'}" for name, fault in faults.items())
     if "" in faults.values():
