@@ -51,9 +51,7 @@ class TypeText(Action):
     """Type text into the element that has the focus."""
 
     text: Text = Field(description="what to type, any characters")
-    press_enter: bool | None = Field(
-        default=None, description="true to press Enter afterwards, as to send or search"
-    )
+    press_enter: bool | None = Field(default=None, description="press Enter afterwards")
 
 
 class ReplaceText(Action):
@@ -62,9 +60,7 @@ class ReplaceText(Action):
     text: str = Field(
         max_length=MAX_TEXT_LENGTH, description="what the field holds then; empty to clear it"
     )
-    press_enter: bool | None = Field(
-        default=None, description="true to press Enter afterwards, as to send or search"
-    )
+    press_enter: bool | None = Field(default=None, description="press Enter afterwards")
 
 
 class PressKeys(Action):

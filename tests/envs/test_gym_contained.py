@@ -212,10 +212,10 @@ def test_an_episodes_time_limit_is_what_breaks_it_off(monkeypatch: pytest.Monkey
 
 def test_a_step_that_is_only_slow_is_the_time_limit() -> None:
     def slow(lamp: Lamp) -> None:
+        late_s = time.monotonic() + 0.3
         while time.monotonic() < late_s:
             time.sleep(0.001)
 
-    late_s = time.monotonic() + 0.3
     with GymEnvironment(Lamp(slow)) as environment:
         episode = run_episode(
             RandomPolicy(), environment, task="Switch it on.", seed=7, time_limit_s=0.2

@@ -111,7 +111,7 @@ def test_a_foreign_action_is_refused_and_costs_no_step() -> None:
 
     environment = NumberLineEnvironment()
     before, _ = environment.reset(options={"start": 1, "target": 4})
-    with pytest.raises(UnknownAction, match="there are: minus, plus"):
+    with pytest.raises(UnknownAction, match="the permitted actions are: minus, plus"):
         environment.step(Jump())
     assert np.array_equal(environment.render(), before.pixels)
 

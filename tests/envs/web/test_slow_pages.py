@@ -19,7 +19,7 @@ RESTLESS = {
     [("a script", 0), ("polling", 0), ("both", 0), ("a script", 50), ("both", 50)],
 )
 def test_a_slow_link_on_a_restless_page_is_followed(visit: Any, way: str, delay_ms: int) -> None:
-    page = visit("quiet.html", settle_timeout_s=0.5)
+    page = visit("quiet.html", settle_timeout_s=1.0)
     page.ask(
         """wait => { const go = () => { location.href = '/slow/1200'; };
           button.onclick = () => wait ? setTimeout(go, wait) : go(); }""",
