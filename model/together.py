@@ -26,9 +26,10 @@ from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.session import Session
 
 ROW_STEP = 16 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 4
-"""Rows come in multiples of this. Measured (torch 2.13, MKL, 1 and 2 threads; AVX2 up to 16): a row's
-products are then the same bits in every place, beside any rows and for any such number of rows. With AVX2, 5, 6 or 7 rows depend on the place; with AVX-512, 12 rows and any other number that
-is no multiple of 16."""
+"""Rows come in multiples of this. Measured (torch 2.13, MKL, 1 and 2 threads; AVX2 up to 16): the
+products of a row are then the same bits in every place, beside any rows and for any such number of
+rows. With AVX2, 5, 6 or 7 rows depend on the place; with AVX-512, 12 rows and any other number
+that is no multiple of 16."""
 
 KEY_STEP = 64
 """Keys come in multiples of this: whole vectors of the kernels, so that no key falls into a
