@@ -38,10 +38,15 @@ def test_an_unknown_scheme_lists_the_schemes_and_the_closest() -> None:
         assert example in str(caught.value)
 
 
-@pytest.mark.parametrize("spec", ["", "cards", "cards:", "number-line", ":x", "localhost:8000"])
+@pytest.mark.parametrize("spec", ["", "cards", "cards:", "number-line", ":x"])
 def test_a_spec_that_cannot_be_read_is_the_users_mistake(spec: str) -> None:
     with pytest.raises(UsageError, match="cards:number-line"):
         make(spec)
+
+
+def test_an_address_without_its_scheme_is_shown_with_it() -> None:
+    with pytest.raises(UsageError, match="a page is written http://localhost:8000"):
+        make("localhost:8000")
 
 
 def test_an_option_that_does_not_fit_is_the_users_mistake() -> None:
