@@ -20,8 +20,6 @@ from eyehand.model.training.pages import FONTS, Box, draw_page, set_word, text_f
 
 SIZES_PX = ((168, 112), (168, 112), (224, 168), (224, 280), (224, 280), (280, 196))
 """Width and height of the screens; 224 x 280 is a MiniWoB++ screen's size."""
-SMALL_SIZES_PX = ((168, 112),)
-"""For a start from nothing."""
 
 COLORS = (
     "red", "blue", "olive", "lime", "black", "grey", "purple", "orange", "yellow", "cyan",
