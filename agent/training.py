@@ -7,6 +7,7 @@ import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
+from eyehand.agent.habits import EMBEDDED_HABITS, write_habits
 from eyehand.errors import UsageError
 from eyehand.model.image_settings import write_image_settings
 from eyehand.model.qwen2vl import Qwen2VL
@@ -103,6 +104,7 @@ def train_embedded(
     head = None if tower is None else _give_tower(model, tower)
     tokenizer.save(out)
     write_image_settings(out, SETTINGS)
+    write_habits(out, EMBEDDED_HABITS)
     run = TrainingRun(model, tokenizer, source, out, plan, SETTINGS, head)
     summary = run.train(follow)
     run.close()

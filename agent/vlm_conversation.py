@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from eyehand.actions import ActionSpace, Coordinates
+from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.agent.layout import Piece, Plain, Screen, observation_words
 from eyehand.agent.long_text import LONGEST_TOKEN, fit
 from eyehand.agent.policy import Conversation, Decision, TokenCallback
@@ -85,6 +85,7 @@ class VlmConversation(Conversation):
         self._seed = seed
         self._step = 0
         self._restarts = 0
+        self._earlier: list[Action] = []
         self._begin()
 
     @property
@@ -126,6 +127,8 @@ class VlmConversation(Conversation):
         self._step += 1
         coordinates = Coordinates(screen=prompt.observation.geometry.screen)
         parsed = self.policy.layout.codec.parse(answer.text, self._space, coordinates)
+        if parsed.action is not None:
+            self._earlier.append(parsed.action)
         return Decision(
             thought=parsed.thought,
             action=parsed.action,
@@ -157,12 +160,13 @@ class VlmConversation(Conversation):
         """
         limits, layout = self.policy.limits, self.policy.layout
         words = observation_words(observation.text, observation.feedback)
-        if self._step and len(words) <= limits.max_positions * LONGEST_TOKEN:
+        newest_only = self.policy.habits.newest_only
+        if self._step and not newest_only and len(words) <= limits.max_positions * LONGEST_TOKEN:
             image_tokens = self._append(layout.following(words), observation)
             if self._positions <= limits.fullest:
                 return image_tokens, 0
         if self._step:
-            self._restarts += 1
+            self._restarts += not newest_only
             self._begin()
         longest = max(len(words), len(self._task))
         if longest <= limits.max_positions * LONGEST_TOKEN:
@@ -175,7 +179,9 @@ class VlmConversation(Conversation):
     def _open(self, task: str, words: str, observation: Observation) -> int:
         """Append the system prompt, the screen and the task; returns the screen's tokens."""
         layout = self.policy.layout
-        return self._append([*layout.opening(self._space), *layout.task(task, words)], observation)
+        earlier = self._earlier if self.policy.habits.newest_only else ()
+        pieces = [*layout.opening(self._space), *layout.task(task, words, earlier)]
+        return self._append(pieces, observation)
 
     def _open_cut(self, words: str, observation: Observation) -> tuple[int, int]:
         """Begin with what of the task and the words there is room for."""

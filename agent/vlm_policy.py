@@ -12,11 +12,13 @@ import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
+from eyehand.agent.habits import read_habits
 from eyehand.agent.layout import Layout
 from eyehand.agent.policy import Conversation, Decision, Policy, Request, TokenCallback
 from eyehand.agent.suites import EMBEDDED_CHECKPOINT
 from eyehand.agent.vlm_conversation import Limits, VlmConversation
 from eyehand.errors import UsageError
+from eyehand.model.folder import resolve
 from eyehand.model.hub import LoadedModel, load
 from eyehand.model.sampling import Sampling
 from eyehand.model.together import generate_together
@@ -74,14 +76,15 @@ class VlmPolicy(Policy):
     ) -> None:
         if max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
-        self.layout = Layout(make_codec(codec, keyword_mark), language, keyword_mark)
+        folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
+        self.habits = read_habits(folder)
+        brief = self.habits.brief
+        self.layout = Layout(make_codec(codec, keyword_mark), language, keyword_mark, brief)
         self.sampling = Sampling(temperature=temperature, top_p=top_p)
         self.on_text = on_text
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
-        self.checkpoint: LoadedModel = load(
-            EMBEDDED_CHECKPOINT if model is None else model, device=device, dtype=_dtype(dtype)
-        )
+        self.checkpoint: LoadedModel = load(folder, device=device, dtype=_dtype(dtype))
         positions = self.checkpoint.model.config.text.max_position_embeddings
         self.limits = Limits(max_new_tokens, positions)
 
@@ -133,7 +136,8 @@ class VlmPolicy(Policy):
             "keyword_mark": self.layout.keyword_mark,
             "language": self.layout.language,
             "coordinates": "thousandths",
-            "history": "full",
+            "history": "newest screen" if self.habits.newest_only else "full",
+            "prompt": "brief" if self.habits.brief else "full",
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
             "max_new_tokens": self.limits.max_new_tokens,

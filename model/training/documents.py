@@ -9,6 +9,7 @@ time.
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ class ShardWriter:
 
     def close(self) -> None:
         """Complete the shard."""
-        self._zip.writestr("documents.jsonl", "\n".join(self._lines))
+        self._zip.writestr("documents.jsonl", "\n".join(self._lines), zipfile.ZIP_DEFLATED)
         self._zip.close()
         self._partial.rename(self._path)
 
@@ -120,6 +121,7 @@ class Shard:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path, self._process = path, os.getpid()
         self._archive = zipfile.ZipFile(path)
         self._lines = self._archive.read("documents.jsonl").decode("utf-8").splitlines()
 
@@ -127,13 +129,14 @@ class Shard:
         """Return the number of documents."""
         return len(self._lines)
 
-    def source(self, index: int) -> str:
-        """Return where a document comes from, without its pictures being read."""
-        source: str = json.loads(self._lines[index])["source"]
-        return source
+    def sources(self) -> list[str]:
+        """Return where each document comes from, without its pictures being read."""
+        return [str(json.loads(line)["source"]) for line in self._lines]
 
     def document(self, index: int) -> Document:
         """Return a document."""
+        if self._process != os.getpid():  # a file's place is shared with the process before a fork
+            self._archive, self._process = zipfile.ZipFile(self._path), os.getpid()
         loaded = json.loads(self._lines[index])
         return Document(
             source=loaded["source"],

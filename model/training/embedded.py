@@ -13,9 +13,10 @@ from eyehand.model.tokenizer import Tokenizer, word_tokenizer
 from eyehand.model.training.documents import Document, read_shard, shards
 from eyehand.model.training.tower import initialise_tower
 
-MOST_WORDS = 1800
+MOST_WORDS = 500
 """So many frequent words of prompts and instructions are tokens; all others are spelled."""
 POSITION_BIAS = 0.7
+EARLIER = "\nEarlier: "
 QUOTED = re.compile(r'"[^"\n]*"')
 
 WHITE_MEAN = (1.0, 1.0, 1.0)
@@ -23,27 +24,27 @@ WHITE_STD = (0.35, 0.35, 0.35)
 """Mean and standard deviation of the channels, 0 to 1: paper is zero, ink is what is seen."""
 
 SETTINGS = ImageSettings(
-    patch_size=7, min_pixels=14 * 14, max_pixels=224 * 280, mean=WHITE_MEAN, std=WHITE_STD
+    patch_size=7, min_pixels=14 * 14, max_pixels=4 * 224 * 280, mean=WHITE_MEAN, std=WHITE_STD
 )
-"""A MiniWoB screen (224 x 280) is seen as it is, in 320 tokens; larger ones are scaled down."""
+"""A MiniWoB screen (224 x 280) is seen as it is, in 320 tokens; a phone's is scaled to 1,280."""
 
 
 def embedded_config(tokenizer: Tokenizer) -> Qwen2VLConfig:
-    """Return the embedded model's configuration: 5 million parameters.
+    """Return the embedded model's configuration: 12 million parameters.
 
     M-RoPE gives its sections to time, height and width from the highest frequency down. With the
     published base of a million the width of a small screen would turn by less than a hundredth of
     a radian; a base of 20 and few frequencies for time let every column differ.
     """
-    width = 256
+    width = 320
     ids = tokenizer.special_ids
     return Qwen2VLConfig(
         text=TextConfig(
             hidden_size=width,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            intermediate_size=768,
+            num_hidden_layers=6,
+            num_attention_heads=5,
+            num_key_value_heads=5,
+            intermediate_size=960,
             vocab_size=tokenizer.vocab_size,
             rope_theta=20.0,
             mrope_section=(4, 14, 14),
@@ -62,13 +63,13 @@ def embedded_config(tokenizer: Tokenizer) -> Qwen2VLConfig:
 
 
 def tower_config() -> VisionConfig:
-    """Return the sizes of the tower that learns to read: 1.4 million parameters.
+    """Return the sizes of the tower that learns to read: 3.6 million parameters.
 
     A patch is about one letter wide. `silu` is one operation of the CPU where `quick_gelu`, the
     published activation, is three.
     """
     return VisionConfig(
-        depth=5, embed_dim=128, num_heads=2, mlp_ratio=4, hidden_size=256, patch_size=7,
+        depth=6, embed_dim=192, num_heads=3, mlp_ratio=4, hidden_size=320, patch_size=7,
         hidden_act="silu",
     )  # fmt: skip
 
@@ -112,13 +113,14 @@ def _initialise_language(model: Qwen2VL) -> None:
 
 
 def document_texts(documents: Iterable[Document]) -> Iterator[str]:
-    """Yield each different text of the documents once."""
+    """Yield each different text of the documents once, without the earlier calls of a task."""
     seen: set[str] = set()
     for document in documents:
         for part in (*document.trunk, *(p for branch in document.branches for p in branch)):
-            if part.text and part.text not in seen:
-                seen.add(part.text)
-                yield part.text
+            text = part.text.partition(EARLIER)[0]
+            if text and text not in seen:
+                seen.add(text)
+                yield text
 
 
 def make_tokenizer(folder: Path | None, further_texts: Iterable[str] = ()) -> Tokenizer:

@@ -52,7 +52,7 @@ class PositionLoss:
         """
         if self._hidden is None:
             return torch.zeros(())
-        seen = ids == self._image_token_id  # (B, L)
+        seen = ids.to(self._hidden.device) == self._image_token_id  # (B, L)
         hidden = self._hidden[seen]  # (n, C)
         scale = hidden.pow(2).mean(-1, keepdim=True).add(1e-6).rsqrt()
         rows_and_columns = self.head(hidden * scale).view(-1, 2, MOST_CELLS)  # (n, 2, cells)

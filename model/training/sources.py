@@ -24,36 +24,46 @@ class DocumentSource(Protocol):
 class ShardSource:
     """The documents of a folder's shards, drawn at random with replacement.
 
+    First the source is drawn, then one of its documents, so that long episodes do not crowd out
+    short ones.
+
     Args:
         folder: The shards; those that appear later are not seen.
         seed: Fixes which document each number is.
         only: Sources of documents to take; all where it is empty.
+        weights: Share of a source beside the others, 1 where it is not named.
 
     Raises:
         UsageError: the folder holds no shard, or none of the sources.
     """
 
-    def __init__(self, folder: Path, seed: int, only: Collection[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, seed: int, only: Collection[str] = (),
+        weights: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
         self._seed = seed
-        self._shards = [Shard(path) for path in shards(folder)]
-        if not self._shards:
+        found = [Shard(path) for path in shards(folder)]
+        if not found:
             raise UsageError(f"no shards in {folder}; make some: eyehand train collect")
-        self._places = [
-            (shard, index)
-            for shard in self._shards
-            for index in range(len(shard))
-            if not only or shard.source(index) in only
-        ]
+        self._places: dict[str, list[tuple[Shard, int]]] = {}
+        for shard in found:
+            for index, source in enumerate(shard.sources()):
+                if not only or source in only:
+                    self._places.setdefault(source, []).append((shard, index))
         if not self._places:
             raise UsageError(f"{folder} holds no document of {', '.join(sorted(only))}")
+        self._names = sorted(self._places)
+        self._shares = [(weights or {}).get(name, 1.0) for name in self._names]
 
     def __len__(self) -> int:
         """Return the number of different documents."""
-        return len(self._places)
+        return sum(map(len, self._places.values()))
 
     def document(self, number: int) -> Document:
         """Return the document that `number` stands for."""
-        shard, index = random.Random(f"shards/{self._seed}/{number}").choice(self._places)
+        draw = random.Random(f"shards/{self._seed}/{number}")
+        source = draw.choices(self._names, self._shares)[0]
+        shard, index = draw.choice(self._places[source])
         return shard.document(index)
 
 

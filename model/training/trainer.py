@@ -5,17 +5,19 @@ own if the run is to go on. Step k is a function of the plan, the source and k, 
 disk holds all else: a run that was interrupted goes on bit by bit.
 """
 
+import itertools
 import json
 import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from eyehand.errors import UsageError
 from eyehand.model.image_settings import ImageSettings
@@ -75,35 +77,34 @@ class TrainingPlan:
         return max(0.0, min(1.0, rising, falling))
 
 
-class Batches:
-    """The batches of a run by number.
+class Pools(Dataset[list[Batch]]):
+    """The batches of a run, some of them together, by number.
 
     Args:
         source: The documents.
         encoder: Turns documents into tensors.
         plan: Gives the batch size, the branches and the seed.
         pad_id: Fills up short rows.
+        dtype: Of the patches; half of float32's bytes travel where the network reads bfloat16.
     """
 
     def __init__(
-        self, source: DocumentSource, encoder: Encoder, plan: TrainingPlan, pad_id: int
-    ) -> None:
+        self, source: DocumentSource, encoder: Encoder, plan: TrainingPlan, pad_id: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
         self._source, self._encoder, self._plan, self._pad_id = source, encoder, plan, pad_id
-        self._pool_number = -1
-        self._pool: list[list[Encoded]] = []
+        self._dtype = dtype
 
-    def batch(self, step: int) -> Batch:
-        """Return the batch of a step, from 0."""
-        number, place = divmod(step, POOL_BATCHES)
-        if number != self._pool_number:
-            self._pool_number, self._pool = number, self._drawn(number)
-        return collate(self._pool[place], self._pad_id)
+    def __getitem__(self, pool: int) -> list[Batch]:
+        """Return the batches of the steps from `pool * POOL_BATCHES` on."""
+        collated = (collate(documents, self._pad_id) for documents in self._drawn(pool))
+        return [replace(batch, patches=batch.patches.to(self._dtype)) for batch in collated]
 
     def _drawn(self, pool: int) -> list[list[Encoded]]:
         size = self._plan.batch
         count = size * POOL_BATCHES
         encoded = [self._encoded(pool * count + index) for index in range(count)]
-        encoded.sort(key=lambda document: len(document.ids))
+        encoded.sort(key=lambda document: (len(document.cells), len(document.ids)))
         batches = [encoded[first : first + size] for first in range(0, count, size)]
         random.Random(f"pool/{self._plan.seed}/{pool}").shuffle(batches)
         return batches
@@ -114,6 +115,32 @@ class Batches:
             draw = random.Random(f"branches/{self._plan.seed}/{number}")
             document.branches = draw.sample(document.branches, self._plan.branches)
         return self._encoder.encode(document)
+
+
+def batches(pools: Pools, step: int, workers: int) -> Iterator[Batch]:
+    """Yield the batches of a run from a step on, for ever.
+
+    Args:
+        pools: Where they come from.
+        step: The first one's step, from 0.
+        workers: Processes that make them ahead; 0 makes them here. The batches are the same.
+    """
+    first, passed_over = divmod(step, POOL_BATCHES)
+    loader = DataLoader(
+        pools, batch_size=None, sampler=_NumbersFrom(first), num_workers=workers,
+        prefetch_factor=2 if workers else None,
+    )  # fmt: skip
+    for pool in loader:
+        yield from pool[passed_over:]
+        passed_over = 0
+
+
+class _NumbersFrom(Sampler[int]):
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count(self._first)
 
 
 class TrainingRun:
@@ -127,6 +154,7 @@ class TrainingRun:
         plan: How.
         settings: How the model sees a screen.
         head: The character head to begin with; a new one where there is none.
+        workers: Processes that make batches ahead; 0 makes them in this one.
 
     Raises:
         UsageError: the folder's state belongs to another plan.
@@ -135,17 +163,19 @@ class TrainingRun:
     def __init__(
         self, model: Qwen2VL, tokenizer: Tokenizer, source: DocumentSource, folder: Path,
         plan: TrainingPlan, settings: ImageSettings, head: CharacterHead | None = None,
+        workers: int = 0,
     ) -> None:  # fmt: skip
         torch.manual_seed(plan.seed)
-        self.model, self.plan, self.folder = model, plan, folder
-        self._batches = Batches(
-            source, Encoder(tokenizer, model.config, settings), plan, tokenizer.pad_id
-        )
+        self.model, self.plan, self.folder, self._workers = model, plan, folder, workers
+        self._dtype = fast_dtype(model.device)
+        encoder = Encoder(tokenizer, model.config, settings)
+        self._pools = Pools(source, encoder, plan, tokenizer.pad_id, self._dtype)
         model.visual.requires_grad_(not plan.freeze_tower)
         self._positions, self._looks = PositionLoss(model), LookLoss(model)
         self._characters = CharacterLoss(model, head)
+        for module in self._heads().values():
+            module.to(model.device)
         self.optimizer = self._make_optimizer()
-        self._dtype = fast_dtype()
         self._counts: dict[str, float] = dict.fromkeys(
             ("steps", "documents", "tokens", "answer_tokens", "cpu_s"), 0
         )
@@ -169,8 +199,9 @@ class TrainingRun:
         """
         saved = time.monotonic()
         self.model.train()
+        ahead = batches(self._pools, int(self._counts["steps"]), self._workers)
         while self._counts["tokens"] < self.plan.tokens:
-            self._step()
+            self._step(ahead)
             if self._counts["steps"] % LOG_STEPS == 0:
                 self._log(follow)
             if time.monotonic() - saved > self.plan.save_s:
@@ -191,9 +222,9 @@ class TrainingRun:
         losses = {name: round(value, 4) for name, value in self._losses.items()}
         return {**self._counts, "cpu_s": round(self._counts["cpu_s"]), **losses}
 
-    def _step(self) -> None:
+    def _step(self, ahead: Iterator[Batch]) -> None:
         begun = time.process_time()
-        batch = self._batches.batch(int(self._counts["steps"]))
+        batch = next(ahead).to(self.model.device)
         share = self.plan.rate(int(self._counts["tokens"]))
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate * share
@@ -205,7 +236,9 @@ class TrainingRun:
         self._count(batch, losses, time.process_time() - begun)
 
     def _forward(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.autocast("cpu", self._dtype, enabled=self._dtype != torch.float32):
+        with torch.autocast(
+            self.model.device.type, self._dtype, enabled=self._dtype != torch.float32
+        ):
             loss = self.model.loss(
                 batch.ids, batch.targets, patches=batch.patches, grid_thw=batch.grid_thw,
                 position_ids=batch.positions, attention_mask=batch.mask,
@@ -219,7 +252,7 @@ class TrainingRun:
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         guides = losses["position_loss"] + losses["look_loss"]
-        characters = losses["character_loss"] if not self.plan.freeze_tower else torch.zeros(())
+        characters = losses["character_loss"] if not self.plan.freeze_tower else 0.0
         return (
             losses["loss"]
             + self.plan.guide_weight * guides
@@ -264,7 +297,12 @@ class TrainingRun:
             {"params": decayed, "weight_decay": self.plan.weight_decay},
             {"params": [p for p in self._parameters() if id(p) not in known], "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=(0.9, 0.95))
+        return torch.optim.AdamW(
+            groups,
+            lr=self.plan.learning_rate,
+            betas=(0.9, 0.95),
+            fused=self.model.device.type != "cpu",
+        )
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -1,7 +1,5 @@
 """The training data hold exactly the tokens that the runtime reads and writes."""
 
-import random
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,140 +8,128 @@ import torch
 
 from eyehand.actions import Action, Coordinates, Point
 from eyehand.actions.web import Click
-from eyehand.agent.collect import WEIGHTS, Collector, collect, sources
+from eyehand.agent.collect import Collector, collect, sources
 from eyehand.agent.demonstrations import (
     EVALUATION_SEEDS,
     TRAINING_SEEDS,
     DocumentWriter,
-    number_line_document,
+    Shown,
     rounded,
 )
-from eyehand.agent.layout import Layout, Piece, Plain, Screen
+from eyehand.agent.habits import EMBEDDED_HABITS, write_habits
+from eyehand.agent.policy import Decision
+from eyehand.agent.vlm_conversation import VlmConversation
+from eyehand.agent.vlm_policy import VlmPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
-from eyehand.envs.env import Pixels
 from eyehand.errors import UsageError
 from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.image_settings import write_image_settings
 from eyehand.model.qwen2vl import IGNORED_TARGET, Qwen2VL
-from eyehand.model.session import Session
-from eyehand.model.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.training.batching import Encoded, Encoder
+from eyehand.model.training.characters import ALPHABET
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, read_shard
-from eyehand.model.training.embedded import SETTINGS, document_texts, embedded_config
+from eyehand.model.training.embedded import SETTINGS, embedded_config, make_tokenizer
+from eyehand.model.weights import save_checkpoint
 
 SEED = 2
 
 
-def number_line(whole_episode: bool = True) -> Document:
-    """A document of number-line; the generator decides what is shown, so one is looked for."""
-    for seed in range(100):
-        generator = random.Random(seed)
-        document = number_line_document(NumberLineEnvironment(), SEED, DocumentWriter(), generator)
-        if whole_episode != bool(document.branches):
-            return document
-    raise AssertionError("100 generators gave the same kind of document")
+def collected(spec: str, count: int, folder: Path, first_seed: int = SEED) -> list[Document]:
+    collect(folder, count, first_seed=first_seed, only=[spec])
+    (path,) = folder.glob(f"*{SHARD_SUFFIX}")
+    return list(read_shard(path))
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return train_tokenizer(list(document_texts([number_line()])) * 3, 600)
-
-
-@pytest.fixture(scope="module")
-def network(tokenizer: Tokenizer) -> Qwen2VL:
+def policy(tmp_path_factory: pytest.TempPathFactory) -> VlmPolicy:
     """A network of the embedded model's kind, as small as one may be: only its reading matters."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tokenizer = make_tokenizer(None, ["Task: Reach the target.\nEarlier: plus {}; minus {}"])
     full = embedded_config(tokenizer)
     text = replace(
-        full.text, hidden_size=64, num_hidden_layers=1, num_key_value_heads=2,
-        intermediate_size=64, mrope_section=(2, 3, 3),
+        full.text, hidden_size=64, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, intermediate_size=64, mrope_section=(2, 3, 3),
     )  # fmt: skip
     vision = replace(full.vision, depth=1, embed_dim=64, num_heads=2, hidden_size=64)
     config: Qwen2VLConfig = replace(full, text=text, vision=vision)
     torch.manual_seed(0)
-    return Qwen2VL(config).eval()
+    save_checkpoint(Qwen2VL(config).eval(), folder)
+    tokenizer.save(folder)
+    write_image_settings(folder, SETTINGS)
+    write_habits(folder, EMBEDDED_HABITS)
+    return VlmPolicy(folder, device="cpu", max_new_tokens=1)
 
 
-class Reader:
-    """Reads an episode as `VlmPolicy` does, with the answers given instead of generated."""
-
-    def __init__(self, network: Qwen2VL, tokenizer: Tokenizer) -> None:
-        self.layout = Layout(DocumentWriter().layout.codec)
-        self.tokenizer = tokenizer
-        self.session = Session(network, tokenizer, settings=SETTINGS)
-
-    def read(self, pieces: Sequence[Piece], pixels: Pixels) -> None:
-        for piece in pieces:
-            if isinstance(piece, Screen):
-                self.session.append_image(pixels)
-            elif isinstance(piece, Plain):
-                self.session.append_text(piece.text)
-            else:
-                self.session.append_template(piece.text)
-
-    def answer(self, action: Action) -> None:
-        written = self.layout.codec.write(action, Coordinates())
-        self.session.append_template(self.tokenizer.encode_text(written))
+def encoded(policy: VlmPolicy, document: Document) -> Encoded:
+    checkpoint = policy.checkpoint
+    return Encoder(checkpoint.tokenizer, checkpoint.model.config, SETTINGS).encode(document)
 
 
 def tokens_of(encoded: Encoded, branch: int) -> list[int]:
     return encoded.ids[(encoded.group == 0) | (encoded.group == branch)].tolist()
 
 
-def test_a_whole_episode_is_read_token_for_token_as_at_run_time(
-    network: Qwen2VL, tokenizer: Tokenizer
-) -> None:
-    document = number_line()
-    encoded = Encoder(tokenizer, network.config, SETTINGS).encode(document)
-    environment = NumberLineEnvironment()
-    observation, _ = environment.reset(seed=SEED)
-    reader = Reader(network, tokenizer)
-    layout = reader.layout
-    opening = [*layout.opening(environment.action_space), *layout.task(environment.instruction)]
-    reader.read(opening, observation.pixels)
-    written = [p.text for p in document.trunk if p.kind == "plain" and "FUNCTION" in p.text]
-    answers = [layout.codec.parse(t, environment.action_space).action for t in written[1:]]
-    ended = False
-    for action in answers:
-        assert action is not None
-        assert not ended
-        reader.answer(action)
-        observation, _, terminated, truncated, _ = environment.step(action)
-        ended = terminated or truncated
-        if not ended:
-            said = "\n".join(filter(None, (observation.feedback, observation.text)))
-            reader.read(layout.following(said), observation.pixels)
-    assert ended
-    assert len(answers) == len(document.images) > 2
-    # The runtime stops at the word that the model is trained to write after its call.
-    stop = tokenizer.encode_template(layout.codec.before_observation)
-    assert encoded.ids.tolist() == reader.session.token_ids + stop
+def answer_tokens(policy: VlmPolicy, action: Action) -> list[int]:
+    codec, tokenizer = policy.layout.codec, policy.checkpoint.tokenizer
+    written: list[int] = tokenizer.encode_text(codec.write(action, Coordinates()))
+    return written + list(tokenizer.encode_template(codec.before_observation))
 
 
-def test_a_screen_with_its_first_question_is_read_as_at_run_time(
-    network: Qwen2VL, tokenizer: Tokenizer
+def test_every_step_of_an_episode_is_read_token_for_token_as_at_run_time(
+    policy: VlmPolicy,
 ) -> None:
     environment = NumberLineEnvironment()
     observation, _ = environment.reset(seed=SEED)
+    writer, task = DocumentWriter(), environment.instruction
+    conversation = policy.start(task, environment.action_space)
+    assert isinstance(conversation, VlmConversation)
     types = environment.action_space.types
-    asked = [("Reach the target.", types[0]()), ("Move on.", types[1]())]
-    document = DocumentWriter().one_screen(environment, observation.pixels, asked, SEED)
-    encoded = Encoder(tokenizer, network.config, SETTINGS).encode(document)
-    for branch, (task, action) in enumerate(asked, start=1):
-        reader = Reader(network, tokenizer)
-        layout = reader.layout
-        opening = [*layout.opening(environment.action_space), *layout.task(task)]
-        reader.read(opening, observation.pixels)
-        asked_tokens = len(reader.session.token_ids)
-        reader.answer(action)
-        stop = tokenizer.encode_template(layout.codec.before_observation)
-        assert tokens_of(encoded, branch) == reader.session.token_ids + stop
+    earlier: list[Action] = []
+    for action in (types[0](), types[1](), types[1](), types[0](), types[1]()):
+        shown = Shown(
+            observation.pixels,
+            "\n".join(filter(None, (observation.feedback, observation.text))),
+            tuple(earlier),
+        )
+        document = writer.document(environment, shown, task, action, SEED)
+        conversation.read(observation)
+        read = conversation.session.token_ids
+        of_document = encoded(policy, document)
+        assert tokens_of(of_document, 1) == read + answer_tokens(policy, action)
         # What is learned is the answer with the word that ends it, and nothing before.
-        kept = encoded.targets[(encoded.group == 0) | (encoded.group == branch)]
-        learned = kept[kept != IGNORED_TARGET].tolist()
-        assert learned == tokens_of(encoded, branch)[asked_tokens:]
+        kept = of_document.targets[(of_document.group == 0) | (of_document.group == 1)]
+        assert kept[kept != IGNORED_TARGET].tolist() == answer_tokens(policy, action)
+        answered(conversation, action)
+        earlier.append(action)
+        observation, _, terminated, _, _ = environment.step(action)
+        assert not terminated
+    assert conversation.session.num_visuals == 1
 
 
-def test_the_first_screen_is_asked_for_the_move_and_for_both_numbers() -> None:
-    document = number_line(whole_episode=False)
+def answered(conversation: VlmConversation, action: Action) -> Decision:
+    """Let the conversation conclude a step as if the network had written the action."""
+    generation = conversation.session.generate(1)
+    written = conversation.policy.layout.codec.write(action, Coordinates())
+    observation, _ = NumberLineEnvironment().reset(seed=SEED)
+    prompt = conversation.read(observation)
+    return conversation.conclude(prompt, replace(generation, text=written))
+
+
+def test_a_task_is_learned_with_and_without_the_calls_before(tmp_path: Path) -> None:
+    first, second, *_ = collected("cards:ez-points", 2, tmp_path)
+    texts = [
+        ["".join(part.text for part in branch) for branch in d.branches] for d in (first, second)
+    ]
+    assert len(texts[0]) == 1
+    assert "Earlier" not in texts[0][0]
+    assert len(texts[1]) == 2
+    assert "Earlier: write" in texts[1][0]
+    assert "Earlier" not in texts[1][1]
+    assert texts[1][0].partition("assistant")[2] == texts[1][1].partition("assistant")[2]
+
+
+def test_a_screen_of_number_line_is_asked_for_the_move_and_for_both_numbers(tmp_path: Path) -> None:
+    (document,) = collected("cards:number-line", 1, tmp_path)
     environment = NumberLineEnvironment()
     environment.reset(seed=SEED)
     move = "plus" if environment.target > environment.current else "minus"
@@ -151,13 +137,6 @@ def test_the_first_screen_is_asked_for_the_move_and_for_both_numbers() -> None:
     assert len(document.images) == 1
     assert move in answers[0]
     assert answers[1:] == [f"{n}<|im_end|>" for n in (environment.current, environment.target)]
-
-
-def test_a_mistake_put_in_on_purpose_is_not_learned() -> None:
-    document = number_line()
-    calls = [p for p in document.trunk if p.kind == "plain" and "ARGS" in p.text][1:]
-    assert any(p.learned for p in calls)
-    assert not all(p.learned for p in calls)
 
 
 def test_points_are_rounded_to_hundredths_and_keep_off_the_edges() -> None:
@@ -169,36 +148,53 @@ def test_points_are_rounded_to_hundredths_and_keep_off_the_edges() -> None:
 def test_seeds_kept_for_evaluation_are_refused() -> None:
     assert not set(TRAINING_SEEDS) & set(EVALUATION_SEEDS)
     for seed in (1_000_000, 1_999_999, -1):
-        collector = Collector({"cards:number-line": 1.0}, first_seed=seed)
         with pytest.raises(UsageError, match="training seeds"):
-            next(collector.documents())
-        collector.close()
+            next(Collector(["cards:number-line"], first_seed=seed).documents())
 
 
 def test_collecting_stops_where_the_training_seeds_end(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="999,999"):
-        collect(tmp_path, 3, first_seed=999_998, only=["cards:number-line"])
+        collect(tmp_path, 10_000, first_seed=999_999, only=["cards:number-line"])
 
 
 def test_collected_documents_lie_in_a_shard(tmp_path: Path) -> None:
     seen: list[int] = []
-    collect(tmp_path, 2, first_seed=40, only=["cards:number-line"], progress=seen.append)
+    collect(tmp_path, 3, first_seed=40, only=["cards:blackjack"], progress=seen.append)
     (path,) = tmp_path.glob(f"*{SHARD_SUFFIX}")
-    assert [document.seed for document in read_shard(path)] == [40, 41]
-    assert seen == [1, 2]
+    documents = list(read_shard(path))
+    assert {document.source for document in documents} == {"cards:blackjack"}
+    assert documents[0].seed == 40
+    assert seen == [1, 2, 3]
 
 
-def test_a_source_without_an_expert_is_refused() -> None:
+def test_a_source_without_an_expert_is_refused(tmp_path: Path) -> None:
     for source in ("miniwob:drag-cube", "web:https://example.org", "cards:poker"):
         with pytest.raises(UsageError, match="expert"):
-            next(Collector({source: 1.0}).documents())
+            collect(tmp_path, 1, only=[source])
 
 
 @pytest.mark.usefixtures("browser_ends")
-def test_every_task_with_an_expert_can_be_collected_by_its_name(tmp_path: Path) -> None:
-    assert set(WEIGHTS) < set(sources())
-    collect(tmp_path, 1, first_seed=7, only=["miniwob:click-option"])
-    (path,) = tmp_path.glob(f"*{SHARD_SUFFIX}")
-    (document,) = read_shard(path)
-    assert document.source == "miniwob:click-option"
-    assert len(document.images) == 2  # the option, then Submit
+def test_a_page_is_collected_with_its_characters_and_what_is_typed(tmp_path: Path) -> None:
+    assert "miniwob:login-user" in sources()
+    documents = collected("miniwob:login-user", 4, tmp_path, first_seed=7)
+    assert {document.source for document in documents} == {"miniwob:login-user"}
+    for document in documents:
+        (image,), (characters,) = document.images, document.characters
+        height_px, width_px = image.shape[:2]
+        assert len(characters) > 60  # the instruction alone has as many
+        for character in characters:
+            assert 0 <= character.x_px < width_px
+            assert 0 <= character.y_px < height_px
+        # Ink lies around the middle of nearly every character that the network can name.
+        named = [c for c in characters if c.text in ALPHABET]
+        inked = sum(
+            int(
+                image[int(c.y_px) - 7 : int(c.y_px) + 7, int(c.x_px) - 4 : int(c.x_px) + 5].std()
+                > 5
+            )
+            for c in named
+        )
+        assert inked >= 0.98 * len(named)
+    asked = ["".join(part.text for part in branch) for branch in documents[0].branches]
+    assert any("Where is" in text for text in asked)
+    assert any("What stands at" in text for text in asked)

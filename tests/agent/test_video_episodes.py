@@ -1,7 +1,6 @@
 """Screens over time: what the model reads of them, what the record keeps, what the page shows."""
 
 import json
-import random
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.blind_policy import BlindPolicy
-from eyehand.agent.demonstrations import DocumentWriter, number_line_document
+from eyehand.agent.demonstrations import still
 from eyehand.agent.episode import run_episode
 from eyehand.agent.evaluate import Means, run_evaluation
 from eyehand.agent.experts import expert_for
@@ -197,7 +196,7 @@ class MovingLine(NumberLineEnvironment):
 
 def test_training_documents_refuse_a_video() -> None:
     with pytest.raises(UsageError, match="a video of 2 frames, and training documents hold still"):
-        number_line_document(MovingLine(), 1, DocumentWriter(), random.Random(1))
+        still(MovingLine().reset(seed=1)[0])
 
 
 def test_a_blind_policy_sees_another_seeds_video() -> None:

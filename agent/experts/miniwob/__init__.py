@@ -13,10 +13,12 @@ from eyehand.agent.policy import Conversation, Decision, Policy
 from eyehand.envs.env import Environment, Observation, ScreenGeometry
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.errors import ActionHadNoEffect, UsageError
+from eyehand.model.training.characters import Character
+from eyehand.model.training.pages import Word
 
 __all__ = [
     "EXPERT_TASKS", "Answer", "MiniWobExpert", "Question", "answers", "expert_script", "install",
-    "questions",
+    "questions", "words",
 ]  # fmt: skip
 
 Question = tuple[str, Action]
@@ -44,7 +46,7 @@ class Answer:
 def expert_script() -> str:
     """Return the script that holds the experts of every task."""
     folder = files("eyehand.agent.experts.miniwob")
-    names = ("shared", *FAMILIES)
+    names = ("shared", "reading", *FAMILIES)
     return "\n".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
@@ -78,6 +80,33 @@ def answers(environment: MiniWobEnvironment, others: bool = True) -> list[Answer
 def questions(environment: MiniWobEnvironment) -> list[Question]:
     """Return the instructions and actions of `answers`."""
     return [(answer.instruction, answer.action) for answer in answers(environment)]
+
+
+def words(environment: MiniWobEnvironment) -> list[Word]:
+    """Return the visible words of the current screen with the places of their characters.
+
+    Places are in pixels of the screen. Text that is painted on a canvas is not found.
+
+    Args:
+        environment: Where `install` was called before the page was loaded.
+    """
+    geometry = environment.geometry
+    across = geometry.width_px / geometry.device_width
+    down = geometry.height_px / geometry.device_height
+    found: list[Any] = environment.page_call(_read)
+    return [
+        Word(
+            text,
+            [Character(c, x * across, y * down) for c, x, y in letters],
+            (box[0] * across, box[1] * down, box[2] * across, box[3] * down),
+            round((box[3] - box[1]) * down),
+        )
+        for text, letters, box in found
+    ]
+
+
+async def _read(page: Page) -> Any:
+    return await page.evaluate("() => eyehandCharacters()")
 
 
 async def _ask(page: Page, arguments: list[Any]) -> Any:

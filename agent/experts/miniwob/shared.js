@@ -243,6 +243,6 @@
   window.eyehandExperts = {
     define, all, one, text, said, quoted, spot, seen, middle, place, ordinal, line, may, click,
     clickAt, hover, drag, type, keys, select, roll, reveal, press, pressOne, inTurn, fill,
-    remembered, HEADER, FAR,
+    remembered, HEADER, FAR, WIDTH, HEIGHT,
   };
 })();
