@@ -20,6 +20,7 @@ from eyehand.agent.demonstrations import (
     rounded,
     still,
 )
+from eyehand.agent.episode import Privileged
 from eyehand.agent.experts import expert_for
 from eyehand.agent.experts import miniwob as miniwob_expert
 from eyehand.agent.layout import observation_words
@@ -111,7 +112,8 @@ class Collector:
     def _episode(self, environment: Environment, policy: Policy, seed: int) -> list[Document]:
         """Play an episode and return a document a screen, up to where the expert has no way on."""
         observation, _ = environment.reset(seed=seed)
-        policy.bind(environment)
+        if isinstance(policy, Privileged):
+            policy.bind(environment)
         task = environment.instruction or ""
         expert = policy.start(task, environment.action_space, seed)
         documents: list[Document] = []

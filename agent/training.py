@@ -75,6 +75,8 @@ def train_embedded(
     drawn_share: float = 0.0,
     only: Collection[str] = (),
     follow: Follow = lambda now: None,
+    device: str = "cpu",
+    workers: int = 0,
 ) -> dict[str, float]:
     """Train a network and write its checkpoint folder.
 
@@ -90,14 +92,17 @@ def train_embedded(
         drawn_share: Share of drawn screens among the documents, 0 to 1.
         only: Sources to take demonstrations from; all where it is empty.
         follow: Called every few steps with the counts so far.
+        device: Where the network is trained: "cpu", "cuda", ...
+        workers: Processes that make batches ahead; the batches are the same for any number.
 
     Returns:
         The counts at the end; see `TrainingRun.train`.
 
     Raises:
-        UsageError: there are no shards, or the tower cannot be used.
+        UsageError: there are no shards, there is no such device, or the tower cannot be used.
         CheckpointError: the initial checkpoint cannot be used.
     """
+    _check_device(device)
     source = training_source(data, plan.seed, drawn_share, only)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer, model = _begin(data, out, plan, initial)
@@ -105,11 +110,19 @@ def train_embedded(
     tokenizer.save(out)
     write_image_settings(out, SETTINGS)
     write_habits(out, EMBEDDED_HABITS)
-    run = TrainingRun(model, tokenizer, source, out, plan, SETTINGS, head)
+    run = TrainingRun(model.to(device), tokenizer, source, out, plan, SETTINGS, head, workers)
     summary = run.train(follow)
     run.close()
-    save_checkpoint(model, out, dtype=torch.bfloat16)
+    save_checkpoint(model.to("cpu"), out, dtype=torch.bfloat16)
     return summary
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        problem = str(error).splitlines()[0]
+        raise UsageError(f"nothing can be trained on {device!r} here: {problem}") from None
 
 
 def _begin(

@@ -18,10 +18,10 @@ examples:
       --tokens 20000000 --decay-tokens 8000000
   eyehand eval embedded --model my-model --episodes 100
 
-`collect` lets the experts solve MiniWoB++ tasks and number-line in real environments and writes
-what they saw and did, in the runtime's own prompt format, as shards. Several may write into one
-folder with different first seeds. `read` teaches a vision tower alone to read drawn pages of text.
-`run` trains a network of 5 million parameters on demonstrations and on drawn screens, from scratch
+`collect` lets the experts act in real environments, MiniWoB++ and the cards where none are named,
+and writes what they saw and did, in the runtime's own prompt format, as shards. Several may write
+into one folder with different first seeds. `read` teaches a vision tower alone to read drawn pages.
+`run` trains a network of 12 million parameters on demonstrations and on drawn screens, from scratch
 with a tokenizer of its own, or further from a checkpoint. Both go on where they were interrupted
 when they are called again; with `--branch` they go on from another run's state, so that the
 learning rate may fall there while that run goes on. Only the training seeds 0 to 999,999 are used:
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPECS",
         default="",
         help="of these sources only, with commas between, such as miniwob:click-option (default: "
-        "the embedded model's; `eyehand suites miniwob` lists the tasks that have an expert)",
+        "MiniWoB++ and the cards; `eyehand suites NAME` lists the tasks that have an expert)",
     )
     run = parts.add_parser("run", help="train on shards and on drawn screens")
     _add_run_arguments(run)
@@ -108,6 +108,10 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         help="demonstrations of these sources only, with commas between (default: all)",
     )
     number("--branches", 8, "at most so many answers of a screen at a time")
+    run.add_argument(
+        "--device", default="cpu", metavar="D", help="where to train: cpu, cuda, ... (default: cpu)"
+    )
+    number("--processes", 0, "that make batches ahead of the network")
     run.add_argument(
         "--rate",
         type=shared.positive_float,
@@ -239,6 +243,8 @@ def _train(arguments: argparse.Namespace) -> int:
             arguments.drawn,
             _specs(arguments.only),
             follow,
+            arguments.device,
+            arguments.processes,
         )
     shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
     if arguments.json:

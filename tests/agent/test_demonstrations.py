@@ -16,12 +16,18 @@ from eyehand.agent.demonstrations import (
     Shown,
     rounded,
 )
-from eyehand.agent.habits import EMBEDDED_HABITS, write_habits
+from eyehand.agent.habits import (
+    EMBEDDED_HABITS,
+    HABITS_FILE,
+    Habits,
+    read_habits,
+    write_habits,
+)
 from eyehand.agent.policy import Decision
 from eyehand.agent.vlm_conversation import VlmConversation
 from eyehand.agent.vlm_policy import VlmPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
-from eyehand.errors import UsageError
+from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.image_settings import write_image_settings
 from eyehand.model.qwen2vl import IGNORED_TARGET, Qwen2VL
@@ -113,6 +119,17 @@ def answered(conversation: VlmConversation, action: Action) -> Decision:
     observation, _ = NumberLineEnvironment().reset(seed=SEED)
     prompt = conversation.read(observation)
     return conversation.conclude(prompt, replace(generation, text=written))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"brief": 1}', '{"prompt": "x"}', "{" * 20_000])
+def test_habits_that_are_no_such_json_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / HABITS_FILE).write_text(text)
+    with pytest.raises(CheckpointError, match=HABITS_FILE):
+        read_habits(tmp_path)
+
+
+def test_a_folder_without_habits_is_shown_everything(tmp_path: Path) -> None:
+    assert read_habits(tmp_path) == Habits(brief=False, newest_only=False)
 
 
 def test_a_task_is_learned_with_and_without_the_calls_before(tmp_path: Path) -> None:

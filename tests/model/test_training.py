@@ -1,6 +1,7 @@
 """Documents, batching and the training loop, on a tiny network with a tiny shard."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,13 @@ from eyehand.model.training.embedded import embedded_config, make_tokenizer, new
 from eyehand.model.training.precision import fast_dtype
 from eyehand.model.training.screens import DrawnScreens
 from eyehand.model.training.sources import Mixture, ShardSource
-from eyehand.model.training.trainer import TrainingPlan, TrainingRun
+from eyehand.model.training.trainer import (
+    POOL_BATCHES,
+    Pools,
+    TrainingPlan,
+    TrainingRun,
+    batches,
+)
 from eyehand.model.weights import save_checkpoint
 
 SETTINGS = ImageSettings(patch_size=7, min_pixels=14 * 14, max_pixels=112 * 84)
@@ -286,6 +293,28 @@ def test_an_interrupted_run_goes_on_bit_by_bit(
     resumed = trained("parts", 20)
     for name, weight in whole.items():
         assert torch.equal(weight, resumed[name]), name
+
+
+def test_batches_that_are_made_ahead_are_the_same(
+    tokenizer: Tokenizer, config: Qwen2VLConfig, source: ShardSource
+) -> None:
+    pools = Pools(source, Encoder(tokenizer, config, SETTINGS), plan_of(1000), 0)
+    here, ahead = batches(pools, 5, 0), batches(pools, 5, 2)
+    for _ in range(2 * POOL_BATCHES):
+        one, other = next(here), next(ahead)
+        for name in ("ids", "positions", "targets", "group", "looks", "patches", "cells"):
+            assert torch.equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_sources_are_drawn_alike_whatever_they_hold(tmp_path: Path) -> None:
+    many = [document(seed) for seed in range(40)]
+    few = [replace(document(90), source="test:other")]
+    write_shard(tmp_path, "a", many + few)
+    found = ShardSource(tmp_path, seed=0)
+    drawn = Counter(found.document(number).source for number in range(400))
+    assert 150 < drawn["test:other"] < 250
+    never = ShardSource(tmp_path, seed=0, weights={"test:other": 0.0})
+    assert {never.document(number).source for number in range(100)} == {"test:page"}
 
 
 def test_a_state_of_another_plan_is_not_gone_on_with(
