@@ -35,8 +35,8 @@ _INKS = ("black", "black", "#333333", "#555555")
 _FACES = (("#efefef", "black"), ("#efefef", "black"), ("#3366cc", "white"), ("white", "#1a73e8"))
 _MARGIN_PX = 3
 _TRIES = 40
-_OPEN = (Part("template", "<|im_start|>user\n"), Part("screen", screen=0))
-_ASK_END = Part("template", "<|im_end|>\n<|im_start|>assistant\n")
+OPENING = (Part("template", "<|im_start|>user\n"), Part("screen", screen=0))
+QUESTION_END = Part("template", "<|im_end|>\n<|im_start|>assistant\n")
 _ANSWER_END = Part("template", "<|im_end|>", learned=True)
 
 Question = tuple[str, str]
@@ -60,6 +60,28 @@ class Item:
     text_box: Box | None = None
 
 
+@dataclass(frozen=True)
+class DrawnScreen:
+    """A drawn screen.
+
+    Attributes:
+        kind: "page" or "form".
+        image: RGB uint8 (H, W, 3).
+        characters: All characters on it.
+        items: What can be asked for.
+    """
+
+    kind: str
+    image: NDArray[np.uint8]
+    characters: list[Character]
+    items: list[Item]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
+
 class DrawnScreens:
     """Drawn screens by number: a source of training documents.
 
@@ -77,37 +99,32 @@ class DrawnScreens:
         self._seed, self._sizes, self._fonts = seed, sizes, fonts
         self._words = word_lists()[0] if words is None else words
 
-    def document(self, number: int) -> Document:
-        """Return screen `number` with its questions."""
+    def screen(self, number: int) -> "DrawnScreen":
+        """Return screen `number`."""
         draw = random.Random(f"screen/{self._seed}/{number}")
         size = draw.choice(self._sizes)
-        is_page = draw.random() < PAGE_SHARE
-        image, characters, questions = (
-            self._page(number, size) if is_page else self._form(size, draw)
-        )
-        draw.shuffle(questions)
-        return Document(
-            source="drawn:page" if is_page else "drawn:form",
-            seed=number,
-            trunk=list(_OPEN),
-            branches=[_branch(*question) for question in questions],
-            images=[image],
-            characters=[characters],
-        )
-
-    def _page(
-        self, number: int, size: tuple[int, int]
-    ) -> tuple[NDArray[np.uint8], list[Character], list[Question]]:
-        page = draw_page(self._seed, number, size, self._words, self._fonts)
-        items = [Item(word.text, word.box, "word") for word in page.words]
-        return page.image, page.characters, ask(items, size)
-
-    def _form(
-        self, size: tuple[int, int], draw: random.Random
-    ) -> tuple[NDArray[np.uint8], list[Character], list[Question]]:
+        if draw.random() < PAGE_SHARE:
+            page = draw_page(self._seed, number, size, self._words, self._fonts)
+            items = [Item(word.text, word.box, "word") for word in page.words]
+            return DrawnScreen("page", page.image, page.characters, items)
         form = _Form(draw, size, self._words, self._fonts)
         form.fill()
-        return np.asarray(form.image, dtype=np.uint8), form.characters, ask(form.items, size)
+        image = np.asarray(form.image, dtype=np.uint8)
+        return DrawnScreen("form", image, form.characters, form.items)
+
+    def document(self, number: int) -> Document:
+        """Return screen `number` with its questions."""
+        screen = self.screen(number)
+        questions = ask(screen.items, screen.size)
+        random.Random(f"questions/{self._seed}/{number}").shuffle(questions)
+        return Document(
+            source=f"drawn:{screen.kind}",
+            seed=number,
+            trunk=list(OPENING),
+            branches=[_branch(*question) for question in questions],
+            images=[screen.image],
+            characters=[screen.characters],
+        )
 
 
 def ask(items: Sequence[Item], size: tuple[int, int]) -> list[Question]:
@@ -151,7 +168,7 @@ def point(box: Box, size: tuple[int, int]) -> str:
 
 
 def _branch(question: str, answer: str) -> list[Part]:
-    return [Part("plain", question), _ASK_END, Part("plain", answer, learned=True), _ANSWER_END]
+    return [Part("plain", question), QUESTION_END, Part("plain", answer, learned=True), _ANSWER_END]
 
 
 class _Form:
