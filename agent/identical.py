@@ -222,9 +222,10 @@ def _read(path: Path) -> bytes:
 
 def _pixels(path: Path) -> np.ndarray[Any, Any]:
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=("PNG",)) as picture:
             return np.asarray(picture)
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises of broken pictures
+    # What Pillow raises of pictures that are broken, or too large.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
 
 
