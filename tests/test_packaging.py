@@ -124,7 +124,7 @@ def test_an_installed_wheel_works_without_the_checkout(target: Path, tmp_path: P
 def test_every_version_that_is_asked_for_is_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
-    pinned = {canonicalize_name(name): version for name, version in pins.items()}
+    pinned = {str(canonicalize_name(name)): version for name, version in pins.items()}
     installed = {name: metadata.version(name).partition("+")[0] for name in asked_for()}
     assert {name: pinned.get(name) for name in installed} == installed
 

@@ -25,7 +25,7 @@ SHORT = (
     "--max-steps", "3", "--out", "out", "--json",
 )  # fmt: skip
 EVALUATION = (
-    "eval", "miniwob:choose-date", "--policy", "random", "--episodes", "50", "--max-steps", "20",
+    "eval", "miniwob:terminal", "--policy", "random", "--episodes", "50", "--max-steps", "20",
     "--workers", "2", "--out", "out",
 )  # fmt: skip
 LONGEST_S = 180.0
@@ -172,6 +172,24 @@ def test_what_a_killed_command_left_goes_with_the_next_one(command: Command) -> 
     again = command.start(*EPISODE[:6], "1", *EPISODE[7:])
     again.communicate(timeout=LONGEST_S)
     wait_until(command.nothing_is_left)
+
+
+def test_a_killed_worker_leaves_nothing(command: Command) -> None:
+    process = command.start(*EVALUATION[:3], "random", "--episodes", "4", *EVALUATION[6:])
+    command.wait_for_lines(process, "episodes.jsonl", 1)
+    os.kill(worker_of(process.pid), signal.SIGKILL)
+    _, said = process.communicate(timeout=LONGEST_S)
+    assert process.returncode == 0, said
+    assert len((command.out / "episodes.jsonl").read_text().splitlines()) == 4
+    wait_until(command.nothing_is_left)
+
+
+def worker_of(pid: int) -> int:
+    """One of a process's workers."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if b"workers.child" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    raise AssertionError("there is no worker")
 
 
 def test_a_run_folder_that_is_deleted_is_a_fault_of_the_environment(command: Command) -> None:
