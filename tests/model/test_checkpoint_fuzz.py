@@ -12,6 +12,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,10 @@ class Figures:
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     found = Figures()
     yield found
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if ASKED and reporter is not None:
-        reporter.write_line(f"\n{sum(found.outcomes.values())} inputs: {found}")
+    if ASKED:
+        capture = request.config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            print(f"\n{sum(found.outcomes.values())} inputs: {found}")
 
 
 @pytest.fixture(scope="module")
