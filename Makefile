@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The doctor starts what it looks for, and installs what does not start.
 FIX := $(BIN)/python -m eyehand doctor --fix
 
-.PHONY: demo test check clean
+.PHONY: demo test check constraints fuzz clean
 
 demo: $(VENV)/.installed
 	@$(FIX) chromium fonts
@@ -25,6 +25,20 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy --explicit-package-bases tests
 	$(BIN)/lint-imports
+
+# Writes down every version that is installed, also of what others ask for. To take newer ones,
+# install them into $(VENV) and run the tests first.
+constraints: $(VENV)/.installed-dev
+	@{ echo '# Versions that the tests pass with, also of what others ask for: made by `make constraints`.'; \
+	  echo '# torch is pinned to one exact release: a loose range lets pip choose builds of several'; \
+	  echo '# gigabytes.'; \
+	  $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[A-Za-z0-9.]*$$//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+# Half-broken checkpoint folders, so many for each of nine kinds of file; prints the figures.
+FUZZ_EXAMPLES ?= 3000
+fuzz: $(VENV)/.installed-dev
+	EYEHAND_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -q tests/model/test_checkpoint_fuzz.py
 
 $(VENV)/.installed: pyproject.toml constraints.txt scripts/make_venv.sh
 	@bash scripts/make_venv.sh "$(PYTHON)" "$(VENV)"

@@ -1,17 +1,25 @@
 """The command line: `eyehand COMMAND ...`. Errors become one line and an exit status."""
 
 import argparse
+import errno
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import eyehand
 from eyehand.agent.commands import commands
 from eyehand.agent.commands.arguments import print_json, say
 from eyehand.agent.commands.parser import Parser
-from eyehand.agent.commands.streams import end_of_result, only_the_result
+from eyehand.agent.commands.signals import end_as_by_ctrl_c
+from eyehand.agent.commands.streams import (
+    ReaderGone,
+    end_of_result,
+    guard_standard_streams,
+    only_the_result,
+    result_flushed,
+)
 from eyehand.errors import (
     CheckpointError,
     EnvironmentFault,
@@ -25,6 +33,7 @@ EXIT_NO_SUCCESS = 1
 EXIT_USAGE = 2
 EXIT_FAULT = 3
 EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
 
 EPILOG = """\
 first steps:
@@ -63,19 +72,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The words after `eyehand`; the process's own by default.
     """
+    if argv is None:
+        guard_standard_streams()
+        end_as_by_ctrl_c()
     _write_utf8()
     _show_news()
     arguments: argparse.Namespace | None = None
     try:
-        arguments = build_parser().parse_args(argv)
-        _import_from_here()
-        status: int = _executed(arguments)
+        with result_flushed():
+            arguments = build_parser().parse_args(argv)
+            _import_from_here()
+            status: int = _executed(arguments)
         return status
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return EXIT_INTERRUPTED
+    except ReaderGone:
+        return EXIT_NO_READER
     except EyehandError as error:
         return _complain(error, as_json=bool(getattr(arguments, "json", False)))
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        most = UsageError(f"too many files are open at once ({error.strerror}): see `ulimit -n`")
+        return _complain(most, as_json=bool(getattr(arguments, "json", False)))
     except MemoryError:
         full = NotEnoughMemory("too little memory to go on; end other programs")
         return _complain(full, as_json=bool(getattr(arguments, "json", False)))
@@ -96,7 +116,10 @@ def _import_from_here() -> None:
 
     The whole path: an environment may change the working directory.
     """
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise UsageError("the current folder was deleted; go to another one first") from None
     if here not in sys.path:
         sys.path.append(here)
 
@@ -118,7 +141,8 @@ def _complain(error: EyehandError, as_json: bool) -> int:
     say(f"eyehand: {kind}: {message}")
     if as_json:
         named = {"type": type(error).__name__, "message": message}
-        print_json({"error": named, "exit_status": status})
+        with suppress(ReaderGone, EnvironmentFault):  # it may be what could not be written
+            print_json({"error": named, "exit_status": status})
     return status
 
 

@@ -28,6 +28,7 @@ from eyehand.agent.workers.scheduler import Fleet, Scheduler
 from eyehand.agent.workers.sendable import require_known_to_workers
 from eyehand.agent.workers.station import Station
 from eyehand.envs.env import Environment
+from eyehand.envs.temporary import sweep
 from eyehand.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def run_evaluation(
     if not means.here:
         require_known_to_workers(plan.specs)
     with ExitStack() as stack:
+        stack.callback(sweep)  # of workers that were killed
         # Before the folder is begun: a wrong address leaves nothing behind.
         cluster = _joined(means, stack)
         ground = _Ground(make_environment, _policies(plan, make_policy, cluster), means, cluster)

@@ -9,6 +9,8 @@ from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
 from eyehand.agent.habits import EMBEDDED_HABITS, write_habits
 from eyehand.errors import UsageError
+from eyehand.model.folder import read_config
+from eyehand.model.generation import check_tokenizer
 from eyehand.model.image_settings import write_image_settings
 from eyehand.model.qwen2vl import Qwen2VL
 from eyehand.model.tokenizer import Tokenizer
@@ -129,8 +131,9 @@ def _begin(
     data: Path | None, out: Path, plan: TrainingPlan, initial: Path | None
 ) -> tuple[Tokenizer, Qwen2VL]:
     if initial is not None:
-        model = load_checkpoint(initial, dtype=torch.float32)
-        return Tokenizer.from_folder(initial), _trainable(model)
+        known_words = Tokenizer.from_folder(initial)
+        check_tokenizer(read_config(initial), known_words)
+        return known_words, _trainable(load_checkpoint(initial, dtype=torch.float32))
     known = (out / "tokenizer.json").is_file()  # an interrupted run keeps its vocabulary
     tokenizer = Tokenizer.from_folder(out) if known else _new_tokenizer(data)
     return tokenizer, new_model(embedded_config(tokenizer), plan.seed)

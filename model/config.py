@@ -10,12 +10,22 @@ the same tower in all published sizes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 from eyehand.errors import BadConfig
+from eyehand.model.shown import shown
 
 VISION_ROPE_THETA = 1e4
 """Base of the vision tower's rotary frequencies, the same in all Qwen2-VL models."""
+
+
+MOST_LAYERS = 512
+"""Of either tower; the 72B model has 80."""
+LARGEST_SIZE = 2**31 - 1
+"""Of anything that is counted: what the weights' headers say decides below this."""
+
+_LAYERS = ("depth", "num_hidden_layers")
+_LARGEST_NUMBER = 1e30
 
 
 def _require(condition: bool, field: str, problem: str) -> None:
@@ -23,10 +33,22 @@ def _require(condition: bool, field: str, problem: str) -> None:
         raise BadConfig(f"{field}: {problem}")
 
 
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _require_positive(owner: str, values: Mapping[str, object]) -> None:
     for name, value in values.items():
-        is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        _require(is_count, f"{owner}.{name}", f"expected a positive integer, got {value!r}")
+        is_count, got = _is_int(value) and value > 0, f"got {shown(value)}"
+        _require(is_count, f"{owner}.{name}", f"expected a positive integer, {got}")
+        most = MOST_LAYERS if name in _LAYERS else LARGEST_SIZE
+        fits = _is_int(value) and value <= most
+        _require(fits, f"{owner}.{name}", f"expected at most {most}, {got}")
+
+
+def _require_number(field: str, value: object) -> None:
+    is_number = (_is_int(value) or isinstance(value, float)) and 0 < value <= _LARGEST_NUMBER
+    _require(is_number, field, f"expected a number above 0, got {shown(value)}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +80,7 @@ class VisionConfig:
         _require(
             self.hidden_act in ("quick_gelu", "gelu", "silu"),
             "vision_config.hidden_act",
-            f"expected quick_gelu, gelu or silu, got {self.hidden_act!r}",
+            f"expected quick_gelu, gelu or silu, got {shown(self.hidden_act)}",
         )
         _require(
             self.in_channels == 3,
@@ -119,16 +141,15 @@ class TextConfig:
 
     def _check_rope(self) -> None:
         section = self.mrope_section
-        is_triple = len(section) == 3 and all(isinstance(n, int) and n >= 0 for n in section)
+        is_triple = len(section) == 3 and all(_is_int(n) and n >= 0 for n in section)
         _require(
             is_triple and 2 * sum(section) == self.head_dim,
             "text_config.mrope_section",
-            f"expected three counts that sum to half a head ({self.head_dim // 2}), got {section}",
+            f"expected three counts that sum to half a head ({self.head_dim // 2}), "
+            f"got {shown(section)}",
         )
         for name in ("rope_theta", "rms_norm_eps"):
-            value = getattr(self, name)
-            is_number = isinstance(value, (int, float)) and value > 0
-            _require(is_number, f"text_config.{name}", f"expected a number above 0, got {value!r}")
+            _require_number(f"text_config.{name}", getattr(self, name))
 
     @property
     def head_dim(self) -> int:
@@ -169,9 +190,10 @@ class Qwen2VLConfig:
         )
 
     def _check_token(self, name: str, token: object) -> None:
-        inside = isinstance(token, int) and 0 <= token < self.text.vocab_size
+        inside = _is_int(token) and 0 <= token < self.text.vocab_size
         limit = self.text.vocab_size - 1
-        _require(inside, name, f"expected an id from 0 to {limit} (vocab_size), got {token!r}")
+        got = shown(token)
+        _require(inside, name, f"expected an id from 0 to {limit} (vocab_size), got {got}")
 
     @property
     def eos_token_id(self) -> int:
@@ -241,7 +263,9 @@ def _one_or_list(ids: tuple[int, ...]) -> int | list[int]:
 def _read_config(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the constructor arguments of Qwen2VLConfig."""
     model_type = values.get("model_type", "qwen2_vl")
-    _require(model_type == "qwen2_vl", "model_type", f"expected 'qwen2_vl', got {model_type!r}")
+    _require(
+        model_type == "qwen2_vl", "model_type", f"expected 'qwen2_vl', got {shown(model_type)}"
+    )
     text = _section(values, "text_config") if "text_config" in values else values
     read = _read_text(text, tied=values.get("tie_word_embeddings", False))
     vision = _read_vision(_section(values, "vision_config"), read.hidden_size)
@@ -261,26 +285,33 @@ def _read_config(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _section(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = values.get(name)
-    _require(isinstance(section, Mapping), name, f"expected an object, got {section!r}")
+    _require(isinstance(section, Mapping), name, f"expected an object, got {shown(section)}")
     found: Mapping[str, Any] = values[name]
     return found
 
 
-def _read_text(text: Mapping[str, Any], tied: bool) -> TextConfig:
+def _switch(tied: object) -> bool:
+    is_switch = tied is None or isinstance(tied, bool)
+    _require(is_switch, "tie_word_embeddings", f"expected true or false, got {shown(tied)}")
+    return tied is True
+
+
+def _read_text(text: Mapping[str, Any], tied: object) -> TextConfig:
     _require(not text.get("use_sliding_window"), "use_sliding_window", "not supported, set false")
     act = text.get("hidden_act", "silu")
-    _require(act == "silu", "hidden_act", f"expected 'silu', got {act!r}")
+    _require(act == "silu", "hidden_act", f"expected 'silu', got {shown(act)}")
     rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
-    _require(isinstance(rope, Mapping), "rope_scaling", f"expected an object, got {rope!r}")
+    _require(isinstance(rope, Mapping), "rope_scaling", f"expected an object, got {shown(rope)}")
     kind = rope.get("rope_type", rope.get("type", "default"))
-    _require(kind in ("default", "mrope"), "rope_scaling", f"unsupported kind {kind!r}")
+    _require(kind in ("default", "mrope"), "rope_scaling", f"unsupported kind {shown(kind)}")
     known = {name: text[name] for name in _TEXT_FIELDS if name in text}
     if known.get("num_key_value_heads", 0) is None:
         known["num_key_value_heads"] = known.get("num_attention_heads")
-    known["tie_word_embeddings"] = bool(tied or text.get("tie_word_embeddings", False))
+    known["tie_word_embeddings"] = _switch(tied) or _switch(text.get("tie_word_embeddings"))
     known.setdefault("rope_theta", rope.get("rope_theta", 1e6))
     section = rope.get("mrope_section", (16, 24, 24))
-    _require(isinstance(section, (list, tuple)), "mrope_section", f"expected a list, got {section}")
+    is_list = isinstance(section, (list, tuple))
+    _require(is_list, "mrope_section", f"expected a list, got {shown(section)}")
     return TextConfig(
         **_with_required("text_config", known, TextConfig), mrope_section=tuple(section)
     )
@@ -300,7 +331,7 @@ def _read_vision(vision: Mapping[str, Any], text_width: int) -> VisionConfig:
     _require(
         theta == VISION_ROPE_THETA,
         "vision_config.rope_theta",
-        f"expected {VISION_ROPE_THETA:g}, got {theta!r}",
+        f"expected {VISION_ROPE_THETA:g}, got {shown(theta)}",
     )
     return VisionConfig(**{"hidden_size": text_width, **known})
 

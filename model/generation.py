@@ -149,9 +149,10 @@ def check_tokenizer(config: Qwen2VLConfig, tokenizer: Tokenizer) -> None:
                 f"config.json says that {token} is {id_}, the tokenizer says "
                 f"{tokenizer.special_id(token)}: they belong to different checkpoints"
             )
-    if tokenizer.vocab_size > config.text.vocab_size:
+    tokens = max(tokenizer.vocab_size, tokenizer.largest_id + 1)
+    if tokens > config.text.vocab_size:
         raise CheckpointError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens, the model only "
+            f"the tokenizer has {tokens} tokens, the model only "
             f"{config.text.vocab_size}: they belong to different checkpoints"
         )
 

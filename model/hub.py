@@ -66,8 +66,9 @@ def load(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
-    settings = read_image_settings(folder, read_config(folder).vision)
+    config = read_config(folder)
+    settings = read_image_settings(folder, config.vision)
     tokenizer = Tokenizer.from_folder(folder)
+    check_tokenizer(config, tokenizer)
     network = load_checkpoint(folder, dtype=dtype, device=device)
-    check_tokenizer(network.config, tokenizer)
     return LoadedModel(network, tokenizer, settings)

@@ -14,6 +14,7 @@ from typing import Any, Self
 from eyehand.errors import BadConfig, UsageError
 from eyehand.model.config import VisionConfig
 from eyehand.model.json_object import read_object
+from eyehand.model.shown import shown
 
 PREPROCESSOR_FILE = "preprocessor_config.json"
 """Where the published folders, and transformers up to 4.x, write it."""
@@ -24,6 +25,12 @@ PROCESSOR_FILE = "processor_config.json"
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _BICUBIC = 3
+
+LARGEST_LEAST_TOKENS = 16384
+"""Most tokens of the smallest picture: as many as the published checkpoints give the largest."""
+LARGEST_LEAST_PIXELS = LARGEST_LEAST_TOKENS * 28 * 28
+_LARGEST_COUNT = 2**53
+_SMALLEST_VALUE, _LARGEST_VALUE = 1e-6, 1e6  # normalised values stay finite in float32
 
 Channels = tuple[float, float, float]
 
@@ -56,19 +63,35 @@ class ImageSettings:
         for name in ("patch_size", "merge_size", "temporal_patch_size", "min_pixels", "max_pixels"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise UsageError(f"{name}: expected a whole number of at least 1, got {value!r}")
+                raise UsageError(
+                    f"{name}: expected a whole number of at least 1, got {shown(value)}"
+                )
+            if value > _LARGEST_COUNT:
+                raise UsageError(f"{name}: expected at most {_LARGEST_COUNT}, got {shown(value)}")
         if self.min_pixels > self.max_pixels:
             raise UsageError(
                 "expected 1 <= min_pixels <= max_pixels, "
-                f"got {self.min_pixels} and {self.max_pixels}"
+                f"got {shown(self.min_pixels)} and {shown(self.max_pixels)}"
             )
-        for name, least in (("mean", -math.inf), ("std", 0.0)):
+        self._check_least()
+        for name, least in (("mean", -_LARGEST_VALUE), ("std", _SMALLEST_VALUE)):
             value = getattr(self, name)
-            if len(value) != 3 or not all(math.isfinite(v) and v > least for v in value):
+            if len(value) != 3 or not all(least <= v <= _LARGEST_VALUE for v in value):
                 wanted = "numbers above 0" if name == "std" else "numbers"
                 raise UsageError(f"{name}: expected three {wanted}, got {value}")
-        if not (math.isfinite(self.scale) and self.scale > 0):
+        if not _SMALLEST_VALUE <= self.scale <= _LARGEST_VALUE:
             raise UsageError(f"scale: expected a number above 0, got {self.scale}")
+
+    def _check_least(self) -> None:
+        """Every picture is enlarged to the smallest area, however small it is."""
+        least = max(self.min_pixels, self.factor**2)
+        tokens = math.ceil(least / self.factor**2)
+        if least > LARGEST_LEAST_PIXELS or tokens > LARGEST_LEAST_TOKENS:
+            raise UsageError(
+                f"min_pixels: expected a smallest picture of at most {LARGEST_LEAST_PIXELS} pixels "
+                f"and {LARGEST_LEAST_TOKENS} tokens, got {shown(self.min_pixels)} pixels "
+                f"with tokens of {shown(self.factor)}x{shown(self.factor)}"
+            )
 
     @classmethod
     def of_model(cls, vision: VisionConfig) -> Self:
@@ -169,7 +192,7 @@ def _settings(values: Mapping[str, Any], vision: VisionConfig) -> ImageSettings:
     _refuse_unsupported(values)
     size = values.get("size") or {}
     if not isinstance(size, Mapping) or not size.keys() <= _AREAS:
-        raise UsageError(f"size: expected {' or '.join(sorted(_AREAS))}, got {size!r}")
+        raise UsageError(f"size: expected {' or '.join(sorted(_AREAS))}, got {shown(size)}")
     scaled, normalised = _switch(values, "do_rescale"), _switch(values, "do_normalize")
     return ImageSettings(
         patch_size=_whole("patch_size", vision.patch_size, values.get("patch_size")),
@@ -199,13 +222,13 @@ def _refuse_unsupported(values: Mapping[str, Any]) -> None:
         raise UsageError("do_resize: pictures are always resized to whole patches, got False")
     resample = values.get("resample")
     if resample not in (None, _BICUBIC):
-        raise UsageError(f"resample: expected {_BICUBIC} (bicubic), got {resample!r}")
+        raise UsageError(f"resample: expected {_BICUBIC} (bicubic), got {shown(resample)}")
 
 
 def _switch(values: Mapping[str, Any], name: str) -> bool:
     value = values.get(name)
     if value is not None and not isinstance(value, bool):
-        raise UsageError(f"{name}: expected true or false, got {value!r}")
+        raise UsageError(f"{name}: expected true or false, got {shown(value)}")
     return value is not False
 
 
@@ -215,7 +238,7 @@ def _whole(name: str, default: int, *given: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise UsageError(f"{name}: expected a whole number, got {value!r}")
+        raise UsageError(f"{name}: expected a whole number, got {shown(value)}")
     return value
 
 
@@ -223,8 +246,16 @@ def _number(values: Mapping[str, Any], name: str, default: float) -> float:
     value = values.get(name)
     value = default if value is None else value
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise UsageError(f"{name}: expected a number, got {value!r}")
-    return float(value)
+        raise UsageError(f"{name}: expected a number, got {shown(value)}")
+    return _float(value)
+
+
+def _float(value: float) -> float:
+    """A number; one that no float can hold is infinite, and refused as such."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _channels(values: Mapping[str, Any], name: str, default: Channels) -> Channels:
@@ -235,6 +266,6 @@ def _channels(values: Mapping[str, Any], name: str, default: Channels) -> Channe
     if len(items) != 3 or any(
         isinstance(v, bool) or not isinstance(v, (int, float)) for v in items
     ):
-        raise UsageError(f"{name}: expected three numbers, got {value!r}")
-    red, green, blue = (float(v) for v in items)
+        raise UsageError(f"{name}: expected three numbers, got {shown(value)}")
+    red, green, blue = (_float(v) for v in items)
     return red, green, blue

@@ -23,6 +23,8 @@ from torch import Tensor
 
 from eyehand.errors import CheckpointError, MissingWeight, ShapeMismatch, UnexpectedWeight
 from eyehand.model.json_object import read_object
+from eyehand.model.shown import shown, shown_names, shown_text
+from eyehand.model.units import size_text
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -35,6 +37,9 @@ _DTYPES = {
     "F64": torch.float64,
 }
 _ROTARY_BUFFER = re.compile(r"\brotary(_pos)?_emb\.(original_)?inv_freq$")
+_SHARD = re.compile(r"\w[\w.-]{0,200}\.safetensors", re.ASCII)
+_MAX_HEADER_BYTES = 4 * 10**6
+"""Of all files together; those of the 72B model have 0.1 MB."""
 _HEAD_ROWS = 4096
 """Rows of a stored head that are compared at a time."""
 
@@ -59,7 +64,7 @@ def weight_files(folder: Path) -> list[Path]:
 
     Raises:
         MissingWeight: there are none, or a shard is missing.
-        CheckpointError: the index is damaged.
+        CheckpointError: the index is damaged, or names files elsewhere.
     """
     if (folder / SINGLE_FILE).is_file():
         return [folder / SINGLE_FILE]
@@ -68,15 +73,24 @@ def weight_files(folder: Path) -> list[Path]:
     weight_map = read_object(folder / INDEX_FILE, CheckpointError).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{folder / INDEX_FILE}: expected a weight_map of names to files")
-    files = sorted({Path(str(name)).name for name in weight_map.values()})
-    absent = [name for name in files if not (folder / name).is_file()]
+    files = sorted({_shard(folder / INDEX_FILE, file) for file in weight_map.values()})
+    absent = {name for name in files if not (folder / name).is_file()}
     if absent:
         lost = sorted(name for name, file in weight_map.items() if file in absent)
         raise MissingWeight(
-            f"{folder}: missing shard(s) {', '.join(absent)}, which hold {len(lost)} weight(s): "
-            f"{', '.join(lost)}"
+            f"{folder}: missing shard(s) {shown_names(sorted(absent))}, which hold {len(lost)} "
+            f"weight(s): {shown_names(lost)}"
         )
     return [folder / name for name in files]
+
+
+def _shard(index: Path, file: object) -> str:
+    """The name of a shard, which lies beside its index and nowhere else."""
+    if isinstance(file, str) and _SHARD.fullmatch(file):
+        return file
+    raise CheckpointError(
+        f"{index}: expected the name of a .safetensors file beside it, got {shown(file)}"
+    )
 
 
 def stored_weights(files: list[Path]) -> dict[str, Stored]:
@@ -88,6 +102,7 @@ def stored_weights(files: list[Path]) -> dict[str, Stored]:
     Raises:
         CheckpointError: a file is not a readable safetensors file of floating-point weights.
     """
+    _check_headers(files)
     found = {}
     for file in files:
         try:
@@ -99,8 +114,26 @@ def stored_weights(files: list[Path]) -> dict[str, Stored]:
                     shape, dtype = tuple(entry.get_shape()), _dtype(file, name, entry.get_dtype())
                     found[published_name(name)] = Stored(file, name, shape, dtype)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{file}: not a readable safetensors file ({error})") from error
+            raise CheckpointError(
+                f"{file}: not a readable safetensors file ({shown_text(str(error))})"
+            ) from error
     return found
+
+
+def _check_headers(files: list[Path]) -> None:
+    """Look at the sizes of headers, which are read whole, before any is."""
+    total = 0
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                total += int.from_bytes(opened.read(8), "little")
+        except OSError as error:
+            raise CheckpointError(f"{file}: cannot be read ({error.strerror})") from error
+        if total > _MAX_HEADER_BYTES:
+            raise CheckpointError(
+                f"{file}: not a readable safetensors file (expected headers of at most "
+                f"{size_text(_MAX_HEADER_BYTES)} in all, got {size_text(total)})"
+            )
 
 
 def published_name(name: str) -> str:
@@ -139,7 +172,7 @@ def check_complete(
     ]
     found = [finding for finding in findings if finding[2]]
     if found:
-        parts = [f"{len(names)} {what}: {', '.join(names)}" for _, what, names in found]
+        parts = [f"{len(names)} {what}: {shown_names(names)}" for _, what, names in found]
         hint = _UNTIED_HINT if missing == [HEAD] else ""
         hint += _ADAPTER_HINT if any(".lora_" in name for name in unexpected) else ""
         raise found[0][0](f"{folder}: the weights do not fit config.json; {'; '.join(parts)}{hint}")
@@ -223,7 +256,7 @@ def check_tied_head(head: Stored, embedding: Stored) -> None:
         return
     raise UnexpectedWeight(
         f"{head.file}: config.json ties the head to the embedding (tie_word_embeddings), "
-        f"but {head.name} is stored and differs from it"
+        f"but {shown_text(head.name)} is stored and differs from it"
     )
 
 
@@ -242,7 +275,7 @@ def _same_but_rounded(one: Tensor, other: Tensor) -> bool:
 def _dtype(file: Path, name: str, dtype: str) -> torch.dtype:
     if dtype not in _DTYPES:
         raise CheckpointError(
-            f"{file}: {name} is stored as {dtype}; expected one of {', '.join(_DTYPES)} "
-            "(quantised checkpoints are not supported)"
+            f"{file}: {shown_text(name)} is stored as {dtype}; expected one of "
+            f"{', '.join(_DTYPES)} (quantised checkpoints are not supported)"
         )
     return _DTYPES[dtype]

@@ -19,12 +19,11 @@ import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
 from eyehand.errors import CheckpointError, UsageError
-
-# How Qwen2 splits text before the merges: contractions, letters with one leading mark, single
-# digits, punctuation, line ends, spaces (published in the checkpoints' tokenizer.json).
-WORD_PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+from eyehand.model.tokenizer_files import (
+    WORD_PATTERN,
+    library_told,
+    read_single_file,
+    read_vocab_and_merges,
 )
 
 SPECIAL_TOKENS = (
@@ -113,9 +112,9 @@ class Tokenizer:
         """
         folder = Path(folder)
         if (folder / "tokenizer.json").is_file():
-            return cls(_read_single_file(folder / "tokenizer.json"))
+            return cls(read_single_file(folder / "tokenizer.json"))
         if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
-            return cls(_read_vocab_and_merges(folder))
+            return cls(_with_specials(_bare_tokenizer(read_vocab_and_merges(folder))))
         raise CheckpointError(
             f"{folder} holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt"
         )
@@ -124,6 +123,11 @@ class Tokenizer:
     def vocab_size(self) -> int:
         """Number of ids, control tokens included."""
         return int(self._backend.get_vocab_size(with_added_tokens=True))
+
+    @property
+    def largest_id(self) -> int:
+        """The largest id, which is further than their number where some are left out."""
+        return max(self._backend.get_vocab(with_added_tokens=True).values())
 
     @property
     def special_ids(self) -> dict[str, int]:
@@ -161,7 +165,8 @@ class Tokenizer:
         """
         if not permitted:
             clean = text.encode("utf-8", "replace").decode("utf-8")
-            return list(self._backend.encode(clean, add_special_tokens=False).ids)
+            with library_told("the tokenizer cannot read a text"):
+                return list(self._backend.encode(clean, add_special_tokens=False).ids)
         ids: list[int] = []
         for piece in self._pattern_of(frozenset(permitted)).split(text):
             if piece in permitted:
@@ -189,7 +194,8 @@ class Tokenizer:
 
         Bytes that are not valid UTF-8 become U+FFFD.
         """
-        text: str = self._backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        with library_told("the tokenizer cannot write a text"):
+            text: str = self._backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return text
 
     def token_bytes(self, token_id: int) -> bytes:
@@ -358,21 +364,6 @@ def _with_specials(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
         [AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS]
     )
     return tokenizer
-
-
-def _read_single_file(path: Path) -> tokenizers.Tokenizer:
-    try:
-        return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises the bare class
-        raise CheckpointError(f"cannot read {path}: {error}") from error
-
-
-def _read_vocab_and_merges(folder: Path) -> tokenizers.Tokenizer:
-    try:
-        model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    except Exception as error:  # the Rust library raises the bare class
-        raise CheckpointError(f"cannot read {folder}/vocab.json, merges.txt: {error}") from error
-    return _with_specials(_bare_tokenizer(model))
 
 
 def _added_token_fields(token: AddedToken) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from eyehand.errors import CheckpointError, UsageError
+from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.folder import CONFIG_FILE, read_config
 from eyehand.model.memory import check_room, memory_told
 from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.shapes import weight_shapes
 from eyehand.model.stored_weights import (
     HEAD,
     INDEX_FILE,
@@ -68,29 +70,33 @@ def load_checkpoint(
     """
     folder = Path(folder)
     config = read_config(folder)
-    with torch.device("meta"):
-        model = Qwen2VL(config)
     files, target = weight_files(folder), torch.device(device)
     with memory_told(target, LOADING, sum(file.stat().st_size for file in files)):
-        _fill(model, folder, stored_weights(files), dtype, target)
+        stored = _fitting(config, folder, stored_weights(files))
+        with torch.device("meta"):
+            model = Qwen2VL(config)
+        _fill(model, stored, dtype, target)
     return model.eval()
 
 
-def _fill(
-    model: Qwen2VL,
-    folder: Path,
-    stored: dict[str, Stored],
-    dtype: torch.dtype | None,
-    device: torch.device,
-) -> None:
-    """Give every parameter of an empty model its stored weight."""
-    head = stored.pop(HEAD, None) if model.config.text.tie_word_embeddings else None
+def _fitting(config: Qwen2VLConfig, folder: Path, stored: dict[str, Stored]) -> dict[str, Stored]:
+    """Return the weights of a model, after their headers were compared with its configuration.
+
+    A configuration may ask for any size; what the files hold is what a model may be built of.
+    """
+    head = stored.pop(HEAD, None) if config.text.tie_word_embeddings else None
     if head is not None and EMBEDDING not in stored:
         stored[EMBEDDING] = head  # the two are one, under either name
-    needed = {name: tuple(p.shape) for name, p in model.named_parameters()}
-    check_complete(folder, needed, stored)
+    check_complete(folder, weight_shapes(config), stored)
     if head is not None:
         check_tied_head(head, stored[EMBEDDING])
+    return stored
+
+
+def _fill(
+    model: Qwen2VL, stored: dict[str, Stored], dtype: torch.dtype | None, device: torch.device
+) -> None:
+    """Give every parameter of an empty model its stored weight."""
     dtype = dtype or common_dtype(stored)
     check_room(asked_bytes(stored, dtype, device), device, LOADING)
     for name, tensor in tensors(stored, dtype, device):

@@ -5,9 +5,12 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("agent", "envs", "actions", "model", "prompts")
@@ -116,3 +119,36 @@ def test_an_installed_wheel_works_without_the_checkout(target: Path, tmp_path: P
     assert "usage: eyehand" in shown
     script = run(sys.executable, str(target / "bin" / "eyehand"), "--help", cwd=tmp_path)
     assert "usage: eyehand" in script.stdout
+
+
+def test_every_version_that_is_asked_for_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    pinned = {str(canonicalize_name(name)): version for name, version in pins.items()}
+    installed = {name: metadata.version(name).partition("+")[0] for name in asked_for()}
+    assert {name: pinned.get(name) for name in installed} == installed
+
+
+def asked_for() -> set[str]:
+    """Names of what eyehand needs with its extras, and of what that needs in turn.
+
+    Not of what torch needs: it asks for exact versions itself where there is a graphics card.
+    """
+    found: set[str] = set()
+    waiting = [Requirement("eyehand[dev]")]
+    while waiting:
+        asked = waiting.pop()
+        name = canonicalize_name(asked.name)
+        if name in found and not asked.extras:
+            continue
+        found.add(name)
+        needs = [] if name == "torch" else metadata.requires(asked.name) or []
+        for need in map(Requirement, needs):
+            wanted = any(_applies(need, extra) for extra in ("", *asked.extras))
+            if wanted and (canonicalize_name(need.name) not in found or need.extras):
+                waiting.append(need)
+    return found - {"eyehand", "setuptools"}
+
+
+def _applies(need: Requirement, extra: str) -> bool:
+    return need.marker is None or need.marker.evaluate({"extra": extra})

@@ -35,7 +35,8 @@ adds episodes, to a finished evaluation too; a declaration file may have moved (
 must say the same.
 
 exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, the disk is
-full, or the cluster cannot be reached; 130 stopped with Ctrl-C, with the counts so far.
+full, or the cluster cannot be reached; 130 stopped with Ctrl-C, SIGTERM
+or SIGHUP, with the counts so far.
 """
 
 PLANNED: dict[str, Any] = {

@@ -21,7 +21,8 @@ exit status:
   1    the task did not succeed
   2    wrong usage: environment, task, checkpoint, option, or a missing extra
   3    an environment fault: an unreachable start page, a crashed browser, a full disk
-  130  stopped with Ctrl-C or the desktop's stop key; the trajectory so far is kept
+  130  stopped with Ctrl-C, SIGTERM, SIGHUP or the desktop's stop key; the trajectory so far is kept
+  141  nobody reads standard output any more, as after `| head`
 """
 
 
@@ -160,8 +161,8 @@ def _conclude(episode: Any, as_json: bool) -> int:
     report = None
     try:
         report = write_report(episode.folder)
-    except RecordingFailed as full:
-        shared.say(str(full))
+    except (RecordingFailed, UsageError) as unkept:  # a full disk, or a folder that was deleted
+        shared.say(str(unkept))
     steps = "1 step" if len(episode.steps) == 1 else f"{len(episode.steps)} steps"
     message = f": {episode.message}" if episode.message else ""
     shared.say(f"{episode.outcome.label} after {steps}, {episode.seconds:.1f} s{message}")

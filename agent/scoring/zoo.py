@@ -214,9 +214,9 @@ def _line(file: Path, number: int, content: Any) -> ZooLine:
 
 def _size(picture: Path) -> tuple[int, int]:
     try:
-        with Image.open(picture) as opened:
+        with Image.open(picture, formats=("PNG", "JPEG", "WEBP")) as opened:
             return opened.size
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(
             f"cannot read {picture}: {error}; elements are in its pixels, so a click cannot be "
             "scored without it: keep the pictures beside the episode's file"

@@ -1,7 +1,7 @@
 """What a worker does, whatever carries its messages."""
 
-import tempfile
 import traceback
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from eyehand.agent.workers.messages import (
 )
 from eyehand.agent.workers.sendable import WHAT_TO_DO
 from eyehand.agent.workers.station import Station
+from eyehand.envs.temporary import TemporaryFolder
 from eyehand.errors import UsageError
 
 GONE = (EOFError, BrokenPipeError, ConnectionResetError)
@@ -53,9 +54,9 @@ def serve(link: Link, ask: AskFunction | None = None) -> None:
         unknown = UsageError(f"a worker cannot load what it was sent ({said}); {WHAT_TO_DO}")
         link.send_bytes(packed(Failed(unknown)))
         return
-    with tempfile.TemporaryDirectory(prefix="eyehand-", ignore_cleanup_errors=True) as folder:
+    with ExitStack() as stack:
         if setup.deliver and setup.out is not None:
-            setup = replace(setup, out=Path(folder))
+            setup = replace(setup, out=stack.enter_context(TemporaryFolder()).path)
         for policy in setup.policies.values():
             connect(policy, ask or _asking(link))
         station = Station(setup)

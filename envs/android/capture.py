@@ -15,6 +15,7 @@ from PIL import Image
 
 from eyehand.envs.android.link import Link
 from eyehand.envs.env import Pixels
+from eyehand.errors import CaptureFailed
 
 RAW, PNG = "raw", "png"
 _SHORT_HEADER, _LONG_HEADER = 12, 16
@@ -25,6 +26,7 @@ _FORMATS = {_RGBA_8888: (0, 1, 2), _RGBX_8888: (0, 1, 2), _BGRA_8888: (2, 1, 0)}
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"IEND\xaeB`\x82"
 _LARGEST_SIDE_PX = 16384
+_MOST_PIXELS = 40_000_000  # four times an 8-megapixel screen, and below what Pillow warns of
 
 
 class CaptureOutcome(Enum):
@@ -73,12 +75,12 @@ class Frame:
 
         Raises:
             ValueError: the frame is no capture.
+            CaptureFailed: a PNG whose checksums are right cannot be decoded all the same.
         """
         if self.failure:
             raise ValueError(f"a failed capture has no pixels: {self.failure}")
         if self.form == PNG:
-            with Image.open(io.BytesIO(self.data)) as image:
-                return np.array(image.convert("RGB"))
+            return _decoded(self.data)
         shape = (self.height_px, self.width_px, 4)
         sent = np.frombuffer(self.data, np.uint8, offset=self._header()).reshape(shape)
         pixels = np.empty((*shape[:2], 3), np.uint8)
@@ -187,14 +189,24 @@ def read_png(data: bytearray) -> Frame:
     if start:
         data = data[start:]
     width, height = struct.unpack_from(">II", data, 16)
+    if width * height > _MOST_PIXELS:
+        return _failed(data, PNG, f"a PNG of {width}x{height} pixels, which no screen has")
     if not data.rstrip(b"\r\n").endswith(_PNG_END):
         return _failed(data, PNG, f"a PNG of {width}x{height} was cut off: {len(data)} bytes came")
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.verify()  # the checksums, which decoding does not look at
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         return _failed(data, PNG, f"a broken PNG: {error}")
     return Frame(data, PNG, width, height)
+
+
+def _decoded(png: bytes | bytearray) -> Pixels:
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+            return np.array(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise CaptureFailed(f"the phone's picture cannot be read: {error}") from error
 
 
 def is_black(pixels: Pixels) -> bool:

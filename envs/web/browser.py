@@ -11,6 +11,8 @@ from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Playwright
 from playwright.async_api import Error as PlaywrightError
 
+from eyehand.envs.open_files import require_open_files
+from eyehand.envs.temporary import TemporaryFolder
 from eyehand.envs.web.faults import faults_mapped
 from eyehand.envs.web.starting import start_driver, start_first
 from eyehand.envs.web.thread import BrowserThread
@@ -36,6 +38,9 @@ PERSONS_HABITS = (
     "--disable-popup-blocking",  # a window opens at a click, and not by a page's own will
 )
 """What Playwright switches off and a person's browser has on."""
+
+LONGEST_TEMPORARY = 107 - len("/org.chromium.Chromium.123456/SingletonSocket")
+"""Bytes of a path in which Chromium can still make its socket; Linux permits 107."""
 
 START_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 10.0
@@ -101,7 +106,8 @@ class Browser:
 
     Raises:
         MissingProgram: no Chromium is installed, or none starts.
-        UsageError: EYEHAND_CHROMIUM names something that cannot be run.
+        UsageError: EYEHAND_CHROMIUM names something that cannot be run, TMPDIR names no folder
+            or a long one, or too few files may be open.
     """
 
     _shared: dict[bool, "Browser"] = {}  # noqa: RUF012 - one registry for the process
@@ -112,6 +118,8 @@ class Browser:
         self._playwright: Playwright | None = None
         self._browser: PlaywrightBrowser | None = None
         self.program: str | None = None  # the path; None is Playwright's own
+        require_open_files()
+        self._temporary = TemporaryFolder(LONGEST_TEMPORARY)
         self._thread = BrowserThread()
         try:
             self._thread.call(self._start, timeout_s=START_TIMEOUT_S)
@@ -179,11 +187,12 @@ class Browser:
 
     def close(self) -> None:
         """End the process and the thread. Closing twice is fine."""
-        if self._thread.alive:
-            try:
+        try:
+            if self._thread.alive:
                 self._thread.call(self._stop, timeout_s=CLOSE_TIMEOUT_S)
-            finally:
-                self._thread.close()
+        finally:
+            self._thread.close()
+            self._temporary.close()
 
     def _connected(self) -> PlaywrightBrowser:
         if self._browser is None or not self._browser.is_connected():
@@ -191,7 +200,7 @@ class Browser:
         return self._browser
 
     async def _start(self) -> None:
-        self._playwright = await start_driver()
+        self._playwright = await start_driver(self._temporary.path)
         named = os.environ.get(CHROMIUM_VARIABLE)
         candidates = [find_chromium()] if named else [*_on_path(), None]
         variable = CHROMIUM_VARIABLE if named else ""

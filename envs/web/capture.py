@@ -55,7 +55,7 @@ def decode_png(data: bytes) -> Pixels:
         CaptureFailed: the data are no picture.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             return np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise CaptureFailed(f"the browser's picture cannot be read: {error}") from error

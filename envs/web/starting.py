@@ -3,7 +3,8 @@
 import os
 import re
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import playwright
@@ -21,15 +22,19 @@ REMEDY = "`eyehand doctor --fix chromium` installs what it needs"
 _OWN_WORDS = re.compile(r"\[err\]\s*(?P<said>\S.*)")
 
 
-async def start_driver() -> Playwright:
+async def start_driver(temporary: Path) -> Playwright:
     """Start Playwright's driver, a program of its own that speaks with Chromium.
+
+    Args:
+        temporary: The folder for its temporary files and the browser's: profiles, downloads.
 
     Raises:
         MissingProgram: it does not start.
     """
     _check_driver()
     try:
-        return await async_playwright().start()
+        with _temporary_files_in(temporary):
+            return await async_playwright().start()
     except Exception as error:  # its end comes as whatever was being read from it
         raise _does_not_start("Playwright's driver", str(error)) from error
 
@@ -70,6 +75,20 @@ async def start_first(
             "name another Chromium in it, or unset it"
         )
     raise _does_not_start(f"Chromium ({program or 'Playwright’s own'})", said, CHROMIUM)
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let what is started meanwhile keep its temporary files there; nothing else says where."""
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
 
 
 def _check_driver() -> None:

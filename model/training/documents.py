@@ -167,7 +167,8 @@ def shards(folder: Path) -> list[Path]:
 
 
 def _read_image(archive: zipfile.ZipFile, index: int) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(archive.read(f"images/{index}.png"))) as image:
+    png = io.BytesIO(archive.read(f"images/{index}.png"))
+    with Image.open(png, formats=("PNG",)) as image:
         return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 

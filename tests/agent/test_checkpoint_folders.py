@@ -1,5 +1,6 @@
 """Checkpoint folders as people have them, through the commands that people use."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -57,3 +58,36 @@ def test_scores_that_are_no_numbers_end_the_command_with_one_line(
     status, line = eyehand(*words, "--model", str(damaged))
     assert status == 2
     assert line.startswith("eyehand: error: the model's scores are not numbers (nan)")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("config.json", {"num_hidden_layers": 20_000}, "num_hidden_layers: expected at most 512"),
+        ("config.json", {"vocab_size": 2**30}, "the weights do not fit config.json"),
+        (
+            "preprocessor_config.json",
+            {"min_pixels": 4 * 10**8, "max_pixels": 4 * 10**9},
+            "min_pixels: expected a smallest picture of at most 12845056 pixels",
+        ),
+        (
+            "tokenizer.json",
+            {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAAAA=="}},
+            "normalizer: expected None or NFC, got 'Precompiled'",
+        ),
+    ],
+    ids=["layers", "vocabulary", "pictures", "tokenizer"],
+)
+def test_a_hostile_folder_ends_the_command_with_one_line(
+    eyehand: Run, tmp_path: Path, name: str, change: dict[str, object], said: str
+) -> None:
+    folder = tmp_path / "hostile"
+    shutil.copytree(EMBEDDED_CHECKPOINT, folder)
+    values = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(values | change))
+    status, line = eyehand(
+        "run", "--env", "cards:number-line", "--seed", "1", "--model", str(folder)
+    )
+    assert status == 2
+    assert line.startswith("eyehand: error: ")
+    assert said in line

@@ -131,7 +131,7 @@ def test_folder_without_tokenizer_says_what_it_expected(tmp_path: Path) -> None:
 
 def test_broken_tokenizer_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"cannot read .*tokenizer\.json"):
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json: cannot be read"):
         Tokenizer.from_folder(tmp_path)
 
 

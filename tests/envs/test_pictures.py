@@ -1,0 +1,64 @@
+"""Pictures that were made to do harm: read as PNG, of a screen's size, or as a failed capture."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyehand.envs.android.capture import PNG, Frame, read_png
+from eyehand.envs.web.capture import decode_png
+from eyehand.errors import CaptureFailed
+
+FORMATS = ("GIF", "BMP", "TIFF", "JPEG", "WEBP", "PPM", "ICO")
+
+
+def written(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16), "red").save(buffer, kind)
+    return buffer.getvalue()
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(width: int, height: int, body: bytes) -> bytes:
+    """A PNG whose checksums are right, whatever its pixels are."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(body))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+
+
+def test_a_png_is_read() -> None:
+    assert decode_png(written("PNG")).shape == (16, 16, 3)
+    assert np.array_equal(read_png(bytearray(written("PNG"))).pixels()[0, 0], [255, 0, 0])
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_no_other_decoder_is_reached(kind: str) -> None:
+    with pytest.raises(CaptureFailed, match="cannot be read"):
+        decode_png(written(kind))
+    frame = Frame(bytearray(written(kind)), PNG, 16, 16)
+    with pytest.raises(CaptureFailed, match="cannot be read"):
+        frame.pixels()
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2), (2, 2**31 - 1), (0, 5)])
+def test_a_size_that_no_screen_has_is_a_failed_capture(size: tuple[int, int]) -> None:
+    bomb = png(*size, b"\0" * 100)
+    assert read_png(bytearray(bomb)).failure
+    with pytest.raises(CaptureFailed, match="cannot be read"):
+        decode_png(bomb)
+
+
+@pytest.mark.parametrize("body", [b"", b"\0", b"\x09" + b"\0" * 48])
+def test_pixels_that_are_not_all_there_are_a_failed_capture(body: bytes) -> None:
+    broken = png(16, 16, body)
+    with pytest.raises(CaptureFailed, match="cannot be read"):
+        decode_png(broken)
+    frame = read_png(bytearray(broken))
+    with pytest.raises((CaptureFailed, ValueError), match=r"cannot be read|no pixels"):
+        frame.pixels()
