@@ -44,7 +44,7 @@ def _result(step: StepRecord) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text in one line in which nothing is Markdown or HTML."""
+    """Return a text in one line in which nothing is Markdown, HTML or a control character."""
     line = " ".join(printable(text).split())
     for mark in "\\`*_[]<>#|":
         line = line.replace(mark, f"\\{mark}")
@@ -52,5 +52,4 @@ def plain(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    plain = text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}..."
-    return plain(plain)
+    return plain(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}...")
