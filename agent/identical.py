@@ -212,8 +212,8 @@ def _files(folder: RunFolder) -> set[str]:
 
 def _same_file(a: RunFolder, b: RunFolder, name: str) -> bool:
     if Path(name).suffix.lower() in PICTURES:
-        pixels = [read_picture(folder, name, PICTURE_FORMATS) for folder in (a, b)]
-        return np.array_equal(*pixels)
+        pixels = read_picture(a, name, PICTURE_FORMATS)
+        return np.array_equal(pixels, read_picture(b, name, PICTURE_FORMATS))
     try:
         with a.reading(name) as one, b.reading(name) as other:
             while (chunk := one.read(CHUNK_BYTES)) == other.read(CHUNK_BYTES):

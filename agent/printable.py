@@ -6,20 +6,22 @@ acts, and marks that turn the order of letters around. None of them is ever prin
 
 import re
 
-_ACTED_ON = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]")
+_ACTED_ON = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]"
+)
 _ACTED_ON_IN_LINES = re.compile(_ACTED_ON.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
 _FORMULA = re.compile("\\s*[-=+@\u2212\uff0b\uff0d\uff1d\uff20]")
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """Return a text as one line without control characters, cut to a bound.
+    r"""Return a text as one line without control characters, cut to a bound.
 
     Args:
         text: From anywhere.
         limit: Most characters; None keeps them all.
 
     Example:
-        >>> printable("a\\x1b[2Jb")
+        >>> printable("a\x1b[2Jb")
         'a [2Jb'
     """
     if limit is not None and len(text) > limit:

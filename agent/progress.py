@@ -71,7 +71,9 @@ class EpisodeProgress:
             self._status = None
 
     def _begin(self, record: EpisodeRecord) -> None:
-        self._console.print(Text(printable(record.task or record.spec, LONGEST_SHOWN), style="bold"))
+        self._console.print(
+            Text(printable(record.task or record.spec, LONGEST_SHOWN), style="bold")
+        )
         if record.unused_task:
             note = (
                 f"{record.spec} sets its own task; the one that was given is not used: "
@@ -152,7 +154,8 @@ class EvaluationProgress:
             note = f"{row.spec}, seed {row.seed}, is not counted: {row.message}"
             say(Text(printable(note, LONGEST_SHOWN), style="yellow"))
         if result.rate.episodes + result.unscored == self._plan.episodes:
-            say(Text(f"{printable(row.spec, LONGEST_SHOWN)}  {result.rate}  of {result.rate.episodes}"))
+            spec = printable(row.spec, LONGEST_SHOWN)
+            say(Text(f"{spec}  {result.rate}  of {result.rate.episodes}"))
 
     def _add(self, row: EpisodeRow) -> None:
         if row.scored and row.judged is not False:

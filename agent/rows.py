@@ -4,7 +4,6 @@
 and the resumption of an interrupted evaluation read nothing else.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace

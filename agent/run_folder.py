@@ -46,13 +46,17 @@ class RunFolder:
     """
 
     def __init__(self, path: "Path | str | RunFolder", *parts: str) -> None:
-        within = path._parts if isinstance(path, RunFolder) else ()
-        root = path.root if isinstance(path, RunFolder) else Path(path)
-        # Where it is, wherever an environment may change the working directory to.
-        self.root = root.absolute()
-        self._shown = path.path if isinstance(path, RunFolder) else root
-        self._parts = (*within, *(part for name in parts for part in self._split(name)))
-        self._shown = self._shown.joinpath(*self._parts[len(within) :])
+        self.root: Path
+        self._shown: Path
+        self._parts: tuple[str, ...]
+        if isinstance(path, RunFolder):
+            self._shown, self.root, self._parts = path._shown, path.root, path._parts
+        else:
+            # Where it is, wherever an environment may change the working directory to.
+            self._shown, self.root, self._parts = Path(path), Path(path).absolute(), ()
+        inside = [part for name in parts for part in self._split(name)]
+        self._parts = (*self._parts, *inside)
+        self._shown = self._shown.joinpath(*inside)
 
     @property
     def path(self) -> Path:
@@ -106,7 +110,9 @@ class RunFolder:
             raise UsageError(f"{self.path / name} is larger than {most_bytes:,} bytes")
         return data
 
-    def lines(self, name: str, most_bytes: int, most_line_bytes: int) -> Iterator[tuple[int, bytes]]:
+    def lines(
+        self, name: str, most_bytes: int, most_line_bytes: int
+    ) -> Iterator[tuple[int, bytes]]:
         """Yield a file's lines with their numbers from 1, each with its end where it has one.
 
         Args:

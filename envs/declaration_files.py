@@ -199,7 +199,8 @@ def _first_fault(error: ValidationError, content: dict[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{where}: is missing"
     shown = repr(fault["input"])
-    came = f", got {shown}" if len(shown) <= LONGEST_SHOWN and fault["type"] != "value_error" else ""
+    told = len(shown) <= LONGEST_SHOWN and fault["type"] != "value_error"
+    came = f", got {shown}" if told else ""
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {message[:1].lower()}{message[1:]}{came}{more}"
 

@@ -89,9 +89,8 @@ def _identical_text(compared: "Compared") -> str:
         shown = found[: min(share, room)]
         room -= len(shown)
         count = compared.differing_episodes[spec]
-        lines.append(
-            f"{printable(spec, LONGEST_SHOWN)}: {count} episode{' differs' if count == 1 else 's differ'}"
-        )
+        differ = "episode differs" if count == 1 else "episodes differ"
+        lines.append(f"{printable(spec, LONGEST_SHOWN)}: {count} {differ}")
         lines += [f"  {printable(text, LONGEST_SHOWN)}" for text in shown]
     return "\n".join(lines)
 

@@ -104,13 +104,13 @@ class Station:
         out = self._setup.out
         row = EpisodeRow.of(job.index, job.spec, episode, faults, out)
         files: dict[str, bytes] = {}
-        if out is not None and row.folder is not None:
+        if out is not None and (folder := row.folder) is not None:
             if self._setup.keep == "failures" and row.succeeded:
-                RunFolder(out).remove_tree(row.folder)
+                RunFolder(out).remove_tree(folder)
                 row = row.without_folder()
             elif self._setup.deliver:
-                files = _files(RunFolder(out, row.folder))
-                RunFolder(out).remove_tree(row.folder)
+                files = _files(RunFolder(out, folder))
+                RunFolder(out).remove_tree(folder)
         return Finished(row, files)
 
 
