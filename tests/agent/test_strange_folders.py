@@ -368,7 +368,8 @@ def test_a_pipe_in_a_files_place_keeps_nobody_waiting(tmp_path: Path, made: str)
 
 @pytest.mark.parametrize("file", ["../secret.png", "screens/../../secret.png", "/{}/secret.png",
                                   "secret.png", "screens/link.png", "screens/x.gif",
-                                  "screens/.hidden.png", "screens/x/y.png", "screens\0.png"])  # fmt: skip
+                                  "screens/.hidden.png", "screens/x/y.png",
+                                  "screens\0.png"])  # fmt: skip
 def test_no_picture_from_elsewhere_gets_into_a_page(
     tmp_path: Path, file: str, read_page: ReadPage
 ) -> None:
