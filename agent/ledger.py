@@ -24,7 +24,7 @@ LOCK_TIMEOUT_S = 20.0
 
 LOCK_POLL_S = 0.05
 
-MOST_PLAN_BYTES = 6 * 1024 * 1024
+MOST_PLAN_BYTES = 3 * 1024 * 1024
 """The largest plan or summary that is read."""
 
 MOST_ROWS = 500_000

@@ -73,10 +73,12 @@ class _Plan(_Document):
     """The fields of `plan.json` and `evaluation.json` that are read; each may be missing."""
 
     suite: Name = ""
-    specs: Annotated[list[Name], Field(max_length=MOST_TASKS)] = Field(default_factory=list)
-    declared: Annotated[list[dict[str, Any] | None], Field(max_length=MOST_TASKS)] = Field(
+    specs: Annotated[list[Name], Field(max_length=MOST_TASKS, fail_fast=True)] = Field(
         default_factory=list
     )
+    declared: Annotated[
+        list[dict[str, Any] | None], Field(max_length=MOST_TASKS, fail_fast=True)
+    ] = Field(default_factory=list)
     episodes: Whole = 1
     first_seed: Annotated[StrictInt, Field(ge=0, lt=2**63)] = 0
     max_steps: Whole | None = None
@@ -90,7 +92,9 @@ class _Plan(_Document):
     )
     policy: Name | dict[str, Any] = ""
     policy_details: dict[str, Any] = Field(default_factory=dict)
-    tasks: Annotated[list[_Task], Field(max_length=MOST_TASKS)] = Field(default_factory=list)
+    tasks: Annotated[list[_Task], Field(max_length=MOST_TASKS, fail_fast=True)] = Field(
+        default_factory=list
+    )
 
 
 def check_plan(document: Any, path: Path) -> dict[str, Any]:

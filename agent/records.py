@@ -27,7 +27,7 @@ FORMAT: Literal[1] = 1
 """Version of the line format."""
 
 
-MOST_PARTS = 500
+MOST_PARTS = 200
 """Entries of a mapping of numbers."""
 
 MOST_FRAMES = 4096
@@ -111,7 +111,9 @@ class ScreenRecord(Record):
     device_height: Length
     left: float = 0.0
     top: float = 0.0
-    video: Annotated[list[str], Field(min_length=1, max_length=MOST_FRAMES)] | None = None
+    video: (
+        Annotated[list[str], Field(min_length=1, max_length=MOST_FRAMES, fail_fast=True)] | None
+    ) = None
 
     @model_serializer(mode="wrap")
     def _without_a_video_where_there_is_none(
@@ -190,7 +192,9 @@ class EpisodeRecord(Record):
     spec: str
     seed: int | None
     policy: dict[str, Any]
-    actions: list[ActionTypeRecord] = Field(default_factory=list)
+    actions: Annotated[list[ActionTypeRecord], Field(max_length=10_000, fail_fast=True)] = Field(
+        default_factory=list
+    )
     max_steps: int
     time_limit_s: float | None = None
     unused_task: str | None = None
@@ -220,7 +224,9 @@ class StepRecord(Record):
     raw_text: str = ""
     action: ActionRecord | None = None
     error: ErrorRecord | None = None
-    not_performed: list[str] = Field(default_factory=list)
+    not_performed: Annotated[list[str], Field(max_length=10_000, fail_fast=True)] = Field(
+        default_factory=list
+    )
     effect: str = ""
     reward: float = 0.0
     terminated: bool = False

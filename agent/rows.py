@@ -89,7 +89,9 @@ class EpisodeRow:
     timings_s: Timings = field(default_factory=dict)
     seconds: Seconds = 0.0
     attempts: Count = 1
-    faults: Annotated[list[str], Field(max_length=1000)] = field(default_factory=list)
+    faults: Annotated[list[str], Field(max_length=1000, fail_fast=True)] = field(
+        default_factory=list
+    )
     folder: str | None = None
     message: str = ""
     gives_verdict: bool | None = None

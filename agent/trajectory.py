@@ -44,7 +44,7 @@ DOWNLOADS_FOLDER = "downloads"
 MOST_BYTES = 256 * 1024 * 1024
 """The largest `episode.jsonl` that is read."""
 
-MOST_LINE_BYTES = 6 * 1024 * 1024
+MOST_LINE_BYTES = 4 * 1024 * 1024
 """The longest line of it, written and read."""
 
 MOST_VIDEO_PIXELS = 200_000_000

@@ -24,6 +24,9 @@ from hypothesis import strategies as st
 from tests.agent.strange_inputs import READERS, Reader
 
 AT_A_TIME = 200
+MUTATED = 25
+"""Changed examples for each document of a shape of its own."""
+
 MOST_SECONDS = 2.0
 MOST_MB = 200.0
 
@@ -37,13 +40,15 @@ class Run:
         self.slowest_s = 0.0
         self.bytes = 0
         self.fault = ""
-        reader.try_one(reader.example())  # what it needs is imported by then
-        self.before_mb = memory_mb()
+        self.before_mb = 0.0
 
     def one(self, data: bytes) -> None:
         """Try an input."""
         if self.fault:
             return
+        if not self.inputs:
+            self.reader.try_one(self.reader.example())  # what it needs is imported by then
+            self.before_mb = memory_mb()
         began_s = time.process_time()
         try:
             self.used += self.reader.try_one(data)
@@ -83,7 +88,7 @@ def memory_mb() -> float:
 def fuzz(reader: Reader, seconds: float, random: Random) -> Run:
     """Try inputs for so many seconds, or until one is found that must not be."""
     run, end_s = Run(reader), time.monotonic() + seconds
-    inputs = reader.inputs()
+    shapes = reader.shapes()
     while time.monotonic() < end_s and not run.fault:
 
         @seed(random.getrandbits(64))
@@ -95,7 +100,10 @@ def fuzz(reader: Reader, seconds: float, random: Random) -> Run:
         )
         @given(st.data())
         def tried(data: st.DataObject) -> None:
-            run.one(data.draw(inputs))
+            run.one(data.draw(shapes))
+            mutations = Random(data.draw(st.integers(0, 2**63)))
+            for _ in range(MUTATED if time.monotonic() < end_s else 0):
+                run.one(reader.mutated(mutations))
 
         tried()
     return run

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from eyehand.agent.outcome import Outcome, word_label
-from eyehand.agent.records import StepRecord
+from eyehand.agent.records import StepRecord, cut
 from eyehand.agent.report.screens import Film, Shown, show
 from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.summary import shown_name
@@ -31,6 +31,8 @@ EVALUATION_STYLES = ("style.css", "evaluation.css")
 
 MOST_DOWNLOADS = 1_000
 """Downloads that a page lists."""
+
+LONGEST_DETAILS = 100_000
 
 TONES = {
     Outcome.SUCCEEDED: "good",
@@ -170,11 +172,19 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["ms"] = _milliseconds
-    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+    environment.filters["pretty"] = _pretty
     environment.filters["percent"] = lambda value: "-" if value is None else f"{100 * value:.0f}%"
     environment.filters["shown"] = shown_name
     environment.globals |= {"inline": _inline, "content_policy": _content_policy, "script": SCRIPT}
     return environment
+
+
+def _pretty(value: Any) -> str:
+    """Return a record's details as JSON to read; what is very long in one line, and cut."""
+    short = json.dumps(value, ensure_ascii=False)
+    if len(short) > LONGEST_DETAILS:
+        return cut(short, LONGEST_DETAILS)
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def href(page: Path, from_page: Path) -> str:

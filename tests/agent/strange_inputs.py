@@ -98,9 +98,9 @@ PIECES = [
     b"\xff\xfe", b"\xed\xa0\x80", b"NaN", b"-Infinity", b"1e999", b"9" * 4400, b'"\\ud83d"',
     b"&a [*a]", b"*a", b"<<: *a", b"? ", b"!!binary x", b"!!set", b"--- ", b"...", b"%YAML 9.9\n",
     b": " * 100, b"- " * 200, b"\t", b"|\n", b">-\n", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"{}",
-    b"}", b"\x1b[2J",
-    b'"', b"'", b"\\", b",", b"</tool_call>", b"<tool_call>",
-    "✿FUNCTION✿: ".encode(), "✿ARGS✿: ".encode(), b"```", b"click", b'{"name": ', b"IDAT", b"tEXt", b"zTXt", b"iCCP", b"acTL",
+    b"}", b"\x1b[2J", b'"', b"'", b"\\", b",", b"</tool_call>", b"<tool_call>", b"```",
+    "✿FUNCTION✿: ".encode(), "✿ARGS✿: ".encode(), b"click", b'{"name": ', b"IDAT", b"tEXt",
+    b"zTXt", b"iCCP", b"acTL",
 ]  # fmt: skip
 
 
@@ -223,15 +223,20 @@ class Reader:
         """Return what it reads as it should be."""
         return self.written(self.seed)
 
+    def mutated(self, random: Random) -> bytes:
+        """Return the example with parts of it changed, or its bytes, or both."""
+        what = random.randrange(3)
+        document = self.seed if what == 0 else edited(self.seed, random)
+        data = self.written(document)
+        return data if what == 1 else mangled(data, random)
+
+    def shapes(self) -> st.SearchStrategy[bytes]:
+        """Draw documents of any shape."""
+        return VALUES.map(self.written)
+
     def inputs(self) -> st.SearchStrategy[bytes]:
-        """Draw documents that are changed, bytes that are changed, and JSON of any shape."""
-        seeds = st.integers(0, 2**63).map(Random)
-        return st.one_of(
-            seeds.map(lambda random: self.written(edited(self.seed, random))),
-            seeds.map(lambda random: mangled(self.written(self.seed), random)),
-            seeds.map(lambda random: mangled(self.written(edited(self.seed, random)), random)),
-            VALUES.map(self.written),
-        )
+        """Draw either."""
+        return st.one_of(st.integers(0, 2**63).map(Random).map(self.mutated), self.shapes())
 
 
 class PlanReader(Reader):
@@ -315,9 +320,13 @@ class PictureReader(Reader):
         """Return a screen."""
         return png(90, 70)
 
-    def inputs(self) -> st.SearchStrategy[bytes]:
-        """Draw pictures that are changed."""
-        return st.integers(0, 2**63).map(Random).map(lambda random: mangled(png(90, 70), random))
+    def mutated(self, random: Random) -> bytes:
+        """Return a screen with bytes of it changed."""
+        return mangled(png(90, 70), random)
+
+    def shapes(self) -> st.SearchStrategy[bytes]:
+        """Draw bytes that begin as a screen does."""
+        return st.binary(max_size=200).map(lambda data: png(90, 70)[:40] + data)
 
 
 class CodecReader(Reader):
@@ -338,13 +347,13 @@ class CodecReader(Reader):
         """Return an answer."""
         return ANSWERS[0].encode()
 
-    def inputs(self) -> st.SearchStrategy[bytes]:
-        """Draw answers that are changed, and texts of any kind."""
-        seeds = st.integers(0, 2**63).map(Random)
-        return st.one_of(
-            seeds.map(lambda random: mangled(random.choice(ANSWERS).encode(), random)),
-            st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
-        )
+    def mutated(self, random: Random) -> bytes:
+        """Return an answer with stretches of it changed."""
+        return mangled(random.choice(ANSWERS).encode(), random)
+
+    def shapes(self) -> st.SearchStrategy[bytes]:
+        """Draw texts of any kind."""
+        return st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
 
 
 READERS: tuple[type[Reader], ...] = (
