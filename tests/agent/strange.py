@@ -6,6 +6,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from eyehand.agent.cli import main
 
 LINE = "cards:number-line"
@@ -94,3 +96,11 @@ def begun(folder: Path, **changed: Any) -> Path:
     (folder / "plan.json").write_text(json.dumps({**plan, **changed}))
     (folder / "episodes.jsonl").write_text("")
     return folder
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line on standard error: no traceback, no class of an exception."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("eyehand:")]
+    assert len(lines) == 1
+    assert "Traceback" not in lines[0]
+    return lines[0]

@@ -128,7 +128,8 @@ def edited(document: Any, random: Random) -> Any:
 
 
 def _holders(document: Any) -> list[Any]:
-    found, waiting = [], [document]
+    found: list[Any] = []
+    waiting = [document]
     while waiting and len(found) < 200:
         value = waiting.pop()
         if isinstance(value, dict | list):

@@ -31,6 +31,5 @@ def test_nothing_but_errors_of_ours_comes_out_of_a_reader(
 
     tried()
     assert len(read) >= EXAMPLES
-    assert any(read)
     if kind.name != "codec":  # its errors are values
         assert not all(read)
