@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyehand.agent.statistics import Estimate, Rate
-from eyehand.agent.suite_catalogue import suite_task
+from eyehand.agent.suite_catalogue import is_declared, suite_task
 from eyehand.errors import UsageError
 
 ROUNDING = 1e-9
@@ -70,12 +70,16 @@ def ceilings_of(
     """Return the ceilings that are known.
 
     Args:
-        specs: The tasks.
+        specs: The tasks, as a record names them. A declaration file that one names is not read:
+            it may be code.
         written: The tasks of an `evaluation.json`, whose ceilings held when it was run; those
             without the key are looked up.
     """
     kept = {task.get("task"): _read(task) for task in written if "ceiling" in task}
-    found = {spec: kept[spec] if spec in kept else ceiling_of(spec) for spec in specs}
+    found = {
+        spec: kept.get(spec) if spec in kept or is_declared(spec) else ceiling_of(spec)
+        for spec in specs
+    }
     return {spec: ceiling for spec, ceiling in found.items() if ceiling}
 
 

@@ -81,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with result_flushed():
             arguments = build_parser().parse_args(argv)
-            _import_from_here()
+            if _may_name_code(arguments):
+                _import_from_here()
             status: int = _executed(arguments)
         return status
     except KeyboardInterrupt:
@@ -109,6 +110,16 @@ def _executed(arguments: argparse.Namespace) -> int:
     with only_the_result() if getattr(arguments, "json", False) else nullcontext():
         status: int = arguments.execute(arguments)
     return status
+
+
+def _may_name_code(arguments: argparse.Namespace) -> bool:
+    """Return whether the command line may name modules of the current folder.
+
+    What reads records names none, and may stand in a folder that somebody else has filled.
+    """
+    if arguments.command in ("view", "compare", "score", "doctor"):
+        return False
+    return bool(getattr(arguments, "suite", None)) or getattr(arguments, "resume", None) is None
 
 
 def _import_from_here() -> None:

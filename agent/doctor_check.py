@@ -4,6 +4,7 @@ import subprocess
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from eyehand.agent.printable import printable
 from eyehand.envs.packages import apt_command
 
 PROGRAM_TIMEOUT_S = 20.0
@@ -36,8 +37,8 @@ class Check:
     def __str__(self) -> str:
         """Return one line, and a second one with the fix."""
         mark = "ok      " if self.fine else ("MISSING " if self.needed else "optional")
-        line = f"{mark}  {self.name}: {self.found}"
-        return line if self.fine or not self.fix else f"{line}\n            {self.fix}"
+        line = f"{mark}  {self.name}: {printable(self.found)}"
+        return line if self.fine or not self.fix else f"{line}\n            {printable(self.fix)}"
 
 
 def lacks(

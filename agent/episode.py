@@ -12,7 +12,8 @@ import numpy as np
 from eyehand.agent.outcome import Ending, Outcome, judge
 from eyehand.agent.policy import Conversation, Decision, Policy
 from eyehand.agent.recorder import EpisodeRecorder, Step, Watch
-from eyehand.agent.records import EpisodeRecord, OutcomeRecord, StepRecord
+from eyehand.agent.records import EpisodeRecord, OutcomeRecord, StepRecord, cut_calls
+from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.trajectory import TrajectoryWriter
 from eyehand.envs.env import Environment, EpisodeOptions, Observation, Pixels, Video
 from eyehand.errors import (
@@ -109,7 +110,7 @@ def run_episode(
     max_steps: int | None = None,
     time_limit_s: float | None = None,
     max_tokens: int | None = None,
-    trajectory: TrajectoryWriter | Path | None = None,
+    trajectory: TrajectoryWriter | Path | RunFolder | None = None,
     uploads: Mapping[str, Path] | None = None,
     watch: Watch | None = None,
 ) -> Episode:
@@ -138,7 +139,8 @@ def run_episode(
         CheckpointError: the policy's model cannot be used.
     """
     _require_limits(max_steps, time_limit_s, max_tokens)
-    writer = TrajectoryWriter(trajectory) if isinstance(trajectory, Path) else trajectory
+    given = trajectory
+    writer = TrajectoryWriter(given) if isinstance(given, Path | RunFolder) else given
     recorder = EpisodeRecorder(writer, watch)
     run = _Run(policy, environment, recorder, task, seed, max_steps, time_limit_s, max_tokens)
     try:
@@ -355,5 +357,5 @@ def _with_not_performed(observation: Observation, calls: tuple[str, ...]) -> Obs
     """Tell the policy which of its further calls were not performed."""
     if not calls:
         return observation
-    note = f"only the first call was performed; not performed: {', '.join(calls)}"
+    note = f"only the first call was performed; not performed: {', '.join(cut_calls(calls))}"
     return replace(observation, feedback="; ".join(filter(None, (observation.feedback, note))))

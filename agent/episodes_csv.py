@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eyehand.agent.printable import spreadsheet_cell
 from eyehand.agent.retention import write_whole
 from eyehand.agent.rows import EpisodeRow
 
@@ -13,6 +14,9 @@ CSV_FILE = "episodes.csv"
 
 _SPREAD = ("answer_errors", "tokens", "timings_s")
 """Fields that hold several numbers: each gets a column of its own, as "tokens.prompt"."""
+
+MOST_COLUMNS = 200
+"""Further kinds of numbers, which no evaluation of ours has, are left out."""
 
 
 def write_csv(folder: Path, rows: Sequence[EpisodeRow]) -> Path:
@@ -24,15 +28,16 @@ def write_csv(folder: Path, rows: Sequence[EpisodeRow]) -> Path:
     Raises:
         RecordingFailed: the disk does not take it.
     """
-    flat = [_flat(row) for row in rows]
-    columns = dict.fromkeys(name for row in flat for name in row)
+    columns = dict.fromkeys(name for row in rows for name in _flat(row))
+    kept = list(columns)[:MOST_COLUMNS]
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    path = folder / CSV_FILE
-    write_whole(path, text.getvalue())
-    return path
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(spreadsheet_cell(name) for name in kept)
+    for row in rows:
+        cells = _flat(row)
+        writer.writerow(spreadsheet_cell(cells.get(name, "")) for name in kept)
+    write_whole(folder, CSV_FILE, text.getvalue())
+    return folder / CSV_FILE
 
 
 def _flat(row: EpisodeRow) -> dict[str, Any]:

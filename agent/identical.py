@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from eyehand.agent.ledger import read_plan, read_rows
+from eyehand.agent.pictures import read_picture
 from eyehand.agent.retention import EVALUATION_FILE, PLAN_FILE
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
+from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.trajectory import LINES_FILE, read_trajectory
 from eyehand.errors import UsageError
 
@@ -31,6 +32,8 @@ MEANS = frozenset({"suite", "workers", "ray", "ray_address", "engines"})
 """Keys of a plan that say how the tasks were named and what they ran on."""
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg"})
+PICTURE_FORMATS = ("PNG", "JPEG")
+CHUNK_BYTES = 1024 * 1024
 PAGES = frozenset({".html"})
 """Pages are written from what is compared."""
 
@@ -139,12 +142,12 @@ def differences(folder_a: Path | str, folder_b: Path | str, most: int = 50) -> l
 
 def _plans(a: Path, b: Path) -> Iterator[str]:
     yield from _values("plan", _planned(a), _planned(b))
-    if (a / EVALUATION_FILE).exists() != (b / EVALUATION_FILE).exists():
+    if RunFolder(a).holds(EVALUATION_FILE) != RunFolder(b).holds(EVALUATION_FILE):
         yield f"only one of them holds {EVALUATION_FILE}"
 
 
 def _planned(folder: Path) -> dict[str, Any]:
-    if not (folder / PLAN_FILE).is_file():
+    if not RunFolder(folder).holds(PLAN_FILE):
         raise UsageError(
             f"{folder} holds no evaluation: there is no {PLAN_FILE}; "
             "name a folder that eyehand eval wrote"
@@ -168,10 +171,11 @@ def _episodes(
     if (row_a.folder is None) != (row_b.folder is None):
         yield f"{where}: kept in {row_a.folder} and in {row_b.folder}"
     elif row_a.folder is not None and row_b.folder is not None:
-        yield from _trajectories(where, a / row_a.folder, b / row_b.folder, compared)
+        folders = RunFolder(a, row_a.folder), RunFolder(b, row_b.folder)
+        yield from _trajectories(where, *folders, compared)
 
 
-def _trajectories(where: str, a: Path, b: Path, compared: Compared) -> Iterator[str]:
+def _trajectories(where: str, a: RunFolder, b: RunFolder, compared: Compared) -> Iterator[str]:
     yield from _records(where, a, b)
     files_a, files_b = _files(a), _files(b)
     yield from _names(f"{where}, files", files_a, files_b)
@@ -181,11 +185,11 @@ def _trajectories(where: str, a: Path, b: Path, compared: Compared) -> Iterator[
             compared.screens += 1
         else:
             compared.files += 1
-        if not _same_file(a / name, b / name):
+        if not _same_file(a, b, name):
             yield f"{where}: {name} differs"
 
 
-def _records(where: str, a: Path, b: Path) -> Iterator[str]:
+def _records(where: str, a: RunFolder, b: RunFolder) -> Iterator[str]:
     first, second = read_trajectory(a), read_trajectory(b)
     yield from _values(where, first.episode.model_dump(), second.episode.model_dump())
     if len(first.steps) != len(second.steps):
@@ -198,34 +202,26 @@ def _records(where: str, a: Path, b: Path) -> Iterator[str]:
     yield from _values(f"{where}, outcome", *ends)
 
 
-def _files(folder: Path) -> set[str]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
+def _files(folder: RunFolder) -> set[str]:
     return {
-        path.relative_to(folder).as_posix()
-        for path in paths
-        if path.name != LINES_FILE and path.suffix not in PAGES
+        name
+        for name in folder.files()
+        if Path(name).name != LINES_FILE and Path(name).suffix not in PAGES
     }
 
 
-def _same_file(a: Path, b: Path) -> bool:
-    if a.suffix.lower() not in PICTURES:
-        return _read(a) == _read(b)
-    return np.array_equal(_pixels(a), _pixels(b))
-
-
-def _read(path: Path) -> bytes:
+def _same_file(a: RunFolder, b: RunFolder, name: str) -> bool:
+    if Path(name).suffix.lower() in PICTURES:
+        pixels = read_picture(a, name, PICTURE_FORMATS)
+        return np.array_equal(pixels, read_picture(b, name, PICTURE_FORMATS))
     try:
-        return path.read_bytes()
+        with a.reading(name) as one, b.reading(name) as other:
+            while (chunk := one.read(CHUNK_BYTES)) == other.read(CHUNK_BYTES):
+                if not chunk:
+                    return True
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _pixels(path: Path) -> np.ndarray[Any, Any]:
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture)
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises of broken pictures
-        raise UsageError(f"cannot read {path}: {error}") from None
+        raise UsageError(f"cannot read {a.path / name}: {error.strerror}") from None
+    return False
 
 
 def _names(where: str, a: set[str], b: set[str]) -> Iterator[str]:

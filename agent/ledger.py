@@ -6,22 +6,32 @@ time writes a ledger.
 """
 
 import fcntl
-import json
 import os
 import time
 from pathlib import Path
 from typing import Any, Self
 
-from eyehand.agent.json_text import json_text
+from eyehand.agent.json_text import json_text, read_json
+from eyehand.agent.plan_file import check_plan
 from eyehand.agent.resumption import renumbered, require_same_plan
 from eyehand.agent.retention import EVALUATION_FILE, PLAN_FILE, write_whole
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
+from eyehand.agent.run_folder import RunFolder, write_all
 from eyehand.errors import RecordingFailed, UsageError
 
 LOCK_TIMEOUT_S = 20.0
 """Workers of a killed evaluation end within moments; longer means that another one is running."""
 
 LOCK_POLL_S = 0.05
+
+MOST_PLAN_BYTES = 3 * 1024 * 1024
+"""The largest plan or summary that is read."""
+
+MOST_ROWS = 500_000
+MOST_ROWS_BYTES = 512 * 1024 * 1024
+MOST_ROW_BYTES = 1024 * 1024
+MOST_TASKS = 10_000
+"""Bounds of a file of rows, and of the different tasks in it."""
 
 
 class Ledger:
@@ -49,9 +59,10 @@ class Ledger:
         if resume:
             require_same_plan(out, read_plan(out), plan)
         else:
-            write_whole(out / PLAN_FILE, json_text(plan, indent=2) + "\n")
-        self.descriptor = _locked(out / EPISODES_FILE)
+            write_whole(out, PLAN_FILE, json_text(plan, indent=2) + "\n")
+        self.descriptor = _locked(out)
         try:
+            RunFolder(out).sweep()  # it is ours alone by now
             self._read(out / EPISODES_FILE)
             if resume:
                 self._take_over(out, plan)
@@ -68,10 +79,8 @@ class Ledger:
         self.rows[row.index] = row
         if self.descriptor is None:
             return
-        view = memoryview(_line(row))
         try:
-            while view:
-                view = view[os.write(self.descriptor, view) :]
+            write_all(self.descriptor, _line(row))
         except OSError as error:
             raise RecordingFailed(
                 f"cannot write {EPISODES_FILE} in {self._out}: {error.strerror}; "
@@ -102,7 +111,7 @@ class Ledger:
     def _rewrite(self) -> None:
         if self._out is not None:
             text = b"".join(_line(row) for row in self.in_order()).decode("ascii")
-            write_whole(self._out / EPISODES_FILE, text)
+            write_whole(self._out, EPISODES_FILE, text)
 
     def _take_over(self, out: Path, plan: dict[str, Any]) -> None:
         """Bring the folder to a plan that has grown, or whose declaration file has moved."""
@@ -111,12 +120,12 @@ class Ledger:
         rows, self.rows = self.rows, renumbered(self.rows.values(), written, plan)
         if rows != self.rows:
             self._rewrite()
-            replaced, self.descriptor = self.descriptor, _locked(out / EPISODES_FILE)
+            replaced, self.descriptor = self.descriptor, _locked(out)
             if replaced is not None:
                 os.close(replaced)
         if any(written.get(name) != plan.get(name) for name in ("specs", "episodes")):
-            (out / EVALUATION_FILE).unlink(missing_ok=True)  # it counts the plan as it was
-            write_whole(out / PLAN_FILE, json_text(plan, indent=2) + "\n")
+            RunFolder(out).remove(EVALUATION_FILE)  # it counts the plan as it was
+            write_whole(out, PLAN_FILE, json_text(plan, indent=2) + "\n")
 
     def _read(self, path: Path) -> None:
         """Read the rows; a torn last line, of an episode that then runs again, is cut off."""
@@ -132,7 +141,7 @@ def check_unused(out: Path) -> None:
     Raises:
         UsageError: it does.
     """
-    if any((out / name).exists() for name in (EVALUATION_FILE, PLAN_FILE)):
+    if any(os.path.lexists(out / name) for name in (EVALUATION_FILE, PLAN_FILE)):
         raise UsageError(
             f"{out} already holds an evaluation; choose another folder, or go on with it: --resume"
         )
@@ -144,16 +153,28 @@ def read_plan(out: Path) -> dict[str, Any]:
     Raises:
         UsageError: there is none, or it cannot be read.
     """
-    path = out / PLAN_FILE
-    try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise UsageError(f"{out} holds nothing to go on with: there is no {PLAN_FILE}") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}") from None
-    if not isinstance(plan, dict):
-        raise UsageError(f"{path} holds a {type(plan).__name__}, expected a mapping")
+    plan = read_document(out, PLAN_FILE)
+    if plan is None:
+        raise UsageError(f"{out} holds nothing to go on with: there is no {PLAN_FILE}")
     return plan
+
+
+def read_document(out: Path, name: str) -> dict[str, Any] | None:
+    """Read the plan, or the summary, of an evaluation's folder; None where there is none.
+
+    Raises:
+        UsageError: it cannot be read, or a field of it is not what it should be.
+    """
+    path = out / name
+    try:
+        document = read_json(RunFolder(out).read(name, MOST_PLAN_BYTES), finite=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    return check_plan(document, path)
 
 
 def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
@@ -164,39 +185,55 @@ def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
         being written when its process was killed.
 
     Raises:
-        UsageError: the file is missing, or a whole line is no row.
+        UsageError: the file is missing, a whole line is no row, or there are too many.
     """
+    rows: list[EpisodeRow] = []
+    whole = 0
+    specs: set[str] = set()
     try:
-        *lines, _torn = path.read_bytes().split(b"\n")
+        for number, line in RunFolder(path.parent).lines(
+            path.name, MOST_ROWS_BYTES, MOST_ROW_BYTES
+        ):
+            if not line.endswith(b"\n"):
+                break
+            rows.append(_row(path, number, line))
+            specs.add(rows[-1].spec)
+            whole += len(line)
+            if number > MOST_ROWS or len(specs) > MOST_TASKS:
+                raise UsageError(
+                    f"{path} holds more than {MOST_ROWS:,} episodes or {MOST_TASKS:,} tasks"
+                )
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(EpisodeRow.from_json(json.loads(line)))
-        except (ValueError, UsageError) as error:
-            raise UsageError(f"{path}, line {number}: {error}") from None
-    return rows, sum(len(line) + 1 for line in lines)
+    return rows, whole
+
+
+def _row(path: Path, number: int, line: bytes) -> EpisodeRow:
+    try:
+        return EpisodeRow.from_json(read_json(line))
+    except (ValueError, UsageError) as error:
+        raise UsageError(f"{path}, line {number}: {error}") from None
 
 
 def _line(row: EpisodeRow) -> bytes:
     return (json_text(row.to_json()) + "\n").encode("ascii")
 
 
-def _open(path: Path) -> int:
+def _open(out: Path) -> int:
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        return RunFolder(out).appending(EPISODES_FILE)
     except OSError as error:
-        raise RecordingFailed(f"cannot write {path}: {error.strerror}") from error
+        raise RecordingFailed(f"cannot write {out / EPISODES_FILE}: {error.strerror}") from error
 
 
-def _locked(path: Path) -> int:
+def _locked(out: Path) -> int:
     """Open the rows, and wait until they are ours; a file that was replaced meanwhile is not."""
     while True:
-        descriptor = _open(path)
+        descriptor = _open(out)
         try:
-            _lock(descriptor, path.parent)
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
+            _lock(descriptor, out)
+            there = RunFolder(out).status(EPISODES_FILE)
+            if there is not None and os.path.samestat(os.fstat(descriptor), there):
                 return descriptor
         except BaseException:
             os.close(descriptor)

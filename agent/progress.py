@@ -17,6 +17,7 @@ from rich.status import Status
 from rich.text import Text
 
 from eyehand.agent.outcome import Outcome
+from eyehand.agent.printable import printable
 from eyehand.agent.records import AnyRecord, EpisodeRecord, StepRecord
 from eyehand.agent.results import Plan, TaskResult
 from eyehand.agent.rows import EpisodeRow
@@ -35,15 +36,6 @@ OUTCOME_STYLES = {
 def console() -> Console:
     """Return the console on standard error."""
     return Console(stderr=True, highlight=False)
-
-
-def printable(text: str, limit: int = LONGEST_SHOWN) -> str:
-    """Return a page's or a model's text without control characters, cut to a bound.
-
-    Terminals act on control sequences, and a page may hold some.
-    """
-    shown = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
-    return shown if len(text) <= limit else shown[:limit] + "..."
 
 
 class EpisodeProgress:
@@ -79,13 +71,15 @@ class EpisodeProgress:
             self._status = None
 
     def _begin(self, record: EpisodeRecord) -> None:
-        self._console.print(Text(printable(record.task or record.spec), style="bold"))
+        self._console.print(
+            Text(printable(record.task or record.spec, LONGEST_SHOWN), style="bold")
+        )
         if record.unused_task:
             note = (
                 f"{record.spec} sets its own task; the one that was given is not used: "
                 f"{record.unused_task}"
             )
-            self._console.print(Text(printable(note), style="yellow"))
+            self._console.print(Text(printable(note, LONGEST_SHOWN), style="yellow"))
         if self._console.is_terminal:
             self._status = self._console.status("looking at the screen")
             self._status.start()
@@ -93,19 +87,21 @@ class EpisodeProgress:
     def _step(self, record: StepRecord) -> None:
         lead = f"{record.index:>3}  "
         if record.thought:
-            thought = printable(record.thought)
+            thought = printable(record.thought, LONGEST_SHOWN)
             self._console.print(Text.assemble(lead, (thought, "italic dim")))
             lead = "     "
         seconds = sum(record.timings_s.values())
-        shown = printable(record.action.shown) if record.action else "no valid action"
-        style = "bold" if record.action else "red"
+        action = record.action
+        shown = printable(action.shown, LONGEST_SHOWN) if action else "no valid action"
+        style = "bold" if action else "red"
         self._console.print(Text.assemble(lead, (shown, style), (f"  {seconds:.2f} s", "dim")))
         for text, colour in (
             (record.effect if record.effect != shown else "", "green"),
             (record.error.message if record.error else "", "red"),
         ):
             if text:
-                self._console.print(Text.assemble("     ", (printable(text), colour)))
+                said = printable(text, LONGEST_SHOWN)
+                self._console.print(Text.assemble("     ", (said, colour)))
 
 
 class EvaluationProgress:
@@ -116,7 +112,7 @@ class EvaluationProgress:
 
     def __init__(self, out: Console | None = None) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -156,9 +152,10 @@ class EvaluationProgress:
         say = self._progress.console.print
         if not row.scored:
             note = f"{row.spec}, seed {row.seed}, is not counted: {row.message}"
-            say(Text(printable(note), style="yellow"))
+            say(Text(printable(note, LONGEST_SHOWN), style="yellow"))
         if result.rate.episodes + result.unscored == self._plan.episodes:
-            say(Text(f"{printable(row.spec)}  {result.rate}  of {result.rate.episodes}"))
+            spec = printable(row.spec, LONGEST_SHOWN)
+            say(Text(f"{spec}  {result.rate}  of {result.rate.episodes}"))
 
     def _add(self, row: EpisodeRow) -> None:
         if row.scored and row.judged is not False:

@@ -20,6 +20,8 @@ from eyehand.agent.records import (
     OutcomeRecord,
     ScreenRecord,
     StepRecord,
+    cut,
+    cut_calls,
 )
 from eyehand.agent.trajectory import TrajectoryWriter, screen_record
 from eyehand.envs.env import Environment, Observation, StepInfo
@@ -87,14 +89,14 @@ class EpisodeRecorder:
         self.episode = EpisodeRecord(
             eyehand=eyehand.__version__,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            task=task,
+            task=cut(task),
             spec=environment.spec_uri,
             seed=seed,
             policy=policy.describe(),
             actions=[ActionTypeRecord.of(kind) for kind in space.types] if space else [],
             max_steps=max_steps,
             time_limit_s=time_limit_s,
-            unused_task=unused_task,
+            unused_task=None if unused_task is None else cut(unused_task),
             details=details,
         )
         self._emit(self.episode)
@@ -131,7 +133,7 @@ class EpisodeRecorder:
             screen = None
         self.outcome = OutcomeRecord(
             outcome=ending.outcome,
-            message=ending.message,
+            message=cut(ending.message),
             verdict=ending.verdict,
             steps=len(self.steps),
             seconds=round(seconds, 4),
@@ -164,14 +166,14 @@ class EpisodeRecorder:
         record = StepRecord(
             index=len(self.steps),
             screen=screen,
-            text=step.observation.text,
-            feedback=step.observation.feedback,
-            thought=decision.thought,
-            raw_text=decision.raw_text,
+            text=cut(step.observation.text),
+            feedback=cut(step.observation.feedback),
+            thought=cut(decision.thought),
+            raw_text=cut(decision.raw_text),
             action=ActionRecord.of(decision.action) if decision.action else None,
             error=ErrorRecord.of(error) if error else None,
-            not_performed=list(decision.not_performed),
-            effect=step.info.get("effect", ""),
+            not_performed=cut_calls(decision.not_performed),
+            effect=cut(step.info.get("effect", "")),
             reward=float(step.reward),
             terminated=step.terminated,
             truncated=step.truncated,

@@ -1,18 +1,23 @@
 """The lines of `episode.jsonl`: what is kept of an episode, typed.
 
 A trajectory is one `episode` line, one `step` line a step and one `outcome` line. The format is
-versioned; readers refuse a version that they do not know.
+versioned; readers refuse a version that they do not know. A record may come from anybody: its
+numbers and collections have bounds, and its texts are cut where they are written.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     TypeAdapter,
+    ValidationError,
     model_serializer,
+    model_validator,
 )
 
 from eyehand.actions import Action, ActionSpace
@@ -22,10 +27,64 @@ FORMAT: Literal[1] = 1
 """Version of the line format."""
 
 
+MOST_PARTS = 200
+"""Entries of a mapping of numbers."""
+
+MOST_FRAMES = 4096
+"""Frames of a video."""
+
+LONGEST_TEXT = 50_000
+"""Characters of a text that a page, an environment or a model wrote."""
+
+LONGEST_SAID = 2_000
+"""Characters of what is said in a sentence: an error, an effect, an action in words."""
+
+MOST_CALLS = 20
+"""Further calls of an answer that are named."""
+
+
+def cut(text: str, most: int = LONGEST_TEXT) -> str:
+    """Return a text, or its beginning with a note of what was left out.
+
+    Example:
+        >>> cut("abcdef", 3)
+        'abc [3 more characters]'
+    """
+    return text if len(text) <= most else f"{text[:most]} [{len(text) - most} more characters]"
+
+
+def cut_calls(calls: Sequence[str]) -> list[str]:
+    """Return the first of an answer's further calls, each cut, and how many more there are."""
+    named = [cut(call, LONGEST_SAID) for call in calls[:MOST_CALLS]]
+    more = len(calls) - MOST_CALLS
+    return [*named, f"{more} more calls"] if more > 0 else named
+
+
+def _few(given: Any) -> Any:
+    """Refuse a mapping of too many entries, before each of them is looked at."""
+    if isinstance(given, dict) and len(given) > MOST_PARTS:
+        raise ValueError(f"expected at most {MOST_PARTS} entries, got {len(given)}")
+    return given
+
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Counts = Annotated[dict[str, Count], BeforeValidator(_few)]
+Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
+Timings = Annotated[dict[str, Seconds], BeforeValidator(_few)]
+Pixel = Annotated[int, Field(ge=1, le=1_000_000)]
+Length = Annotated[float, Field(gt=0, le=1e9)]
+"""A width or a height in a device's units."""
+
+
 class Record(BaseModel):
     """Base of every record: frozen, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, given: Any) -> Any:
+        return _few(given)
 
 
 class ScreenRecord(Record):
@@ -46,13 +105,15 @@ class ScreenRecord(Record):
 
     file: str | None
     name: str
-    width_px: int
-    height_px: int
-    device_width: float
-    device_height: float
+    width_px: Pixel
+    height_px: Pixel
+    device_width: Length
+    device_height: Length
     left: float = 0.0
     top: float = 0.0
-    video: list[str] | None = None
+    video: (
+        Annotated[list[str], Field(min_length=1, max_length=MOST_FRAMES, fail_fast=True)] | None
+    ) = None
 
     @model_serializer(mode="wrap")
     def _without_a_video_where_there_is_none(
@@ -74,7 +135,8 @@ class ActionRecord(Record):
     @classmethod
     def of(cls, action: Action) -> "ActionRecord":
         """Record an action."""
-        return cls(name=action.name, arguments=action.arguments(), shown=str(action))
+        shown = cut(str(action), LONGEST_SAID)
+        return cls(name=action.name, arguments=action.arguments(), shown=shown)
 
     def build(self, space: ActionSpace) -> Action:
         """Build the action again, for replay and training.
@@ -99,7 +161,7 @@ class ErrorRecord(Record):
     @classmethod
     def of(cls, error: BaseException) -> "ErrorRecord":
         """Record an exception."""
-        return cls(type=type(error).__name__, message=str(error))
+        return cls(type=type(error).__name__, message=cut(str(error), LONGEST_SAID))
 
 
 class ActionTypeRecord(Record):
@@ -130,7 +192,9 @@ class EpisodeRecord(Record):
     spec: str
     seed: int | None
     policy: dict[str, Any]
-    actions: list[ActionTypeRecord] = Field(default_factory=list)
+    actions: Annotated[list[ActionTypeRecord], Field(max_length=10_000, fail_fast=True)] = Field(
+        default_factory=list
+    )
     max_steps: int
     time_limit_s: float | None = None
     unused_task: str | None = None
@@ -152,7 +216,7 @@ class StepRecord(Record):
     """
 
     type: Literal["step"] = "step"
-    index: int
+    index: Count
     screen: ScreenRecord
     text: str = ""
     feedback: str = ""
@@ -160,16 +224,18 @@ class StepRecord(Record):
     raw_text: str = ""
     action: ActionRecord | None = None
     error: ErrorRecord | None = None
-    not_performed: list[str] = Field(default_factory=list)
+    not_performed: Annotated[list[str], Field(max_length=10_000, fail_fast=True)] = Field(
+        default_factory=list
+    )
     effect: str = ""
     reward: float = 0.0
     terminated: bool = False
     truncated: bool = False
     verdict: bool | None = None
-    timings_s: dict[str, float] = Field(default_factory=dict)
-    policy_timings_s: dict[str, float] = Field(default_factory=dict)
-    environment_timings_s: dict[str, float] = Field(default_factory=dict)
-    tokens: dict[str, int] = Field(default_factory=dict)
+    timings_s: Timings = Field(default_factory=dict)
+    policy_timings_s: Timings = Field(default_factory=dict)
+    environment_timings_s: Timings = Field(default_factory=dict)
+    tokens: Counts = Field(default_factory=dict)
     details: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -180,8 +246,8 @@ class OutcomeRecord(Record):
     outcome: Outcome
     message: str = ""
     verdict: bool | None = None
-    steps: int
-    seconds: float
+    steps: Count
+    seconds: Seconds
     reward: float = 0.0
     screen: ScreenRecord | None = None
     details: dict[str, Any] = Field(default_factory=dict)
@@ -191,3 +257,13 @@ AnyRecord = EpisodeRecord | StepRecord | OutcomeRecord
 
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="type")])
 """Reads one line of `episode.jsonl` into its record."""
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return what is wrong with a record or a row, in one sentence: the field and what came."""
+    fault = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(part)[:60] for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    came = repr(fault["input"])[:80] if isinstance(fault["input"], str | int | float) else ""
+    said = f"{message[:1].lower()}{message[1:]}" + (f", got {came}" if came else "")
+    return f"{place}: {said}" if place else said

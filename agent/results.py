@@ -8,6 +8,7 @@ from typing import Any
 
 from eyehand.agent.ceiling import Ceiling, ceiling_of
 from eyehand.agent.outcome import Outcome
+from eyehand.agent.plan_file import MOST_EPISODES
 from eyehand.agent.retention import Keep
 from eyehand.agent.rows import ANSWER_ERRORS, EpisodeRow
 from eyehand.agent.statistics import Rate, mean_with_interval
@@ -55,6 +56,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.episodes < 1:
             raise UsageError(f"expected at least 1 episode, got {self.episodes}")
+        if self.episodes * len(self.specs) > MOST_EPISODES:
+            raise UsageError(f"expected at most {MOST_EPISODES:,} episodes, all tasks together")
         if self.first_seed < 0:
             raise UsageError(f"expected a first seed of at least 0, got {self.first_seed}")
         if self.batch < 1:

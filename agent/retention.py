@@ -1,9 +1,7 @@
 """Where an evaluation's trajectories lie, and which of them stay."""
 
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any, Literal
 from eyehand.agent.folders import missing_folders
 from eyehand.agent.json_text import json_text
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
+from eyehand.agent.run_folder import PARTIAL, RunFolder
 from eyehand.errors import RecordingFailed, UsageError
 
 PLAN_FILE = "plan.json"
@@ -42,13 +41,18 @@ class Shelf:
             raise UsageError(f"cannot make the folder {out}: {error.strerror}") from None
 
     def clear(self, spec: str, seed: int) -> None:
-        """Remove what an episode that did not end has left behind, its failed tries included."""
+        """Remove what an episode that did not end has left behind, its failed tries included.
+
+        Raises:
+            UsageError: the task's folder is a link.
+        """
         if self.out is None:
             return
-        first = episode_folder(self.out, spec, seed, 0)
-        for folder in (first, *first.parent.glob(f"{seed}-retry*")):
-            if folder.exists():
-                shutil.rmtree(folder)
+        tries = re.compile(rf"{seed}(-retry\d+)?({re.escape(PARTIAL)})?")
+        task = RunFolder(self.out, slug(spec))
+        for name, _ in task.entries():
+            if tries.fullmatch(name):
+                task.remove_tree(name)
 
     def discard(self, specs: Iterable[str]) -> None:
         """Remove an evaluation that was refused before an episode ended, and its new folders.
@@ -60,9 +64,13 @@ class Shelf:
         """
         if self.out is None:
             return
+        out = RunFolder(self.out)
         for name in (PLAN_FILE, EPISODES_FILE):
-            (self.out / name).unlink(missing_ok=True)
-        for folder in (*(self.out / slug(spec) for spec in specs), *self._made):
+            out.remove(name)
+        for spec in specs:
+            with suppress(OSError, UsageError):
+                out.remove_folder(slug(spec))
+        for folder in self._made:
             with suppress(OSError):
                 folder.rmdir()
 
@@ -74,17 +82,16 @@ class Shelf:
         """
         if self.out is None or row.folder is None or not files:
             return
-        folder = self.out / row.folder
-        partial = folder.with_name(folder.name + ".partial")
+        *above, name = row.folder.split("/")
+        place, partial = RunFolder(self.out, *above), name + PARTIAL
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            for name, data in files.items():
-                path = partial / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-            os.replace(partial, folder)
+            place.make()
+            place.remove_tree(partial)
+            for file, data in files.items():
+                place.write_new(f"{partial}/{file}", data)
+            place.move(partial, name)
         except OSError as error:
-            raise RecordingFailed(f"cannot write {folder}: {error.strerror}") from error
+            raise RecordingFailed(f"cannot write {place.path / name}: {error.strerror}") from error
 
     def save(self, evaluation: dict[str, Any]) -> None:
         """Write the counts so far.
@@ -93,24 +100,22 @@ class Shelf:
             RecordingFailed: the disk does not take them.
         """
         if self.out is not None:
-            write_whole(self.out / EVALUATION_FILE, json_text(evaluation, indent=2) + "\n")
+            write_whole(self.out, EVALUATION_FILE, json_text(evaluation, indent=2) + "\n")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or as it was before.
+def write_whole(out: Path, name: str, text: str) -> None:
+    """Write a file of a folder so that it is there whole or as it was before.
 
     Raises:
         RecordingFailed: the disk does not take it.
     """
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        RunFolder(out).write(name, text.encode("utf-8", errors="replace"))
     except OSError as error:
-        raise RecordingFailed(f"cannot write {path}: {error.strerror}") from error
+        raise RecordingFailed(f"cannot write {out / name}: {error.strerror}") from error
 
 
-def episode_folder(out: Path, spec: str, seed: int, attempt: int) -> Path:
+def episode_folder(out: Path, spec: str, seed: int, attempt: int) -> RunFolder:
     """Return where an episode is written.
 
     Args:
@@ -120,7 +125,7 @@ def episode_folder(out: Path, spec: str, seed: int, attempt: int) -> Path:
         attempt: 0 for the first try, 1 for the first retry.
     """
     suffix = f"-retry{attempt}" if attempt else ""
-    return out / slug(spec) / f"{seed}{suffix}"
+    return RunFolder(out, slug(spec), f"{seed}{suffix}")
 
 
 def slug(spec: str) -> str:

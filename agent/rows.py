@@ -4,16 +4,26 @@
 and the resumption of an interrupted evaluation read nothing else.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from eyehand.agent.episode import Episode
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.records import StepRecord
+from eyehand.agent.records import (
+    LONGEST_SAID,
+    Count,
+    Counts,
+    Seconds,
+    StepRecord,
+    Timings,
+    cut,
+    first_fault,
+)
 from eyehand.errors import UsageError
 
 EPISODES_FILE = "episodes.jsonl"
@@ -26,6 +36,12 @@ ANSWER_ERRORS = {
     "StaleScreen": "stale_screen",
 }
 """Error class to the kind of a row's `answer_errors`."""
+
+LONGEST_TEXT = 5_000
+"""Characters of an instruction, and of the policy's last word, in a row."""
+
+LARGEST_REWARD = 1e100
+"""A larger one could not be squared, as statistics do."""
 
 RUNNING_COUNTS = ("history", "restarts")
 """Token counts that already run over the whole episode: the last step's is the episode's."""
@@ -59,21 +75,23 @@ class EpisodeRow:
         message: The policy's last word, or the reason of a fault.
     """
 
-    index: int
+    index: Count
     spec: str
-    seed: int
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**64)]
     task: str
     outcome: str
     verdict: bool | None = None
     reward: float = 0.0
     raw_reward: float | None = None
-    steps: int = 0
-    answer_errors: dict[str, int] = field(default_factory=dict)
-    tokens: dict[str, int] = field(default_factory=dict)
-    timings_s: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    attempts: int = 1
-    faults: list[str] = field(default_factory=list)
+    steps: Annotated[int, Field(ge=0, le=10**9)] = 0
+    answer_errors: Counts = field(default_factory=dict)
+    tokens: Counts = field(default_factory=dict)
+    timings_s: Timings = field(default_factory=dict)
+    seconds: Seconds = 0.0
+    attempts: Count = 1
+    faults: Annotated[list[str], Field(max_length=1000, fail_fast=True)] = field(
+        default_factory=list
+    )
     folder: str | None = None
     message: str = ""
     gives_verdict: bool | None = None
@@ -112,13 +130,16 @@ class EpisodeRow:
         Raises:
             UsageError: it is no row, or its outcome is unknown.
         """
-        known = {f.name for f in fields(cls)}
+        if not isinstance(data, dict):
+            raise UsageError("expected an episode's row: a mapping of its fields")
         try:
-            row = cls(**{name: value for name, value in data.items() if name in known})
+            row = _ROW.validate_python(data)
             Outcome(row.outcome)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise UsageError(f"expected an episode's row, got {str(data)[:80]}: {error}") from None
-        return row if math.isfinite(row.reward) else row._lost_to_its_reward()
+        except ValidationError as error:
+            raise UsageError(f"expected an episode's row: {first_fault(error)}") from None
+        except ValueError as error:
+            raise UsageError(f"expected an episode's row: {error}") from None
+        return row if abs(row.reward) <= LARGEST_REWARD else row._lost_to_its_reward()
 
     def _lost_to_its_reward(self) -> "EpisodeRow":
         """Return a row of an earlier version, whose reward is no number, as one lost to a fault."""
@@ -150,14 +171,14 @@ class EpisodeRow:
             faults: What the failed tries met.
             out: The evaluation's folder, which the trajectory's path is relative to.
         """
-        met = list(faults)
+        met = [cut(fault, LONGEST_SAID) for fault in faults]
         raw = episode.details.get("raw_reward")
         lost = episode.outcome is Outcome.ENVIRONMENT_FAULT
         return cls(
             index=index,
             spec=spec,
             seed=episode.seed or 0,
-            task=episode.task,
+            task=cut(episode.task, LONGEST_TEXT),
             outcome=episode.outcome.value,
             verdict=episode.verdict,
             reward=float(episode.reward),
@@ -170,9 +191,12 @@ class EpisodeRow:
             attempts=len(met) if lost else len(met) + 1,
             faults=met,
             folder=_relative(episode.folder, out),
-            message=episode.message,
+            message=cut(episode.message, LONGEST_TEXT),
             gives_verdict=episode.gives_verdict,
         )
+
+
+_ROW = TypeAdapter(EpisodeRow)
 
 
 def _answer_errors(steps: list[StepRecord]) -> dict[str, int]:

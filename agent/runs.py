@@ -1,6 +1,5 @@
 """Reads an evaluation's folder, finished or not, for tables, comparisons and reports."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.ceiling import Ceiling, ceilings_of, mean_ceiling
-from eyehand.agent.ledger import read_rows
+from eyehand.agent.ledger import read_document, read_rows
 from eyehand.agent.retention import EVALUATION_FILE, PLAN_FILE
 from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
+from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.summary import Summary, by_spec, settled, summarize_suite, summarize_tasks
 from eyehand.errors import UsageError
 
@@ -101,7 +101,7 @@ class EvaluationRun:
 
 def is_evaluation(folder: Path) -> bool:
     """Return whether a folder holds an evaluation's rows."""
-    return (folder / EPISODES_FILE).is_file()
+    return RunFolder(folder).holds(EPISODES_FILE)
 
 
 def read_run(folder: Path) -> EvaluationRun:
@@ -112,8 +112,8 @@ def read_run(folder: Path) -> EvaluationRun:
     """
     about: dict[str, Any] = {}
     for name in (PLAN_FILE, EVALUATION_FILE):
-        about |= _document(folder / name)
-    return EvaluationRun(folder, about, _rows(folder / EPISODES_FILE))
+        about |= read_document(folder, name) or {}
+    return EvaluationRun(folder, about, _rows(folder))
 
 
 def read_runs(folders: Sequence[Path]) -> list[EvaluationRun]:
@@ -125,26 +125,13 @@ def read_runs(folders: Sequence[Path]) -> list[EvaluationRun]:
     return [read_run(folder) for folder in folders]
 
 
-def _rows(path: Path) -> list[EpisodeRow]:
-    if not path.is_file():
+def _rows(folder: Path) -> list[EpisodeRow]:
+    if not is_evaluation(folder):
         raise UsageError(
-            f"{path.parent} holds no evaluation: there is no {EPISODES_FILE}; "
+            f"{folder} holds no evaluation: there is no {EPISODES_FILE}; "
             "name a folder that eyehand eval wrote"
         )
-    rows, _ = read_rows(path)
+    rows, _ = read_rows(folder / EPISODES_FILE)
     # An episode that was written twice counts once: the later line is the one that a resumed
     # evaluation goes on from.
     return sorted({row.index: row for row in rows}.values(), key=lambda row: row.index)
-
-
-def _document(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a file that is not there says nothing."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
-    if not isinstance(document, dict):
-        raise UsageError(f"{path} is not an evaluation of eyehand: expected an object")
-    return document

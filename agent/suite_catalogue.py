@@ -103,6 +103,11 @@ def step_limit(spec: str) -> int | None:
     return task.max_steps if task else None
 
 
+def is_declared(spec: str) -> bool:
+    """Return whether a spec is a task of a declaration file of the user's."""
+    return spec.partition(":")[0].lower() == "suite"
+
+
 def declared_content(spec: str) -> dict[str, Any] | None:
     """Return what a declaration file says of a task that fixes its episodes, JSON-ready.
 

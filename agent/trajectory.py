@@ -7,8 +7,9 @@ leaves at worst a partial last line, which the reader ignores; a full disk leave
 """
 
 import io
-import json
 import os
+import re
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from eyehand.agent.folders import missing_folders
-from eyehand.agent.json_text import json_text
+from eyehand.agent.json_text import json_text, read_json
+from eyehand.agent.pictures import SCREEN_FORMATS, read_picture
 from eyehand.agent.records import (
     RECORD,
     AnyRecord,
@@ -29,12 +31,23 @@ from eyehand.agent.records import (
     OutcomeRecord,
     ScreenRecord,
     StepRecord,
+    first_fault,
 )
+from eyehand.agent.run_folder import RunFolder, write_all
 from eyehand.envs.env import Observation, Pixels, ScreenGeometry, Video
 from eyehand.errors import RecordingFailed, UsageError
 
 LINES_FILE = "episode.jsonl"
 SCREENS_FOLDER = "screens"
+_SCREEN_FILE = re.compile(rf"{SCREENS_FOLDER}/[\w-][\w.-]{{0,99}}\.png", re.ASCII)
+DOWNLOADS_FOLDER = "downloads"
+MOST_BYTES = 256 * 1024 * 1024
+"""The largest `episode.jsonl` that is read."""
+
+MOST_LINE_BYTES = 4 * 1024 * 1024
+"""The longest line of it, written and read."""
+
+MOST_VIDEO_PIXELS = 200_000_000
 PNG_COMPRESS_LEVEL = 1
 """zlib's fastest: a page of 1288x728 takes about half of the default's time."""
 
@@ -45,7 +58,7 @@ def check_free(folder: Path) -> None:
     Raises:
         UsageError: the folder holds an episode, or cannot be created there.
     """
-    if (folder / LINES_FILE).exists():
+    if os.path.lexists(folder / LINES_FILE):
         raise _taken(folder)
     there = next(
         place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()
@@ -66,21 +79,21 @@ class TrajectoryWriter:
         folder: Created with its parents. It may exist, but not hold an episode already.
 
     Raises:
-        UsageError: the folder holds an episode, or cannot be created there.
+        UsageError: the folder holds an episode, or a link where something shall be written, or
+            cannot be created there.
         RecordingFailed: the disk does not take the first file.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
-        # Where it is, wherever an environment may change the working directory to.
-        self._place = self.folder.absolute()
-        self._made = missing_folders(self._place)
+    def __init__(self, folder: Path | str | RunFolder) -> None:
+        self._place = RunFolder(folder)
+        self.folder = self._place.path
+        self._made = missing_folders(self._place.path.absolute())
         # What the last record shows, each with its file: its video, or its one picture.
         self._shown: list[tuple[Pixels, str]] = []
-        path = self._place / LINES_FILE
         try:
-            (self._place / SCREENS_FOLDER).mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            self._place.below(SCREENS_FOLDER).make()
+            _require_no_links(self._place)  # a page's downloads are written there
+            self._descriptor = self._place.create(LINES_FILE)
         except FileExistsError:
             raise _taken(self.folder) from None
         except (PermissionError, NotADirectoryError) as error:
@@ -117,9 +130,11 @@ class TrajectoryWriter:
         Raises:
             RecordingFailed: the disk does not take it; the lines before it stay whole.
         """
-        line = (json_text(record.model_dump()) + "\n").encode("ascii")
+        line = _line(record)
+        if len(line) > MOST_LINE_BYTES:
+            line = _line(record.model_copy(update={"details": {"left_out": f"{len(line)} bytes"}}))
         try:
-            _write_all(self._descriptor, line)
+            write_all(self._descriptor, line)
         except BaseException as error:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._size)
@@ -139,10 +154,12 @@ class TrajectoryWriter:
         """Remove what was written, and the folders that were made for it: nothing came of it."""
         self.close()
         with suppress(OSError):
-            (self._place / LINES_FILE).unlink(missing_ok=True)
-            for file in (self._place / SCREENS_FOLDER).glob("*.png"):
-                file.unlink()
-            for folder in (self._place / SCREENS_FOLDER, *self._made):
+            self._place.remove(LINES_FILE)
+            for name, _ in self._place.entries(SCREENS_FOLDER):
+                if name.endswith(".png"):
+                    self._place.remove(f"{SCREENS_FOLDER}/{name}")
+            self._place.remove_folder(SCREENS_FOLDER)
+            for folder in self._made:
                 folder.rmdir()  # one that holds something else stays, and those above it
 
     def __enter__(self) -> Self:
@@ -164,17 +181,15 @@ class TrajectoryWriter:
             if np.array_equal(pixels, frame):
                 return pixels, file
         file = f"{SCREENS_FOLDER}/{name}.png"
-        self._write_file(self._place / file, png_bytes(frame))
+        self._write_file(file, png_bytes(frame))
         # A copy: an environment may draw its next screen into the same array.
         return frame.copy(), file
 
-    def _write_file(self, path: Path, data: bytes) -> None:
+    def _write_file(self, name: str, data: bytes) -> None:
         """Write a whole file or none."""
         try:
-            path.write_bytes(data)
+            self._place.write_new(name, data)
         except OSError as error:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
             raise _recording_failed(self.folder, error) from error
 
 
@@ -188,6 +203,7 @@ class Trajectory:
         steps: The steps, in order.
         outcome: The last line; None where the process was killed before it.
         partial_line: Whether a partial last line was ignored.
+        place: How the folder's files are reached; None opens `folder` itself.
     """
 
     folder: Path
@@ -195,6 +211,12 @@ class Trajectory:
     steps: list[StepRecord] = field(default_factory=list)
     outcome: OutcomeRecord | None = None
     partial_line: bool = False
+    place: RunFolder | None = None
+
+    @property
+    def files(self) -> RunFolder:
+        """The folder, to read what lies in it."""
+        return self.place or RunFolder(self.folder)
 
     @property
     def last_action(self) -> str | None:
@@ -220,7 +242,14 @@ class Trajectory:
         """
         if screen.video is None:
             return None
-        return np.stack([self.picture(file) for file in screen.video])
+        frames: list[Pixels] = []
+        for file in screen.video:
+            frames.append(self.picture(file))
+            if frames[-1].shape != frames[0].shape:
+                raise UsageError(f"{self.folder / file} has another size than the video's frames")
+            if sum(frame.size for frame in frames) > 3 * MOST_VIDEO_PIXELS:
+                raise UsageError(f"the video of {screen.file} in {self.folder} is too large")
+        return np.stack(frames)
 
     def observation(self, step: StepRecord) -> Observation:
         """Read what a step's decision was made on.
@@ -235,42 +264,47 @@ class Trajectory:
         return Observation(pixels, geometry, step.text, step.feedback, video)
 
     def picture(self, file: str) -> Pixels:
-        """Read a file of the folder, RGB uint8 (H, W, 3).
+        """Read a screen's file, RGB uint8 (H, W, 3).
 
         Raises:
-            UsageError: it is missing or is no picture.
+            UsageError: it is missing, no PNG below `screens/`, or larger than any screen.
         """
-        try:
-            with Image.open(self.folder / file) as image:
-                return np.asarray(image.convert("RGB"), dtype=np.uint8)
-        except OSError as error:
-            raise UsageError(f"cannot read {self.folder / file}: {error}") from error
+        if not _SCREEN_FILE.fullmatch(file):
+            raise UsageError(f"{file[:80]!r} in {self.folder} is no PNG below {SCREENS_FOLDER}/")
+        return read_picture(self.files, file, SCREEN_FORMATS)
 
 
 def is_episode(folder: Path) -> bool:
     """Return whether a folder holds an episode's record."""
-    return (folder / LINES_FILE).is_file()
+    return RunFolder(folder).holds(LINES_FILE)
 
 
-def read_trajectory(folder: Path | str) -> Trajectory:
+def read_trajectory(folder: Path | str | RunFolder) -> Trajectory:
     """Read an episode's folder, also one that was left in mid-episode.
 
     Raises:
-        UsageError: the folder holds no episode, or a line of it (other than a partial last one)
-            cannot be read.
+        UsageError: the folder holds no episode, a line of it (other than a partial last one)
+            cannot be read, or it is too large.
     """
-    path = Path(folder) / LINES_FILE
+    place = RunFolder(folder)
+    path = place.path / LINES_FILE
+    records: list[AnyRecord] = []
+    partial = False
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
+        for number, line in place.lines(LINES_FILE, MOST_BYTES, MOST_LINE_BYTES):
+            partial = not line.endswith(b"\n")
+            if not partial:
+                records.append(_parse(path, number, line))
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{folder} holds no episode: there is no {LINES_FILE}") from None
-    partial = lines.pop() != b""
-    records = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
     if not records or not isinstance(records[0], EpisodeRecord):
         raise UsageError(f"{path} does not begin with an episode line; nothing to show")
     outcomes = [record for record in records if isinstance(record, OutcomeRecord)]
     steps = [record for record in records if isinstance(record, StepRecord)]
-    return Trajectory(path.parent, records[0], steps, outcomes[-1] if outcomes else None, partial)
+    outcome = outcomes[-1] if outcomes else None
+    return Trajectory(place.path, records[0], steps, outcome, partial, place)
 
 
 def screen_record(
@@ -298,19 +332,26 @@ def png_bytes(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte: a single write may take fewer when the disk fills up."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _line(record: AnyRecord) -> bytes:
+    return (json_text(record.model_dump()) + "\n").encode("ascii")
 
 
 def _parse(path: Path, number: int, line: bytes) -> AnyRecord:
     try:
-        return RECORD.validate_python(json.loads(line))
-    except (ValueError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{path}, line {number}, is not a record of eyehand: {reason}") from None
+        return RECORD.validate_python(read_json(line, finite=True))
+    except ValidationError as error:
+        reason = first_fault(error)
+    except ValueError as error:
+        reason = str(error)
+    raise UsageError(f"{path}, line {number}, is not a record of eyehand: {reason}")
+
+
+def _require_no_links(place: RunFolder) -> None:
+    """Refuse a folder for downloads that leads elsewhere, or in which something does."""
+    place.require_folder(DOWNLOADS_FOLDER)
+    for name, status in place.entries(DOWNLOADS_FOLDER):
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(f"{place.path / DOWNLOADS_FOLDER / name} is in the way of downloads")
 
 
 def _recording_failed(folder: Path, error: OSError) -> RecordingFailed:

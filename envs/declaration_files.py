@@ -1,7 +1,9 @@
 """Reads declaration files: YAML or JSON, or Python that makes a `Suite` itself."""
 
 import json
+import os
 import runpy
+import stat
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +18,19 @@ from eyehand.errors import UsageError
 SUFFIXES = (".yaml", ".yml", ".json", ".py")
 PYTHON_NAME = "SUITE"
 """The name that a Python file gives to its `Suite`."""
+
+MOST_BYTES = 256 * 1024
+"""The largest declaration file that is read."""
+
+MOST_DEPTH = 20
+MOST_VALUES = 20_000
+"""Values of a declaration, those that aliases repeat included."""
+
+LONGEST_SHOWN = 80
+LONGEST_EXPLAINED = 16 * 1024
+
+# libyaml's is ten times quicker; not every build of PyYAML has it.
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 BUILT_IN_FOLDER = Path(__file__).resolve().parent / "declared"
 
@@ -66,7 +81,8 @@ def _read(path: Path, changed_ns: int, shown: Path) -> Suite:
         return _python_suite(path, shown)
     content = _content(path, shown)
     if not isinstance(content, dict):
-        raise UsageError(f"{shown}: expected a mapping with 'suite' and 'tasks', got {content!r}")
+        got = repr(content)[:LONGEST_SHOWN]
+        raise UsageError(f"{shown}: expected a mapping with 'suite' and 'tasks', got {got}")
     try:
         return Suite.model_validate(content)
     except ValidationError as error:
@@ -76,8 +92,8 @@ def _read(path: Path, changed_ns: int, shown: Path) -> Suite:
 def _content(path: Path, shown: Path) -> Any:
     """Parse the file, without any type of its own: yaml.safe_load makes plain values only."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        text = _text(path, shown)
+        return _json(text) if path.suffix.lower() == ".json" else _yaml(text)
     except OSError as error:
         raise UsageError(f"{shown}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -87,8 +103,77 @@ def _content(path: Path, shown: Path) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark is not None else ""
-        problem = getattr(error, "problem", None) or error
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
         raise UsageError(f"{shown}: {where}not YAML: {problem}") from None
+    except RecursionError:
+        raise UsageError(f"{shown}: nested deeper than {MOST_DEPTH}") from None
+    except (ValueError, TypeError) as error:  # such as a date of the 13th month
+        raise UsageError(f"{shown}: cannot be read: {error}") from None
+
+
+def _text(path: Path, shown: Path) -> str:
+    """Read the file's text; a pipe or an endless file is not waited for."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UsageError(f"{shown}: is no file")
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"{shown}: is larger than {MOST_BYTES:,} bytes")
+    return data.decode("utf-8")
+
+
+def _json(text: str) -> Any:
+    content = json.loads(text)
+    level, depth = [content], 0
+    while level:
+        inner = [part for value in level if isinstance(value, dict) for part in value.values()]
+        inner += [part for value in level if isinstance(value, list) for part in value]
+        level, depth = inner, depth + 1
+        if depth > MOST_DEPTH:
+            raise ValueError(f"nested deeper than {MOST_DEPTH}")
+    return content
+
+
+def _yaml(text: str) -> Any:
+    try:
+        _measure(text)
+    except yaml.YAMLError:
+        for _ in yaml.parse(text[:LONGEST_EXPLAINED], Loader=yaml.SafeLoader):
+            pass  # it names the line where the fault begins, libyaml the one where it shows
+        raise
+    return yaml.load(text, Loader=_LOADER)  # plain values only, as safe_load
+
+
+def _measure(text: str) -> None:
+    """Refuse what would grow without end: deep nesting, and aliases of aliases.
+
+    Raises:
+        ValueError: the document is nested too deep, or holds too many values with its aliases.
+        yaml.YAMLError: it is not YAML.
+    """
+    open_values: list[tuple[str | None, int]] = [(None, 0)]  # each one's anchor and values so far
+    known: dict[str, int] = {}
+    for event in yaml.parse(text, Loader=_LOADER):
+        anchor, count = getattr(event, "anchor", None), 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_values.append((anchor, 1))
+            if len(open_values) > MOST_DEPTH:
+                raise ValueError(f"nested deeper than {MOST_DEPTH}")
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, count = open_values.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in known:
+                raise ValueError(f"the alias *{event.anchor} names nothing that ends before it")
+            anchor, count = None, known[event.anchor]
+        elif not isinstance(event, yaml.ScalarEvent):
+            continue
+        if anchor is not None:
+            known[anchor] = count
+        above, sum_above = open_values.pop()
+        open_values.append((above, sum_above + count))
+        if sum_above + count > MOST_VALUES:
+            raise ValueError(f"holds more than {MOST_VALUES:,} values, with those of its aliases")
 
 
 def _python_suite(path: Path, shown: Path) -> Suite:
@@ -114,7 +199,8 @@ def _first_fault(error: ValidationError, content: dict[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{where}: is missing"
     shown = repr(fault["input"])
-    came = f", got {shown}" if len(shown) <= 80 and fault["type"] != "value_error" else ""
+    told = len(shown) <= LONGEST_SHOWN and fault["type"] != "value_error"
+    came = f", got {shown}" if told else ""
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {message[:1].lower()}{message[1:]}{came}{more}"
 

@@ -36,6 +36,9 @@ _AND = re.compile(r"""\s+and\s+(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
 _KEY = re.compile(r"\binfo\.(\w+)")
 _FLAG = re.compile(r"(?P<negated>not\s+)?(?P<flag>terminated|truncated|info\.\w+)")
 
+LONGEST = 2_000
+"""Characters of a rule."""
+
 EXPECTED = (
     'expected "terminated", "truncated", "info.KEY", or a comparison such as "reward_sum > 0" '
     "(reward_sum, last_reward, steps, info.KEY), or info.KEY ==, != or contains 'a text', "
@@ -82,6 +85,8 @@ class Rule:
     """
 
     def __init__(self, text: str) -> None:
+        if len(text) > LONGEST:
+            raise UsageError(f"a rule has at most {LONGEST:,} characters, got {len(text):,}")
         self.text = " ".join(text.split())
         parts = _AND.split(self.text)
         self._conditions = [_condition(part, self.text) for part in parts]

@@ -211,6 +211,23 @@ def _address(spec: str) -> str:
     return f"https://{spec}" if site and site["end"].lower() not in _FILE_ENDS else ""
 
 
+_OURS = ("miniwob", "cards", "phone", "minigrid", "robot", "atari")
+
+
+def comes_with_the_package(spec: str) -> bool:
+    """Return whether a spec names a task of ours, or a registered environment, and nothing else.
+
+    No code, file, address or option that its writer chose is reached by making such a one.
+
+    Args:
+        spec: As `make` takes it.
+    """
+    scheme, _, name = spec.partition(":")
+    if "?" in name:
+        return False
+    return scheme in _OURS or (scheme == "gym" and ":" not in name)
+
+
 def runs_foreign_code(spec: str) -> bool:
     """Return whether an environment runs other people's code in its process.
 

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.policies import POLICY_NAMES
+from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
     "model", "codec", "keyword_mark", "language", "temperature", "max_new_tokens",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
+
+LONGEST_LINE = 4_000
+"""Characters of a line on standard error."""
 
 
 def positive_int(text: str) -> int:
@@ -142,9 +146,15 @@ def print_json(document: Any) -> None:
 
 
 def say(line: str) -> None:
-    """Print one line on standard error."""
-    sys.stderr.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
+    """Print one line on standard error; control characters in it become blanks."""
+    shown = printable(line, LONGEST_LINE)
+    sys.stderr.write(shown.encode("utf-8", "replace").decode("utf-8") + "\n")
     sys.stderr.flush()
+
+
+def print_text(text: str) -> None:
+    """Print a result of several lines on standard output, without other control characters."""
+    sys.stdout.write(printable_lines(text) + "\n")
 
 
 def ignored_notice(policy: str, options: dict[str, Any]) -> str | None:

@@ -1,7 +1,6 @@
 """`eyehand compare`: two evaluations, episode by episode."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,7 @@ identical; 2 wrong usage, or a folder without an evaluation.
 MOST_DIFFERENCES = 50
 """Differences that `--identical` prints; it names every task that differs."""
 
+LONGEST_SHOWN = 400
 MOST_LISTED = 10
 """Unpaired episodes that are named a reason; `--json` names all."""
 
@@ -68,13 +68,13 @@ def _identical(arguments: argparse.Namespace) -> int:
     if arguments.json:
         shared.print_json(compared.to_json())
     else:
-        sys.stdout.write(_identical_text(compared) + "\n")
+        shared.print_text(_identical_text(compared))
     return EXIT_SUCCESS if compared.identical else EXIT_NO_SUCCESS
 
 
 def _identical_text(compared: "Compared") -> str:
     """Return one line, and what differs: every task, with as many lines as there is room for."""
-    from eyehand.agent.progress import printable
+    from eyehand.agent.printable import printable
 
     counts = (
         f"{compared.episodes} episodes, {compared.files} files, {compared.screens} screens compared"
@@ -82,17 +82,16 @@ def _identical_text(compared: "Compared") -> str:
     if compared.identical:
         return f"identical: {counts}"
     lines = [f"not identical, {compared.differences} differences: {counts}"]
-    lines += [f"  {printable(text)}" for text in compared.plan[:MOST_DIFFERENCES]]
+    lines += [f"  {printable(text, LONGEST_SHOWN)}" for text in compared.plan[:MOST_DIFFERENCES]]
     room = MOST_DIFFERENCES - len(lines) + 1
     share = max(1, room // max(1, len(compared.differing)))
     for spec, found in compared.differing.items():
         shown = found[: min(share, room)]
         room -= len(shown)
         count = compared.differing_episodes[spec]
-        lines.append(
-            f"{printable(spec)}: {count} episode{' differs' if count == 1 else 's differ'}"
-        )
-        lines += [f"  {printable(text)}" for text in shown]
+        differ = "episode differs" if count == 1 else "episodes differ"
+        lines.append(f"{printable(spec, LONGEST_SHOWN)}: {count} {differ}")
+        lines += [f"  {printable(text, LONGEST_SHOWN)}" for text in shown]
     return "\n".join(lines)
 
 
@@ -112,7 +111,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         folders = {"first": str(arguments.first), "second": str(arguments.second)}
         shared.print_json({**folders, **comparison.to_json()})
     elif arguments.markdown:
-        sys.stdout.write(comparison_markdown(comparison, *names))
+        shared.print_text(comparison_markdown(comparison, *names).rstrip("\n"))
     else:
         _print(comparison, names)
     _say_unpaired(comparison)

@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
         shared.print_json({"healthy": not missing, "checks": rows})
     else:
         for check in found.values():
-            print(check)
+            shared.print_text(str(check))
         print("something needed is missing" if missing else "everything that is needed is there")
     return EXIT_NO_SUCCESS if missing else EXIT_SUCCESS
 

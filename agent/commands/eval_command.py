@@ -31,8 +31,9 @@ twice with the same seed and counted apart.
 DIR holds plan.json, episodes.jsonl (a line an episode, written as it ends), episodes.csv,
 evaluation.json, report.html and the trajectories. After an interruption of any kind, --resume DIR
 goes on with the same plan, and runs nothing twice that had ended. --episodes with a larger number
-adds episodes, to a finished evaluation too; a declaration file may have moved (name it again), but
-must say the same.
+adds episodes, to a finished evaluation too. A plan may be a stranger's: what may be code (a
+declaration file, a package's environment, options of one) runs only where SUITE names it again; a
+declaration file may have moved, but must say the same. A model of the Hub is named again, too.
 
 exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, the disk is
 full, or the cluster cannot be reached; 130 stopped with Ctrl-C, SIGTERM
@@ -119,7 +120,8 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
         "--resume",
         type=shared.out_folder,
         metavar="DIR",
-        help="go on with the evaluation in DIR; without SUITE it is asked as it was",
+        help="go on with the evaluation in DIR; without SUITE it is asked as it was, where that "
+        "comes with eyehand",
     )
 
 
@@ -271,16 +273,43 @@ def _resumed_plan(arguments: argparse.Namespace) -> "Plan":
             raise UsageError(
                 f"{arguments.resume} was begun with {flag} {written}, not {given}{only}"
             )
+    _require_named(plan, arguments)
     plan = replace(plan, episodes=arguments.episodes or plan.episodes)
     if arguments.suite is not None:
         return replace(plan, suite=arguments.suite, specs=suite_specs(arguments.suite))
-    try:
-        plan.to_json()
-    except UsageError as error:
-        raise UsageError(
-            f"{error}; name the file where it lies now: eyehand eval FILE --resume DIR"
-        ) from None
     return plan
+
+
+def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
+    """Refuse to run what only a stored plan names: somebody else may have written it.
+
+    Raises:
+        UsageError: the plan names code, something real or a checkpoint elsewhere, and the command
+            line does not; or an option that is not known.
+    """
+    from eyehand.agent.policies import POLICY_NAMES
+    from eyehand.envs.registry import comes_with_the_package
+
+    folder, options = arguments.resume, plan.options
+    unknown = sorted(options.keys() - {"policy", "blind", *shared.MODEL_OPTIONS})
+    if unknown:
+        raise UsageError(f"the plan in {folder} has options that are not known: {unknown[0]}")
+    foreign = [spec for spec in plan.specs if not comes_with_the_package(spec)]
+    if foreign and arguments.suite is None:
+        declared = foreign[0].lower().startswith("suite:")
+        how = "name the file where it lies now" if declared else "name it too"
+        raise UsageError(
+            f"the plan in {folder} names {foreign[0]}, which may be anybody's code: {how}: "
+            f"eyehand eval {'FILE' if declared else 'SPEC'} --resume DIR"
+        )
+    policy, model = options.get("policy"), options.get("model")
+    if policy not in (None, *POLICY_NAMES) and arguments.policy is None:
+        raise UsageError(f"the plan in {folder} names the policy {policy}: name it too: --policy")
+    if model is not None and arguments.model is None and not Path(str(model)).is_dir():
+        raise UsageError(
+            f"the plan in {folder} names the model {model}, which would be fetched: name it too: "
+            f"--model {model}"
+        )
 
 
 def _apart(specs: list[str]) -> bool:

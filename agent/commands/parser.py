@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from eyehand.agent.printable import printable_lines
+
 _CHOICE = re.compile(r"invalid choice: '(?P<given>[^']*)' \(choose from (?P<known>.*)\)")
 
 
@@ -37,6 +39,10 @@ class Parser(argparse.ArgumentParser):
         else:
             hints = _hints(self._unknown(self._words), list(self._option_string_actions))
         super().error("; ".join([message, *hints]))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print; a word may be the name of a file that somebody else chose."""
+        super()._print_message(printable_lines(message or ""), file)
 
     def _unknown(self, words: Sequence[str]) -> list[str]:
         """Options among the words that this parser does not have, without their values."""

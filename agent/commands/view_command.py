@@ -1,10 +1,10 @@
 """`eyehand view`: the report of an episode or an evaluation."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from eyehand.agent.commands import arguments as shared
+from eyehand.agent.printable import printable
 
 NAME = "view"
 SUMMARY = "write the HTML report of an episode or an evaluation, or its table as text"
@@ -62,13 +62,13 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.outcome import EXIT_SUCCESS
 
     if arguments.markdown or arguments.csv:
-        sys.stdout.write(_table(arguments))
+        shared.print_text(_table(arguments).rstrip("\n"))
         return EXIT_SUCCESS
     page = _page(arguments)
     if arguments.json:
         shared.print_json({"report": str(page)})
     else:
-        print(page)
+        shared.print_text(printable(str(page)))
     return EXIT_SUCCESS
 
 

@@ -30,16 +30,19 @@ def write_report(
     # Imported here: the command line's help needs no template engine.
     from eyehand.agent.report.evaluation import MOST_PAGES, write_evaluation_page
     from eyehand.agent.report.pages import write_episode_page
+    from eyehand.agent.run_folder import RunFolder
     from eyehand.agent.runs import is_evaluation
     from eyehand.errors import UsageError
 
     folder = Path(folder)
     out = out or folder / REPORT_FILE
+    place, name = RunFolder(out.parent), out.name
     if is_evaluation(folder):
-        return write_evaluation_page(folder, out, beside, MOST_PAGES if pages is None else pages)
+        most = MOST_PAGES if pages is None else pages
+        return write_evaluation_page(folder, place, name, beside, most)
     if beside:
         raise UsageError(f"{folder} holds no evaluation: only those stand beside each other")
-    return write_episode_page(folder, out)
+    return write_episode_page(folder, place, name)
 
 
 __all__ = ["REPORT_FILE", "write_report"]

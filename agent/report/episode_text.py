@@ -1,6 +1,7 @@
 """An episode as Markdown, to paste into a message or an issue."""
 
 from eyehand.agent.outcome import word_label
+from eyehand.agent.printable import printable
 from eyehand.agent.records import StepRecord
 from eyehand.agent.summary import shown_name
 from eyehand.agent.trajectory import Trajectory
@@ -12,16 +13,16 @@ def episode_markdown(trajectory: Trajectory) -> str:
     """Return the task, how it ended and a table of the steps."""
     episode, outcome = trajectory.episode, trajectory.outcome
     label = outcome.outcome.label if outcome else "no outcome was recorded"
-    facts = [f"environment {shown_name(episode.spec)}"]
+    facts = [f"environment {plain(shown_name(episode.spec))}"]
     facts += [] if episode.seed is None else [f"seed {episode.seed}"]
-    facts += [f"policy {episode.policy.get('name', 'policy')}"]
+    facts += [f"policy {plain(str(episode.policy.get('name', 'policy')))}"]
     facts += [f"{len(trajectory.steps)} of at most {episode.max_steps} steps"]
     facts += [f"{outcome.seconds:.1f} s, reward {outcome.reward:g}"] if outcome else []
-    lines = [f"# {_plain(episode.task or 'No task was set')}", "", f"**{label}**: "]
+    lines = [f"# {plain(episode.task or 'No task was set')}", "", f"**{label}**: "]
     lines[-1] += outcome.outcome.explanation if outcome else "the process ended before the episode"
     if outcome and outcome.message:
         lines += ["", f"{word_label(outcome.outcome, trajectory.last_action)}: "]
-        lines[-1] += _plain(outcome.message)
+        lines[-1] += plain(outcome.message)
     lines += ["", f"{'; '.join(facts)}.", ""]
     return "\n".join([*lines, *_steps(trajectory.steps)]) + "\n"
 
@@ -42,14 +43,13 @@ def _result(step: StepRecord) -> str:
     return step.error.message if step.error else step.effect
 
 
-def _plain(text: str) -> str:
-    """Return a text in one line in which nothing is Markdown or HTML."""
-    line = " ".join(text.split())
+def plain(text: str) -> str:
+    """Return a text in one line in which nothing is Markdown, HTML or a control character."""
+    line = " ".join(printable(text).split())
     for mark in "\\`*_[]<>#|":
         line = line.replace(mark, f"\\{mark}")
     return line
 
 
 def _cell(text: str) -> str:
-    plain = text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}..."
-    return _plain(plain)
+    return plain(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}...")

@@ -1,6 +1,5 @@
 """The page of an evaluation: what it came to, and every episode to open, failures first."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,17 @@ from eyehand.agent.ceiling import Ceiling
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, Mark, dots, histogram, stacked
 from eyehand.agent.report.evaluation_tables import ceiling_lines, column_names, number, percent
-from eyehand.agent.report.pages import TONES, templates, write_episode_page, write_page
+from eyehand.agent.report.pages import (
+    EVALUATION_STYLES,
+    TONES,
+    href,
+    templates,
+    write_episode_page,
+    write_page,
+    written_by_us,
+)
 from eyehand.agent.rows import EpisodeRow
+from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.runs import EvaluationRun, read_runs
 from eyehand.agent.statistics import NO_VERDICT, Rate
 from eyehand.agent.summary import LATENCY_PARTS, Summary, by_spec, is_simulated, shown_name
@@ -28,6 +36,7 @@ MOST_PAGES = 200
 MOST_FAILURES = 20
 """Failures in the table at the top; all of them are among the episodes below it."""
 
+PAGE = "report.html"
 SLOWEST = 12
 """Tasks in the plot of the time a step."""
 
@@ -84,7 +93,11 @@ class TaskView:
 
 
 def write_evaluation_page(
-    folder: Path, out: Path, beside: Sequence[Path] = (), pages: int = MOST_PAGES
+    folder: Path,
+    place: RunFolder,
+    name: str,
+    beside: Sequence[Path] = (),
+    pages: int = MOST_PAGES,
 ) -> Path:
     """Write an evaluation's page, and pages of its episodes, failures first.
 
@@ -92,7 +105,8 @@ def write_evaluation_page(
 
     Args:
         folder: The evaluation.
-        out: The file to write.
+        place: The folder of the page.
+        name: The page's name in it.
         beside: Evaluations of other policies, to stand beside it in tables and plots.
         pages: Most pages of episodes to write.
 
@@ -101,9 +115,10 @@ def write_evaluation_page(
         RecordingFailed: a page cannot be written.
     """
     run, *others = read_runs([folder, *beside])
-    links = _links(run, out, pages)
+    links = _links(run, place.path / name, pages)
     page = templates().get_template("evaluation.html.j2")
-    return write_page(out, page.render(**evaluation_view(run, others, links)))
+    view = evaluation_view(run, others, links)
+    return write_page(place, name, page.render(styles=EVALUATION_STYLES, **view))
 
 
 def evaluation_view(
@@ -154,8 +169,7 @@ def _links(run: EvaluationRun, out: Path, pages: int) -> list[EpisodeLink]:
     links = []
     for row in worst_first:
         page = _episode_page(run.folder, row, write=row.index in with_page)
-        href = Path(os.path.relpath(page, out.parent)).as_posix() if page else ""
-        links.append(EpisodeLink(row, href))
+        links.append(EpisodeLink(row, href(page, out) if page else ""))
     return links
 
 
@@ -163,15 +177,16 @@ def _episode_page(folder: Path, row: EpisodeRow, write: bool) -> Path | None:
     """Return the page of an episode where it has one, or gets one now."""
     if row.folder is None:
         return None
-    lines = folder / row.folder / LINES_FILE
-    page = lines.with_name("report.html")
     try:
-        written_at = lines.stat().st_mtime_ns
-        if page.exists() and page.stat().st_mtime_ns >= written_at:
-            return page
-        return write_episode_page(lines.parent, page) if write else None
-    except (UsageError, FileNotFoundError):
-        return None  # not kept, or not readable: it is listed without a page
+        place = RunFolder(folder, row.folder)
+        lines, page = place.status(LINES_FILE), place.status(PAGE)
+        if lines is None:
+            return None  # not kept
+        if page and page.st_mtime_ns >= lines.st_mtime_ns and written_by_us(place, PAGE):
+            return place.path / PAGE
+        return write_episode_page(place, place, PAGE) if write else None
+    except (UsageError, OSError):
+        return None  # not readable, or not in the folder: it is listed without a page
 
 
 def _task_views(

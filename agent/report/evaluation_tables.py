@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from eyehand.agent.ceiling import Ceiling
 from eyehand.agent.comparison import Comparison, Difference
+from eyehand.agent.episodes_csv import MOST_COLUMNS
+from eyehand.agent.printable import spreadsheet_cell
+from eyehand.agent.report.episode_text import plain
 from eyehand.agent.runs import EvaluationRun
 from eyehand.agent.statistics import NO_VERDICT, Estimate, Rate
 from eyehand.agent.summary import Summary, shown_name
@@ -46,7 +49,7 @@ def markdown(runs: Sequence[EvaluationRun]) -> str:
         runs: The first one is what the table is about; the others stand beside it.
     """
     first, beside = runs[0], runs[1:]
-    names = column_names(runs)
+    names = [plain(name) for name in column_names(runs)]
     rates = [{task.name: task.rate for task in run.tasks} for run in beside]
     above = [f"above {' and '.join(names[1:])}"] if beside else []
     ceiling = ["ceiling"] if first.ceilings else []
@@ -60,7 +63,7 @@ def markdown(runs: Sequence[EvaluationRun]) -> str:
         note += " A task without a verdict counts in the mean reward only."
     if first.ceilings:
         note += f" Beside a ceiling stands where it lies to the interval of {names[0]}."
-        note += "".join(f" {line}." for line in ceiling_lines(first.ceilings))
+        note += "".join(f" {plain(line)}." for line in ceiling_lines(first.ceilings))
     if not all(run.complete for run in runs):
         stopped = [n for n, run in zip(names, runs, strict=True) if not run.complete]
         note += f" Stopped before its end: {', '.join(stopped)}."
@@ -90,6 +93,8 @@ def comparison_markdown(comparison: Comparison, first: str, second: str) -> str:
     """
     head = ["task", "pairs", first, second, "difference", "McNemar p", "Holm p", "reward p"]
     rows = [comparison_cells(task) for task in (*comparison.tasks, comparison.overall)]
+    head[2:4] = [plain(first), plain(second)]
+    rows = [[plain(name), *cells] for name, *cells in rows]
     return _table(head, rows) + "\n"
 
 
@@ -116,9 +121,11 @@ def csv_text(runs: Sequence[EvaluationRun]) -> str:
     ]
     extra = sorted({column for row in rows for column in row} - set(CSV_COLUMNS))
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*CSV_COLUMNS, *extra], restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    columns = [*CSV_COLUMNS, *extra][:MOST_COLUMNS]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(spreadsheet_cell(name) for name in columns)
+    for row in rows:
+        writer.writerow(spreadsheet_cell(row.get(name, "")) for name in columns)
     return out.getvalue()
 
 
@@ -176,7 +183,7 @@ def _short(value: float) -> str:
 
 
 def _cells(run: EvaluationRun, task: Summary, beside: list[Rate | None]) -> list[str]:
-    cells = [shown_name(task.name), str(task.rate.episodes), str(task.rate)]
+    cells = [plain(shown_name(task.name)), str(task.rate.episodes), str(task.rate)]
     cells += [str(rate) if rate else "not run" for rate in beside]
     if beside:
         above = all(rate is not None and task.rate.beats(rate) for rate in beside)
@@ -189,7 +196,7 @@ def _cells(run: EvaluationRun, task: Summary, beside: list[Rate | None]) -> list
 def _suite_cells(first: EvaluationRun, beside: Sequence[EvaluationRun]) -> list[str]:
     suite = first.summary
     rates = [percent(run.summary.success) for run in (first, *beside)]
-    cells = [f"**{suite.name}** (mean over tasks)", str(suite.rate.episodes), *rates]
+    cells = [f"**{plain(suite.name)}** (mean over tasks)", str(suite.rate.episodes), *rates]
     if beside:
         cells.append("")
     cells += _ceiling_cell(first, first.ceiling, suite.success)
@@ -231,7 +238,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split())
 
 
 def _flat(summary: Summary) -> dict[str, object]:

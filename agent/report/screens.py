@@ -16,6 +16,13 @@ PNG_LIMIT_BYTES = 120_000
 """A screen whose PNG is larger is embedded as WebP where that is smaller."""
 
 WEBP_QUALITY = 88
+WEBP_LARGEST_PX = 16_383
+"""The longest side of a WebP picture."""
+
+MOST_PIXELS = 2_000_000_000
+MOST_CHARACTERS = 512 * 1024 * 1024
+"""Of all pictures of a page together; those behind them are named as left out."""
+
 SMALLEST_SHOWN_PX = 480
 """Pictures narrower than this are shown enlarged."""
 
@@ -64,7 +71,7 @@ class Shown:
 
 
 class Film:
-    """The earlier frames of an episode's videos. Screens share them: each is read once.
+    """The pictures of an episode. Screens and videos share them: each is read once.
 
     Args:
         trajectory: Whose files are read.
@@ -73,6 +80,24 @@ class Film:
     def __init__(self, trajectory: Trajectory) -> None:
         self._trajectory = trajectory
         self._uris: dict[str, str] = {}
+        self._whole: dict[str, str] = {}
+        self._pixels = 0
+        self._characters = 0
+
+    def picture(self, screen: ScreenRecord) -> str:
+        """Return a screen's picture as a data URI.
+
+        Raises:
+            UsageError: the file is missing or is no picture, or the page is full.
+        """
+        if screen.file is None:
+            raise UsageError("this episode was run without keeping its screens")
+        if screen.file not in self._whole:
+            self._whole[screen.file] = data_uri(self._read(screen.file))
+        self._characters += len(self._whole[screen.file])
+        if self._characters > MOST_CHARACTERS:
+            raise UsageError("this page holds as many pictures as a page can")
+        return self._whole[screen.file]
 
     def before(self, screen: ScreenRecord) -> list[str]:
         """Return the frames before a screen, as `Shown.earlier`; none for a still picture."""
@@ -81,10 +106,18 @@ class Film:
     def _uri(self, file: str) -> str:
         if file not in self._uris:
             try:
-                self._uris[file] = small_uri(self._trajectory.picture(file))
+                self._uris[file] = small_uri(self._read(file))
             except UsageError:
                 self._uris[file] = ""
-        return self._uris[file]
+        self._characters += len(self._uris[file])
+        return self._uris[file] if self._characters <= MOST_CHARACTERS else ""
+
+    def _read(self, file: str) -> Pixels:
+        if self._pixels > MOST_PIXELS:
+            raise UsageError("this page holds as many pictures as a page can")
+        pixels = self._trajectory.picture(file)
+        self._pixels += pixels.size // 3
+        return pixels
 
 
 def show(
@@ -95,26 +128,22 @@ def show(
 ) -> Shown:
     """Return a screen with the places that the action names, and the frames before it."""
     enlarge = max(1, -(-SMALLEST_SHOWN_PX // screen.width_px))
+    film = film or Film(trajectory)
     uri, missing = "", ""
     try:
-        uri = data_uri(trajectory, screen)
+        uri = film.picture(screen)
     except UsageError as error:
         missing = str(error)
     marks = marks_of(action, screen) if action else []
     width = screen.width_px
-    earlier = (film or Film(trajectory)).before(screen)
+    earlier = film.before(screen)
     return Shown(uri, width, screen.height_px, width * enlarge, marks, missing, earlier)
 
 
-def data_uri(trajectory: Trajectory, screen: ScreenRecord) -> str:
-    """Return the picture as PNG, or as WebP where that is smaller and the PNG is large.
-
-    Raises:
-        UsageError: the file is missing or is no picture.
-    """
-    pixels = trajectory.pixels(screen)
+def data_uri(pixels: Pixels) -> str:
+    """Return RGB uint8 (H, W, 3) as PNG, or as WebP where that is smaller and the PNG is large."""
     kind, data = "png", png_bytes(pixels)
-    if len(data) > PNG_LIMIT_BYTES:
+    if len(data) > PNG_LIMIT_BYTES and max(pixels.shape[:2]) <= WEBP_LARGEST_PX:
         webp = _webp(Image.fromarray(pixels), quality=WEBP_QUALITY)
         kind, data = min(("png", data), ("webp", webp), key=lambda pair: len(pair[1]))
     return _embedded(kind, data)
@@ -123,7 +152,7 @@ def data_uri(trajectory: Trajectory, screen: ScreenRecord) -> str:
 def small_uri(pixels: Pixels) -> str:
     """Return RGB uint8 (H, W, 3) as a small WebP picture, without loss where that is shorter."""
     image = Image.fromarray(pixels)
-    image.thumbnail((FRAME_WIDTH_PX, image.height))
+    image.thumbnail((FRAME_WIDTH_PX, min(image.height, WEBP_LARGEST_PX)))
     ways = (_webp(image, lossless=True), _webp(image, quality=WEBP_QUALITY))
     return _embedded("webp", min(ways, key=len))
 
@@ -141,7 +170,7 @@ def _embedded(kind: str, data: bytes) -> str:
 def marks_of(action: ActionRecord, screen: ScreenRecord) -> list[Mark]:
     """Return a ring for every point of an action; `start` and `end` make one arrow."""
     places = {
-        name: (float(value["x"]) * screen.width_px, float(value["y"]) * screen.height_px)
+        name: (value["x"] * screen.width_px, value["y"] * screen.height_px)
         for name, value in action.arguments.items()
         if _is_point(value)
     }
@@ -152,4 +181,7 @@ def marks_of(action: ActionRecord, screen: ScreenRecord) -> list[Mark]:
 
 
 def _is_point(value: Any) -> bool:
-    return isinstance(value, dict) and {"x", "y"} <= set(value) <= {"x", "y", "screen"}
+    if not isinstance(value, dict) or not {"x", "y"} <= set(value) <= {"x", "y", "screen"}:
+        return False
+    numbers = (value["x"], value["y"])
+    return all(isinstance(n, int | float) and abs(n) < MOST_PIXELS for n in numbers)

@@ -1,6 +1,5 @@
 """Steps to score from trajectories: what one policy did where another one, the reference, acted."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eyehand.agent.records import ActionRecord
+from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.scoring.steps import Call, ScoredStep
 from eyehand.agent.trajectory import LINES_FILE, Trajectory, read_trajectory
 from eyehand.envs.env import same_video
@@ -103,15 +103,16 @@ def _decided(trajectory: Trajectory) -> int:
 def _trajectories(folder: Path) -> dict[str, Trajectory]:
     """Read all trajectories below a folder, by "spec seed"; of several tries the last one."""
     found = {}
-    for lines in sorted(_files(folder)):
-        trajectory = read_trajectory(lines.parent)
+    for place in _episodes(RunFolder(folder)):
+        trajectory = read_trajectory(place)
         found[f"{trajectory.episode.spec} {trajectory.episode.seed}"] = trajectory
     if not found:
         raise UsageError(f"{folder} holds no trajectory: there is no {LINES_FILE} in or below it")
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, files in os.walk(folder):
-        if LINES_FILE in files:
-            yield Path(parent) / LINES_FILE
+def _episodes(folder: RunFolder) -> list[RunFolder]:
+    """Return the folder, and all below it, that hold an episode; one that leads out is refused."""
+    names = sorted(folder.files(), key=lambda name: name.split("/"))
+    above = [name.rpartition("/")[0] for name in names if name.split("/")[-1] == LINES_FILE]
+    return [folder.below(name) if name else folder for name in above]

@@ -1,8 +1,6 @@
 """A station: one environment at a time, and the episodes that are run in it, one by one."""
 
-import shutil
 from contextlib import suppress
-from pathlib import Path
 
 from eyehand.agent.blind_policy import BlindPolicy
 from eyehand.agent.episode import Episode, run_episode
@@ -10,12 +8,16 @@ from eyehand.agent.outcome import Outcome
 from eyehand.agent.policy import Policy
 from eyehand.agent.retention import episode_folder
 from eyehand.agent.rows import EpisodeRow
+from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.workers.messages import Finished, Job, Setup
 from eyehand.envs.env import Environment
 from eyehand.errors import EnvironmentFault, RecordingFailed, UsageError
 
 FAULT_RETRIES = 2
 """How often an episode is tried again after a fault of the environment."""
+
+MOST_SENT_BYTES = 1024 * 1024 * 1024
+"""Of a file that is sent from one machine to another."""
 
 
 class Station:
@@ -99,15 +101,16 @@ class Station:
 
     def _finished(self, job: Job, episode: Episode, faults: list[str]) -> Finished:
         """Settle what stays on disk, before anybody counts the episode."""
-        row = EpisodeRow.of(job.index, job.spec, episode, faults, self._setup.out)
+        out = self._setup.out
+        row = EpisodeRow.of(job.index, job.spec, episode, faults, out)
         files: dict[str, bytes] = {}
-        if episode.folder is not None:
+        if out is not None and (folder := row.folder) is not None:
             if self._setup.keep == "failures" and row.succeeded:
-                shutil.rmtree(episode.folder)
+                RunFolder(out).remove_tree(folder)
                 row = row.without_folder()
             elif self._setup.deliver:
-                files = _files(episode.folder)
-                shutil.rmtree(episode.folder)
+                files = _files(RunFolder(out, folder))
+                RunFolder(out).remove_tree(folder)
         return Finished(row, files)
 
 
@@ -129,6 +132,5 @@ def lost_episode(spec: str, seed: int, message: str) -> Episode:
     )
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+def _files(folder: RunFolder) -> dict[str, bytes]:
+    return {name: folder.read(name, MOST_SENT_BYTES) for name in folder.files()}

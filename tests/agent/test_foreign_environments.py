@@ -149,7 +149,7 @@ def test_one_episode_that_ends_or_blocks_its_process_costs_itself_only(
     assert (task["episodes"], task["unscored"], task["outcomes"]) == (2, 1, {"succeeded": 2})
     rows, _ = read_rows(games / "e" / "episodes.jsonl")
     assert why in next(row.message for row in rows if row.seed == 2)
-    assert eyehand("eval", "--resume", "e", at=games).returncode == 0
+    assert eyehand("eval", suite, "--resume", "e", at=games).returncode == 0
 
 
 def test_rows_of_an_earlier_version_with_rewards_that_are_no_numbers_are_lost_ones(

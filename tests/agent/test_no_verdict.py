@@ -48,7 +48,7 @@ def test_the_table_has_the_mean_reward_and_an_overall_row(
     both: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert main(["eval", "--resume", str(both / "both")]) == 0
+    assert main(["eval", str(both / "both.yaml"), "--resume", str(both / "both")]) == 0
     head, swing, lake, overall = capsys.readouterr().out.splitlines()
     assert head.split() == ["task", "rate", "solved", "mean", "reward", "faults"]
     assert "no verdict" in swing
@@ -63,7 +63,7 @@ def test_one_task_needs_no_overall_row(
     both: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert main(["eval", "--resume", str(both / "swing")]) == 0
+    assert main(["eval", str(both / "swing.yaml"), "--resume", str(both / "swing")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
