@@ -1,4 +1,5 @@
-"""What holds for all tests: the same generated examples in every run, and a Ctrl-C that is heard.
+"""What holds for all tests: the same generated examples in every run, a Ctrl-C that is heard, and
+one thread a process where several processes share the processors.
 
 A failure of a property test is found again where it was seen. `EYEHAND_EXAMPLES=random pytest`
 draws new examples, to look for what the fixed ones miss.
@@ -21,6 +22,12 @@ settings.load_profile(os.environ.get("EYEHAND_EXAMPLES", "fixed"))
 # test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# PyTorch takes every processor for itself in each process, and its threads wait for each other at
+# every operation: where workers share the processors, that costs many times what it brings. This
+# comes before the first import of it, and holds for the commands that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="module")
