@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs/demo
-# Tests of one file stay in one process: they share browsers and servers.
+# Tests of one file stay in one process: they share browsers and servers. tests/conftest.py orders them.
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # The doctor starts what it looks for, and installs what does not start.
@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 # Checking needs a processor and the machine's packages need the network: both at once.
 test: $(VENV)/.installed-dev
 	@$(MAKE) --no-print-directory -j2 check machine
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 machine: $(VENV)/.installed-dev
 	@$(FIX) chromium fonts xvfb mujoco drawing
