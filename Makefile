@@ -3,21 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs/demo
-# Tests of one file stay in one process: they share browsers and servers.
+# Tests of one file stay in one process: they share browsers and servers. tests/conftest.py orders them.
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # The doctor starts what it looks for, and installs what does not start.
 FIX := $(BIN)/python -m eyehand doctor --fix
 
-.PHONY: demo test check constraints fuzz clean
+.PHONY: demo test check constraints fuzz machine clean
 
 demo: $(VENV)/.installed
 	@$(FIX) chromium fonts
 	@$(BIN)/python -m eyehand demo --out $(DEMO_OUT)
 
-test: check
+# Checking needs a processor and the machine's packages need the network: both at once.
+test: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory -j2 check machine
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+machine: $(VENV)/.installed-dev
 	@$(FIX) chromium fonts xvfb mujoco drawing
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -46,10 +50,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt scripts/make_venv.sh
 	@$(PIP) -e .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "installing what the tests need of Python packages"
+# All of it in one go: the packages above are among them.
+$(VENV)/.installed-dev: pyproject.toml constraints.txt scripts/make_venv.sh
+	@bash scripts/make_venv.sh "$(PYTHON)" "$(VENV)"
+	@echo "installing Python packages, the tests' too; the first time this takes minutes"
 	@$(PIP) -e '.[dev]'
-	@touch $@
+	@touch $(VENV)/.installed $@
 
 clean:
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache

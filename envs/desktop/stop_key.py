@@ -4,7 +4,6 @@ The listener has connections and a thread of its own, so it hears the key while 
 while it thinks. It ignores the agent's own key presses: those are announced before they are sent.
 """
 
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from eyehand.actions.keys import MODIFIERS, NAMED_KEYS, check_combination, split_combination
+from eyehand.envs.desktop.interrupt import Interrupt
 from eyehand.envs.desktop.keysyms import keysyms_of_key
 from eyehand.envs.desktop.xlib import X, connect, record, rq, x_error, x_faults
 from eyehand.errors import EnvironmentFault, UsageError
@@ -51,11 +51,13 @@ def _parts(text: str) -> list[Any]:
 class StopKey:
     """Listens for the stop key until it is closed.
 
+    Where it is made on the main thread it also interrupts what that thread does, as Ctrl-C would.
+
     Args:
         display_name: The X display.
         keys: The combination, from `read_stop_key`.
         interruptible: Asked, under the listener's lock, whether the main thread may be interrupted
-            right away; where it says no, `check` ends the work instead.
+            now; while it says no, `check` ends the work instead.
 
     Raises:
         UsageError: the keyboard has no such key.
@@ -81,7 +83,12 @@ class StopKey:
             self._control.close()
             raise
         self._thread = threading.Thread(target=self._listen, name="stop key", daemon=True)
-        self._thread.start()
+        self._interrupt = Interrupt()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._interrupt.close()
+            raise
 
     @property
     def pressed(self) -> bool:
@@ -101,6 +108,7 @@ class StopKey:
             EnvironmentFault: nobody listens any more; the agent must not act without.
         """
         if self.pressed:
+            self._interrupt.call_off()
             raise StopKeyPressed("stopped by a person")
         if self._lost:
             raise EnvironmentFault(f"the stop key can no longer be heard: {self._lost}")
@@ -117,6 +125,7 @@ class StopKey:
 
     def close(self) -> None:
         """Stop listening."""
+        self._interrupt.close()
         gone = (x_error.ConnectionClosedError, x_error.XError, OSError)
         with suppress(*gone):  # a server that is gone ends the listener's thread by itself
             self._control.record_disable_context(self._context)
@@ -176,6 +185,8 @@ class StopKey:
             )
             if event.type in (X.KeyPress, X.KeyRelease):
                 self._key(event.type == X.KeyPress, event.detail)
+                if self.pressed:
+                    self._interrupt.send(self.lock, self._interruptible)
 
     def _key(self, pressed: bool, keycode: int) -> None:
         """Follow which keys the person holds."""
@@ -187,12 +198,5 @@ class StopKey:
                 self._held.discard(keycode)
                 return
             self._held.add(keycode)
-            if not self.pressed and all(self._held & group for group in self._groups):
+            if all(self._held & group for group in self._groups):
                 self._pressed.set()
-                if self._interruptible():
-                    signal.pthread_kill(_main_ident(), signal.SIGINT)
-
-
-def _main_ident() -> int:
-    """Return the main thread's number."""
-    return threading.main_thread().ident or 0

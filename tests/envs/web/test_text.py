@@ -7,6 +7,7 @@ import pytest
 
 from eyehand.actions import web
 from eyehand.envs.web.arrival import Field, arrived
+from eyehand.envs.web.text import MAX_TYPED_LENGTH
 from eyehand.errors import ActionHadNoEffect
 
 LETTER = "Dear Ann,\nsee you at 5.\nBob"
@@ -38,7 +39,8 @@ def test_line_breaks_never_send_what_is_half_written(visit: Any, selector: str) 
 def test_a_long_text_keeps_its_lines(visit: Any) -> None:
     page = visit("typing.html")
     focus(page, "#chat")
-    text = "\n".join(["a long line of words"] * 60)
+    text = "\n".join(["a line of words that is as long as this"] * 15)
+    assert len(text) > MAX_TYPED_LENGTH
     page.do(web.TypeText(text=text))
     assert page.ask("() => chat.innerText") == text
     assert page.ask("() => sent") == []
