@@ -33,6 +33,31 @@ QUIET_FLAGS = (
     "--no-service-autorun",
     "--disable-print-preview",  # its preview crashes the renderer when a PDF is printed
 )
+# Chromium heeds the last such list alone, so that this one repeats Playwright's.
+DISABLED_FEATURES = (
+    # The address bar's popups, which nobody sees here, would be two more pages in every window:
+    # more than half of what a window costs.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    # Playwright's own.
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "TcpPortRandomizationWin",
+    "ThirdPartyStoragePartitioning",
+    "msEdgeUpdateLaunchServicesPreferredVersion",
+    "msForceBrowserSignIn",
+)
 PERSONS_HABITS = (
     "--hide-scrollbars",  # a screen that shows scroll bars says that it scrolls
     "--disable-popup-blocking",  # a window opens at a click, and not by a page's own will
@@ -87,7 +112,8 @@ def _on_path() -> Iterator[str]:
 
 def launch_flags(headed: bool) -> list[str]:
     """Return what is added to Chromium's command line: quiet, and headless unless `headed`."""
-    return [*QUIET_FLAGS] if headed else [*QUIET_FLAGS, "--headless=new"]
+    flags = [*QUIET_FLAGS, f"--disable-features={','.join(DISABLED_FEATURES)}"]
+    return flags if headed else [*flags, "--headless=new"]
 
 
 def has_sandbox() -> bool:

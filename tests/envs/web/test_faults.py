@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -194,6 +195,26 @@ def test_the_window_is_shown_only_where_it_is_wanted() -> None:
     assert "--headless=new" in launch_flags(headed=False)
     assert "--headless=new" not in launch_flags(headed=True)
     assert "--no-sandbox" not in launch_flags(headed=False)
+
+
+def test_what_playwright_disables_stays_disabled(visit: Any) -> None:
+    visit("quiet.html")
+    command = Path(f"/proc/{chromium_of_this_process()}/cmdline").read_text()
+    lists = re.findall(r"--disable-features=([\w,]+)", command)
+    playwrights, ours = (set(names.split(",")) for names in lists)
+    assert playwrights - ours == set()
+    assert ours - playwrights == {name for name in ours if name.startswith("WebUIOmnibox")}
+
+
+def test_a_window_loads_its_page_and_nothing_beside_it(visit: Any) -> None:
+    page = visit("quiet.html")
+
+    async def kinds(shown: Any) -> set[str]:
+        session = await shown.context.browser.new_browser_cdp_session()
+        found = await session.send("Target.getTargets", {"filter": [{}]})
+        return {target["type"] for target in found["targetInfos"]}
+
+    assert page.environment.page_call(kinds) <= {"page", "tab", "browser"}
 
 
 def test_closing_a_browser_leaves_no_process() -> None:
