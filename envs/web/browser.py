@@ -5,16 +5,17 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from playwright.async_api import Browser as PlaywrightBrowser
-from playwright.async_api import BrowserContext, Playwright
+from playwright.async_api import BrowserContext, CDPSession, Playwright
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.faults import faults_mapped
 from eyehand.envs.web.starting import start_driver, start_first
 from eyehand.envs.web.thread import BrowserThread
-from eyehand.errors import BrowserCrashed, UsageError
+from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
 CHROMIUM_VARIABLE = "EYEHAND_CHROMIUM"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -39,6 +40,8 @@ PERSONS_HABITS = (
 
 START_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 10.0
+# How long a browser that runs may take to say so, on a busy machine.
+ANSWER_TIMEOUT_S = 10.0
 
 
 def find_chromium() -> str | None:
@@ -94,7 +97,7 @@ class Browser:
     """A running Chromium. Use `Browser.shared()`: one process serves the whole program.
 
     Everything of Playwright runs on one thread; `call` brings a function there. A browser that
-    died is noticed by `alive`, and `shared` then starts a new one.
+    died, or whose driver died, is noticed by `alive`, and `shared` then starts a new one.
 
     Args:
         headed: Show the window.
@@ -102,6 +105,7 @@ class Browser:
     Raises:
         MissingProgram: no Chromium is installed, or none starts.
         UsageError: EYEHAND_CHROMIUM names something that cannot be run.
+        BrowserCrashed: Chromium or its driver was killed while it started.
     """
 
     _shared: dict[bool, "Browser"] = {}  # noqa: RUF012 - one registry for the process
@@ -111,12 +115,16 @@ class Browser:
         self.headed = headed
         self._playwright: Playwright | None = None
         self._browser: PlaywrightBrowser | None = None
+        self._session: CDPSession | None = None
+        self._answers = True
         self.program: str | None = None  # the path; None is Playwright's own
         self._thread = BrowserThread()
         try:
-            self._thread.call(self._start, timeout_s=START_TIMEOUT_S)
+            with faults_mapped():
+                self._thread.call(self._start, timeout_s=START_TIMEOUT_S)
         except BaseException:
-            self.close()
+            with suppress(EnvironmentFault):
+                self.close()
             raise
 
     @classmethod
@@ -124,9 +132,11 @@ class Browser:
         """Return the program's browser; a dead or closed one is replaced by a new process."""
         with cls._lock:
             browser = cls._shared.get(headed)
-            if browser is None or not browser.alive:
+            if browser is None or not browser.answers():
                 if browser is not None:
-                    browser.close()
+                    # Its driver may be gone, or hang: whatever it says, another one is started.
+                    with suppress(EnvironmentFault):
+                        browser.close()
                 browser = cls._shared[headed] = cls(headed)
             return browser
 
@@ -138,9 +148,19 @@ class Browser:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs and takes calls."""
+        """Whether the process and its driver run and take calls, as far as is known."""
         connected = self._browser is not None and self._browser.is_connected()
-        return connected and self._thread.alive
+        return connected and self._answers and self._thread.alive and not self._thread.lost_program
+
+    def answers(self) -> bool:
+        """Ask the process whether it runs; one that does not answer is not `alive` any more."""
+        if not self.alive or self._session is None:
+            return False
+        try:
+            self._thread.call(self._session.send, "Browser.getVersion", timeout_s=ANSWER_TIMEOUT_S)
+        except (PlaywrightError, EnvironmentFault):
+            self._answers = False
+        return self._answers
 
     @property
     def version(self) -> str:
@@ -154,8 +174,13 @@ class Browser:
             BrowserCrashed: the page or the process died.
             EnvironmentFault: the browser failed otherwise, or `timeout_s` has passed.
         """
-        with faults_mapped():
-            return self._thread.call(function, *args, timeout_s=timeout_s)
+        try:
+            with faults_mapped():
+                return self._thread.call(function, *args, timeout_s=timeout_s)
+        except EnvironmentFault:
+            if not self._thread.is_current:
+                self.answers()  # the next reset has to know whether the whole browser died
+            raise
 
     async def new_context(
         self,
@@ -191,11 +216,20 @@ class Browser:
         return self._browser
 
     async def _start(self) -> None:
+        try:
+            await self._start_both()
+        except UsageError as error:
+            if await self._thread.killed_program():
+                raise BrowserCrashed("the browser's driver was killed as it started") from error
+            raise
+
+    async def _start_both(self) -> None:
         self._playwright = await start_driver()
         named = os.environ.get(CHROMIUM_VARIABLE)
         candidates = [find_chromium()] if named else [*_on_path(), None]
         variable = CHROMIUM_VARIABLE if named else ""
         self.program, self._browser = await start_first(candidates, self._launch, variable)
+        self._session = await self._browser.new_browser_cdp_session()
 
     async def _launch(self, program: str | None) -> PlaywrightBrowser:
         assert self._playwright is not None
