@@ -103,6 +103,8 @@ class Observer:
         tab, pixels, uncaptured = await self._picture(early, settled, since_s)
         captured_s = time.perf_counter()
         self._note_failure(tab, scene)
+        if outside := self._tabs.take_outside():
+            (scene.hints if scene else self._tabs.notes).append(outside)
         notes = [*self._tabs.notes, settled.reason or uncaptured, *(scene.hints if scene else ())]
         self._tabs.notes.clear()
         notes.append(self._asked_for_file(tab, scene, action))

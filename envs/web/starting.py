@@ -3,7 +3,8 @@
 import os
 import re
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import playwright
@@ -16,6 +17,9 @@ from eyehand.errors import BrowserCrashed, MissingProgram, UsageError
 
 DRIVER_TIMEOUT_S = 20.0
 LONGEST_REASON = 200
+OUTSIDE = Path(__file__).parent / "outside"
+"""Programs with which a desktop opens what is no page (mailto:, tel:); these open nothing."""
+
 REMEDY = "`eyehand doctor --fix chromium` installs what it needs"
 
 # Signals that come from outside (a person, the system when memory is short); the others are those
@@ -33,9 +37,21 @@ async def start_driver() -> Playwright:
     """
     _check_driver()
     try:
-        return await async_playwright().start()
+        with _nothing_outside():
+            return await async_playwright().start()
     except Exception as error:  # its end comes as whatever was being read from it
         raise _does_not_start("Playwright's driver", str(error)) from error
+
+
+@contextmanager
+def _nothing_outside() -> Iterator[None]:
+    """Let what is started meanwhile find no program that opens what is outside the browser."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = f"{OUTSIDE}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 async def start_first(

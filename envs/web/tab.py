@@ -43,6 +43,7 @@ class Tab:
         chooser: A file picker that it opened.
         requests: What it waits for, with the loop time at which each began.
         permits_window: Asked whether a window may open now.
+        on_outside: Told the address of a window that is no page.
         on_news: Told what the page said of itself that a step may wait for, as a note or "".
         traffic: How many requests began or ended so far.
         fitting: `fit` at work, or when it last was.
@@ -71,6 +72,7 @@ class Tab:
     chooser: FileChooser | None = None
     permits_window: Callable[[], bool] | None = None
     on_news: Callable[[str], None] | None = None
+    on_outside: Callable[[str], None] | None = None
     requests: dict[Request, float] = field(default_factory=dict)
     traffic: int = 0
     fitting: "asyncio.Future[None] | None" = None
@@ -111,7 +113,9 @@ class Tab:
 
     def _announce(self, event: dict[str, Any]) -> None:
         """A window is asked for. Without a click of its user the browser opens none."""
-        if OTHER_PROGRAM.match(event.get("url", "")):
+        if OTHER_PROGRAM.match(url := event.get("url", "")):
+            if self.on_outside is not None:
+                self.on_outside(url)
             return
         opens = bool(event.get("userGesture", True))
         if opens and (self.permits_window is None or self.permits_window()):

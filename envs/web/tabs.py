@@ -12,7 +12,14 @@ from playwright.async_api import BrowserContext, Dialog, Download, FileChooser, 
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.downloads import Downloads
-from eyehand.envs.web.tab import Tab, describe_dialog, leave_running, quietly, stop_loading
+from eyehand.envs.web.tab import (
+    OTHER_PROGRAM,
+    Tab,
+    describe_dialog,
+    leave_running,
+    quietly,
+    stop_loading,
+)
 from eyehand.errors import BrowserCrashed, EnvironmentFault
 
 AWAITED_KINDS = ("document", "stylesheet", "script", "image", "font", "xhr", "fetch")
@@ -21,6 +28,9 @@ FIT_TIMEOUT_S = 5.0
 ACTIVATION_S = 5.0
 # A frame's document that has not come by then (an advertisement) is no download that was asked for.
 FRAME_PATIENCE_S = 3.0
+MAX_OUTSIDE = 1000
+LONGEST_OUTSIDE = 100
+"""Characters that are told of an address which is no page's."""
 
 
 class Tabs:
@@ -62,6 +72,7 @@ class Tabs:
         self.blocks_windows = False
         self.actions = 0
         self._input_at_s: float | None = None
+        self._outside: list[str] = []
         self.downloads = Downloads(folder, self.tell_news)
         self._current: Tab | None = None
         self._count = 0
@@ -157,6 +168,18 @@ class Tabs:
                 await self.wait_for_news(timeout_s)
         if tab.open and tab.closing:
             await tab.page.close()
+
+    def take_outside(self) -> str:
+        """Say what the pages asked to open that is no page, since this was asked last."""
+        asked, self._outside = self._outside, []
+        if not asked:
+            return ""
+        first, more = asked[0][:LONGEST_OUTSIDE], len(asked) - 1
+        others = f" (and {more} more times)" if more else ""
+        return (
+            f"The page asked to open {first}{others}, which is outside the browser: "
+            "nothing was opened."
+        )
 
     def note_input(self) -> None:
         """Permit one window, as a browser does for a moment after its user clicked or typed."""
@@ -310,7 +333,13 @@ class Tabs:
         known = next((tab for tab in self.tabs if tab.page is page), None)
         if known is not None:
             return known
-        tab = Tab(page, self._count, on_news=self.tell_news, permits_window=self._permits_window)
+        tab = Tab(
+            page,
+            self._count,
+            on_news=self.tell_news,
+            on_outside=self._note_outside,
+            permits_window=self._permits_window,
+        )
         self._count += 1
         self.tabs.append(tab)
         if self._current is None:
@@ -355,7 +384,14 @@ class Tabs:
         self.dialogs.append(dialog)
         self._wake(interrupt=True)
 
+    def _note_outside(self, url: str) -> None:
+        if len(self._outside) < MAX_OUTSIDE:
+            self._outside.append(url)
+        self._wake()
+
     def _on_request(self, tab: Tab, request: Request) -> None:
+        if OTHER_PROGRAM.match(request.url):
+            return self._note_outside(request.url)  # it never leaves the browser, and never arrives
         if request.resource_type in AWAITED_KINDS:
             tab.requests[request] = asyncio.get_running_loop().time()
             tab.traffic += 1

@@ -78,6 +78,10 @@ class Handler(SimpleHTTPRequestHandler):
         body = f"<title>{seen}</title>".encode()
         self.answer(200, body, Content_Type="text/html", Set_Cookie="visited=yes; Path=/")
 
+    def serve_markup(self, rest: str) -> None:
+        """Answer with the page that the address holds."""
+        self.answer(200, rest.encode(), Content_Type="text/html; charset=utf-8")
+
     def serve_redirect(self, rest: str) -> None:
         self.answer(302, Location=rest)
 
