@@ -3,9 +3,11 @@
 import atexit
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser as PlaywrightBrowser
@@ -116,6 +118,7 @@ class Browser:
         self._playwright: Playwright | None = None
         self._browser: PlaywrightBrowser | None = None
         self._session: CDPSession | None = None
+        self.downloads = Path(tempfile.mkdtemp(prefix="eyehand-downloads-"))
         self._answers = True
         self.program: str | None = None  # the path; None is Playwright's own
         self._thread = BrowserThread()
@@ -202,6 +205,10 @@ class Browser:
             accept_downloads=downloads,
         )
 
+    async def new_session(self) -> CDPSession:
+        """Open a session of Chromium's protocol with the whole browser. Await it inside `call`."""
+        return await self._connected().new_browser_cdp_session()
+
     def close(self) -> None:
         """End the process and the thread. Closing twice is fine."""
         if self._thread.alive:
@@ -209,6 +216,7 @@ class Browser:
                 self._thread.call(self._stop, timeout_s=CLOSE_TIMEOUT_S)
             finally:
                 self._thread.close()
+                shutil.rmtree(self.downloads, ignore_errors=True)
 
     def _connected(self) -> PlaywrightBrowser:
         if self._browser is None or not self._browser.is_connected():
@@ -238,6 +246,7 @@ class Browser:
             headless=not self.headed,
             chromium_sandbox=has_sandbox(),
             args=launch_flags(self.headed),
+            downloads_path=self.downloads,
             ignore_default_args=list(PERSONS_HABITS),
             # Signals are the caller's: Ctrl-C must leave a browser that can be closed.
             handle_sigint=False,

@@ -109,6 +109,8 @@ class WebEnvironment(Environment):
         chosen = EpisodeOptions(**(options or {}))
         if chosen.folder is not None:
             chosen.folder = Path(chosen.folder)
+        # Where a link leads is settled now: what is swapped for one later is not uploaded.
+        chosen.uploads = {name: Path(path).resolve() for name, path in chosen.uploads.items()}
         with self._turns.taken():
             view = self._open(chosen)
         return view.observation, self._info(view)

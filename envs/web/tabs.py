@@ -20,7 +20,7 @@ from eyehand.envs.web.tab import (
     quietly,
     stop_loading,
 )
-from eyehand.errors import BrowserCrashed, EnvironmentFault
+from eyehand.errors import ActionHadNoEffect, BrowserCrashed, EnvironmentFault
 
 AWAITED_KINDS = ("document", "stylesheet", "script", "image", "font", "xhr", "fetch")
 FIT_TIMEOUT_S = 5.0
@@ -28,6 +28,9 @@ FIT_TIMEOUT_S = 5.0
 ACTIVATION_S = 5.0
 # A frame's document that has not come by then (an advertisement) is no download that was asked for.
 FRAME_PATIENCE_S = 3.0
+MAX_TABS = 20
+"""How many windows may be open at a time."""
+TOO_MANY = f"{MAX_TABS} tabs are open, which is the most: a further window was closed."
 MAX_OUTSIDE = 1000
 LONGEST_OUTSIDE = 100
 """Characters that are told of an address which is no page's."""
@@ -73,6 +76,7 @@ class Tabs:
         self.actions = 0
         self._input_at_s: float | None = None
         self._outside: list[str] = []
+        self._opening = 0
         self.downloads = Downloads(folder, self.tell_news)
         self._current: Tab | None = None
         self._count = 0
@@ -101,8 +105,7 @@ class Tabs:
             EnvironmentFault: it gives no answer.
         """
         if self._current is None:
-            page = await self.context.new_page()
-            self._adopt(page)
+            self._adopt(await self._new_page())
             if len(self.tabs) == 1 and self._count > 1:
                 self.notes.append("The last tab was closed; an empty one is shown.")
         tab = self._current
@@ -131,9 +134,23 @@ class Tabs:
         self._current = tab
         self._wake(interrupt=True)
 
+    async def _new_page(self) -> Page:
+        """Open a page of our own, which no bound of the pages' windows closes."""
+        self._opening += 1
+        try:
+            return await self.context.new_page()
+        finally:
+            self._opening -= 1
+
     async def new_tab(self) -> Tab:
-        """Open an empty tab and show it."""
-        tab = self._adopt(await self.context.new_page())
+        """Open an empty tab and show it.
+
+        Raises:
+            ActionHadNoEffect: there are MAX_TABS.
+        """
+        if len(self.tabs) >= MAX_TABS:
+            raise ActionHadNoEffect(f"{MAX_TABS} tabs are open, which is the most: close one")
+        tab = self._adopt(await self._new_page())
         self.show(tab)
         return tab
 
@@ -145,7 +162,7 @@ class Tabs:
         """
         tab.closing = True
         self.dialogs = [dialog for dialog in self.dialogs if dialog.page is not tab.page]
-        fresh = self._adopt(await self.context.new_page())
+        fresh = self._adopt(await self._new_page())
         self.tabs.remove(fresh)
         self.tabs.insert(self.tabs.index(tab) if tab in self.tabs else len(self.tabs), fresh)
         self.show(fresh)
@@ -320,13 +337,23 @@ class Tabs:
             opener.refused -= 1
             leave_running(asyncio.ensure_future(quietly(page.close)))
             return
+        if len(self.tabs) >= MAX_TABS and not self._opening:
+            if TOO_MANY not in self.notes:
+                self.notes.append(TOO_MANY)
+            self._arrive_announced()
+            leave_running(asyncio.ensure_future(quietly(page.close)))
+            return
         tab = self._adopt(page)
         self.show(tab)
-        for opener in self.tabs:
-            if opener.announced > 0 and opener is not tab:
-                opener.announced -= 1
-                tab.opener = opener.page
-                break
+        opener = self._arrive_announced(tab)
+        tab.opener = opener.page if opener is not None else None
+
+    def _arrive_announced(self, tab: Tab | None = None) -> Tab | None:
+        """Expect one announced window less; returns the tab that announced it."""
+        opener = next((t for t in self.tabs if t.announced > 0 and t is not tab), None)
+        if opener is not None:
+            opener.announced -= 1
+        return opener
 
     def _adopt(self, page: Page) -> Tab:
         """Make a Tab of a page, once, and listen to it."""

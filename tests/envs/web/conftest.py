@@ -1,3 +1,4 @@
+import contextlib
 import io
 import re
 import threading
@@ -81,6 +82,15 @@ class Handler(SimpleHTTPRequestHandler):
     def serve_markup(self, rest: str) -> None:
         """Answer with the page that the address holds."""
         self.answer(200, rest.encode(), Content_Type="text/html; charset=utf-8")
+
+    def serve_endless(self, rest: str) -> None:
+        """Send a file that has no end, as fast as it is taken."""
+        self.send_response(200)
+        self.send_header("Content-Disposition", f'attachment; filename="{rest}"')
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.stop.wait(0.02):
+                self.wfile.write(bytes(200_000))
 
     def serve_redirect(self, rest: str) -> None:
         self.answer(302, Location=rest)
