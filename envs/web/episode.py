@@ -18,6 +18,7 @@ from eyehand.envs.web.history import Unreachable, open_address
 from eyehand.envs.web.observer import Observer, Settings, attended
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.pictures import worth_telling
+from eyehand.envs.web.private import is_private
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
 from eyehand.envs.web.tabs import Tabs
@@ -91,6 +92,7 @@ class WebEpisode:
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
         self._tabs.tells_crashes = self._tabs.blocks_windows = True
+        self._tabs.refuses_private = not (settings.allow_private or await is_private(url))
         self._observer = Observer(self._tabs, settings, self._options)
         tab = await self._tabs.new_tab()
         await self._bound(tab)

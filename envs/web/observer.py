@@ -45,12 +45,14 @@ class Settings:
         pixel_ratio: Device pixels in a CSS pixel.
         limits: How long to wait for a page.
         permitted: Names of the permitted actions.
+        allow_private: Documents of this machine and its network may be opened, whatever the start.
     """
 
     viewport: tuple[int, int]
     pixel_ratio: float
     limits: Limits
     permitted: tuple[str, ...]
+    allow_private: bool = False
 
 
 class Observer:

@@ -12,6 +12,7 @@ from playwright.async_api import BrowserContext, Dialog, Download, FileChooser, 
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.downloads import Downloads
+from eyehand.envs.web.private import HOW_TO_ALLOW, is_private
 from eyehand.envs.web.tab import (
     OTHER_PROGRAM,
     Tab,
@@ -46,6 +47,7 @@ class Tabs:
         dismiss_dialogs: Dialogs are closed as they open.
         blocks_windows: A page may open one window for each `note_input`, and none by itself.
         tells_crashes: A tab that crashed is shown as such, instead of being a fault.
+        refuses_private: No document is loaded from this machine or its network.
         actions: How many actions were begun.
         downloads: What is downloaded.
 
@@ -75,7 +77,10 @@ class Tabs:
         self.blocks_windows = False
         self.actions = 0
         self._input_at_s: float | None = None
+        self.refuses_private = False
         self._outside: list[str] = []
+        self._private: list[str] = []
+        self._checking: set[asyncio.Task[None]] = set()
         self._opening = 0
         self.downloads = Downloads(folder, self.tell_news)
         self._current: Tab | None = None
@@ -188,7 +193,10 @@ class Tabs:
 
     def take_outside(self) -> str:
         """Say what the pages asked to open that is no page, since this was asked last."""
-        asked, self._outside = self._outside, []
+        (asked, self._outside), (private, self._private) = (self._outside, []), (self._private, [])
+        if private:
+            shown = private[0][:LONGEST_OUTSIDE]
+            return f"The page asked to open {shown}, a private address, {HOW_TO_ALLOW}."
         if not asked:
             return ""
         first, more = asked[0][:LONGEST_OUTSIDE], len(asked) - 1
@@ -235,7 +243,7 @@ class Tabs:
         tab = self._current
         if tab is not None and tab.navigating:
             return "page"
-        if any(t.announced > 0 for t in self.tabs):
+        if self._checking or any(t.announced > 0 for t in self.tabs):
             return "tab"
         if self.downloads.awaited:
             return "download"
@@ -344,6 +352,7 @@ class Tabs:
             leave_running(asyncio.ensure_future(quietly(page.close)))
             return
         tab = self._adopt(page)
+        self._guard(tab)
         self.show(tab)
         opener = self._arrive_announced(tab)
         tab.opener = opener.page if opener is not None else None
@@ -365,8 +374,11 @@ class Tabs:
             self._count,
             on_news=self.tell_news,
             on_outside=self._note_outside,
+            is_refused=self._is_refused if self.refuses_private else None,
             permits_window=self._permits_window,
         )
+        if self.refuses_private:
+            tab.on_arrival = lambda url: self._guard(tab, url)
         self._count += 1
         self.tabs.append(tab)
         if self._current is None:
@@ -410,6 +422,29 @@ class Tabs:
             tab.alerts += 1
         self.dialogs.append(dialog)
         self._wake(interrupt=True)
+
+    async def _is_refused(self, url: str) -> bool:
+        refused = self.refuses_private and await is_private(url)
+        if refused:
+            self._private = [*self._private[: MAX_OUTSIDE - 1], url]
+            self._wake()
+        return refused
+
+    def _guard(self, tab: Tab, url: str | None = None) -> None:
+        """Close a window that went somewhere private before anybody could be asked."""
+        if self.refuses_private:
+            checking = asyncio.ensure_future(self._close_private(tab, url))
+            self._checking.add(checking)
+            checking.add_done_callback(self._checking.discard)
+            leave_running(checking)
+
+    async def _close_private(self, tab: Tab, url: str | None) -> None:
+        if url is None:
+            await quietly(tab.session)  # what it loads from now on is asked for before
+        if await self._is_refused(url or tab.page.url):
+            tab.closing = True
+            await quietly(tab.page.close)
+        self._wake()
 
     def _note_outside(self, url: str) -> None:
         if len(self._outside) < MAX_OUTSIDE:
