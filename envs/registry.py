@@ -174,6 +174,16 @@ def make(spec: str, **options: Any) -> Environment:
     return environment
 
 
+def make_with_private(spec: str) -> Environment:
+    """Make an environment; one of a web page may open addresses of this machine's network.
+
+    Args:
+        spec: As `make` takes it.
+    """
+    page = spec.partition(":")[0].lower() in ("web", *_WEB_SCHEMES)
+    return make(spec, allow_private=True) if page else make(spec)
+
+
 def register_scheme(name: str, factory: Factory, example: str = "") -> None:
     """Add a scheme: `make("NAME:rest", **options)` calls `factory("rest", **options)`.
 

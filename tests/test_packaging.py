@@ -60,6 +60,9 @@ def test_the_wheel_holds_every_file_of_the_folders_once(wheel: Path) -> None:
     own = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
     expected = {f"eyehand/{name}" for name in (*files_of_rooms(), *own)}
     assert package == expected
+    programs = [name for name in package if name.startswith("eyehand/envs/web/outside/")]
+    with zipfile.ZipFile(wheel) as archive:
+        assert all(archive.getinfo(name).external_attr >> 16 & 0o100 for name in programs)
     others = [name for name in names if not name.startswith("eyehand/")]
     assert all(".dist-info/" in name for name in others), others
     assert not any("tests/" in name for name in names)

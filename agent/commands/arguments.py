@@ -128,6 +128,16 @@ def add_limit_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_private_argument(group: argparse._ActionsContainer) -> None:
+    """Declare what lets a web page's episode reach this machine and its network."""
+    group.add_argument(
+        "--allow-private",
+        action="store_true",
+        help="web pages: let addresses of this machine and its network be opened (default: only "
+        "where the start page is one)",
+    )
+
+
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """Declare `--json`."""
     parser.add_argument(

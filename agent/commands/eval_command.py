@@ -147,6 +147,7 @@ def _add_means(parser: argparse.ArgumentParser) -> None:
         help="with --ray: actors that hold the model and decide for the workers, a GPU each where "
         "the cluster has some (default: 1)",
     )
+    shared.add_private_argument(group)
     group.add_argument(
         "--batch",
         type=shared.positive_int,
@@ -164,8 +165,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.policies import check_model_named, check_random
     from eyehand.agent.progress import EvaluationProgress
     from eyehand.agent.report import write_report
-    from eyehand.envs.registry import make
+    from eyehand.envs.registry import make, make_with_private
 
+    make_environment = make_with_private if arguments.allow_private else make
     plan = _plan(arguments)
     means = Means(
         arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
@@ -175,7 +177,9 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.resume is None and plan.out is not None:
         check_unused(plan.out)
     for spec in plan.specs:
-        with make(spec) as environment:  # a name that does not exist is refused before it runs
+        with make_environment(
+            spec
+        ) as environment:  # a name that does not exist is refused before it runs
             _check(spec, environment.instruction, arguments)
             if plan.options.get("policy") == "model":
                 check_task(environment, None)  # before the model is loaded
@@ -188,7 +192,7 @@ def execute(arguments: argparse.Namespace) -> int:
     with EvaluationProgress() as progress:
         evaluation = run_evaluation(
             plan,
-            make,
+            make_environment,
             _policy_maker(plan.options),
             progress,
             means=means,

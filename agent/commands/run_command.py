@@ -74,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="most seconds that a step waits for a page that was asked for (default: 30)",
     )
+    shared.add_private_argument(browser)
     desktop = parser.add_argument_group("desktop")
     desktop.add_argument(
         "--stop-key",
@@ -149,6 +150,7 @@ def _environment_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "pixel_ratio": arguments.pixel_ratio,
         "step_timeout_s": arguments.step_timeout,
         "stop_key": arguments.stop_key,
+        "allow_private": arguments.allow_private or None,
     }
     return {name: value for name, value in options.items() if value is not None}
 

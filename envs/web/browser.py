@@ -5,10 +5,11 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from playwright.async_api import Browser as PlaywrightBrowser
-from playwright.async_api import BrowserContext, Playwright
+from playwright.async_api import BrowserContext, CDPSession, Playwright
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.open_files import require_open_files
@@ -16,7 +17,7 @@ from eyehand.envs.temporary import TemporaryFolder
 from eyehand.envs.web.faults import faults_mapped
 from eyehand.envs.web.starting import start_driver, start_first
 from eyehand.envs.web.thread import BrowserThread
-from eyehand.errors import BrowserCrashed, UsageError
+from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
 CHROMIUM_VARIABLE = "EYEHAND_CHROMIUM"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -69,6 +70,8 @@ LONGEST_TEMPORARY = 107 - len("/org.chromium.Chromium.123456/SingletonSocket")
 
 START_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 10.0
+# How long a browser that runs may take to say so, on a busy machine.
+ANSWER_TIMEOUT_S = 10.0
 
 
 def find_chromium() -> str | None:
@@ -125,7 +128,7 @@ class Browser:
     """A running Chromium. Use `Browser.shared()`: one process serves the whole program.
 
     Everything of Playwright runs on one thread; `call` brings a function there. A browser that
-    died is noticed by `alive`, and `shared` then starts a new one.
+    died, or whose driver died, is noticed by `alive`, and `shared` then starts a new one.
 
     Args:
         headed: Show the window.
@@ -134,6 +137,7 @@ class Browser:
         MissingProgram: no Chromium is installed, or none starts.
         UsageError: EYEHAND_CHROMIUM names something that cannot be run, TMPDIR names no folder
             or a long one, or too few files may be open.
+        BrowserCrashed: Chromium or its driver was killed while it started.
     """
 
     _shared: dict[bool, "Browser"] = {}  # noqa: RUF012 - one registry for the process
@@ -143,14 +147,20 @@ class Browser:
         self.headed = headed
         self._playwright: Playwright | None = None
         self._browser: PlaywrightBrowser | None = None
+        self._session: CDPSession | None = None
+        self._answers = True
         self.program: str | None = None  # the path; None is Playwright's own
         require_open_files()
         self._temporary = TemporaryFolder(LONGEST_TEMPORARY)
+        self.downloads = self._temporary.path / "downloads"
+        self.downloads.mkdir()
         self._thread = BrowserThread()
         try:
-            self._thread.call(self._start, timeout_s=START_TIMEOUT_S)
+            with faults_mapped():
+                self._thread.call(self._start, timeout_s=START_TIMEOUT_S)
         except BaseException:
-            self.close()
+            with suppress(EnvironmentFault):
+                self.close()
             raise
 
     @classmethod
@@ -158,9 +168,11 @@ class Browser:
         """Return the program's browser; a dead or closed one is replaced by a new process."""
         with cls._lock:
             browser = cls._shared.get(headed)
-            if browser is None or not browser.alive:
+            if browser is None or not browser.answers():
                 if browser is not None:
-                    browser.close()
+                    # Its driver may be gone, or hang: whatever it says, another one is started.
+                    with suppress(EnvironmentFault):
+                        browser.close()
                 browser = cls._shared[headed] = cls(headed)
             return browser
 
@@ -172,9 +184,19 @@ class Browser:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs and takes calls."""
+        """Whether the process and its driver run and take calls, as far as is known."""
         connected = self._browser is not None and self._browser.is_connected()
-        return connected and self._thread.alive
+        return connected and self._answers and self._thread.alive and not self._thread.lost_program
+
+    def answers(self) -> bool:
+        """Ask the process whether it runs; one that does not answer is not `alive` any more."""
+        if not self.alive or self._session is None:
+            return False
+        try:
+            self._thread.call(self._session.send, "Browser.getVersion", timeout_s=ANSWER_TIMEOUT_S)
+        except (PlaywrightError, EnvironmentFault):
+            self._answers = False
+        return self._answers
 
     @property
     def version(self) -> str:
@@ -188,8 +210,13 @@ class Browser:
             BrowserCrashed: the page or the process died.
             EnvironmentFault: the browser failed otherwise, or `timeout_s` has passed.
         """
-        with faults_mapped():
-            return self._thread.call(function, *args, timeout_s=timeout_s)
+        try:
+            with faults_mapped():
+                return self._thread.call(function, *args, timeout_s=timeout_s)
+        except EnvironmentFault:
+            if not self._thread.is_current:
+                self.answers()  # the next reset has to know whether the whole browser died
+            raise
 
     async def new_context(
         self,
@@ -211,6 +238,10 @@ class Browser:
             accept_downloads=downloads,
         )
 
+    async def new_session(self) -> CDPSession:
+        """Open a session of Chromium's protocol with the whole browser. Await it inside `call`."""
+        return await self._connected().new_browser_cdp_session()
+
     def close(self) -> None:
         """End the process and the thread. Closing twice is fine."""
         try:
@@ -226,11 +257,20 @@ class Browser:
         return self._browser
 
     async def _start(self) -> None:
+        try:
+            await self._start_both()
+        except UsageError as error:
+            if await self._thread.killed_program():
+                raise BrowserCrashed("the browser's driver was killed as it started") from error
+            raise
+
+    async def _start_both(self) -> None:
         self._playwright = await start_driver(self._temporary.path)
         named = os.environ.get(CHROMIUM_VARIABLE)
         candidates = [find_chromium()] if named else [*_on_path(), None]
         variable = CHROMIUM_VARIABLE if named else ""
         self.program, self._browser = await start_first(candidates, self._launch, variable)
+        self._session = await self._browser.new_browser_cdp_session()
 
     async def _launch(self, program: str | None) -> PlaywrightBrowser:
         assert self._playwright is not None
@@ -239,6 +279,7 @@ class Browser:
             headless=not self.headed,
             chromium_sandbox=has_sandbox(),
             args=launch_flags(self.headed),
+            downloads_path=self.downloads,
             ignore_default_args=list(PERSONS_HABITS),
             # Signals are the caller's: Ctrl-C must leave a browser that can be closed.
             handle_sigint=False,

@@ -11,15 +11,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Download
+from playwright.async_api import CDPSession, Download
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.faults import first_line
+from eyehand.envs.web.tab import leave_running, quietly
 
 MAX_NAME_LENGTH = 120
 # A server that has not begun to send what was asked for by then is not expected to any more.
 ASKED_TIMEOUT_S = 15.0
 FOLDER = "downloads"
+MAX_DOWNLOADS = 50
+"""How many downloads of an episode are kept."""
+MAX_BYTES = 200_000_000
+"""How large they may be together."""
+TOO_LARGE = f"this episode's downloads are larger than {MAX_BYTES // 1_000_000} MB; it was stopped"
+TOO_MANY = f"This episode has begun {MAX_DOWNLOADS} downloads; no further one is kept."
 
 # Counts the clicks on links with a `download` attribute, made by a person or by a script; a link
 # that is not in the document tells nobody else of its click.
@@ -61,6 +68,47 @@ class Downloads:
         self._unasked: list[int] = []
         self._count = 0
         self._ended: list[dict[str, Any]] = []
+        self._begun = 0
+        self._bytes: dict[str, int] = {}
+        self._stopped: set[str] = set()
+
+    async def bound(self, session: CDPSession, context_id: str, folder: Path) -> None:
+        """Stop what grows too large, from now on.
+
+        Args:
+            session: A session of the whole browser's, for this alone.
+            context_id: The context of the episode, as Chromium names it.
+            folder: Where the browser keeps what it downloads.
+        """
+
+        def begin(event: dict[str, Any]) -> None:
+            self._bytes[event["guid"]] = 0
+            addresses[event["guid"]] = event["url"]
+
+        def grow(event: dict[str, Any]) -> None:
+            guid = event["guid"]
+            size = max(event["receivedBytes"], event["totalBytes"], self._bytes.get(guid, 0))
+            self._bytes[guid] = int(size)
+            running = event["state"] == "inProgress"
+            if running and sum(self._bytes.values()) > MAX_BYTES and guid in addresses:
+                self._bytes[guid] = 0  # it frees its place
+                self._stopped.add(addresses.pop(guid))
+                named = {"guid": guid, "browserContextId": context_id}
+                leave_running(asyncio.ensure_future(session.send("Browser.cancelDownload", named)))
+
+        addresses: dict[str, str] = {}
+        session.on("Browser.downloadWillBegin", begin)
+        session.on("Browser.downloadProgress", grow)
+        # As Playwright set it; a session is told of what it asked for itself only.
+        await session.send(
+            "Browser.setDownloadBehavior",
+            {
+                "behavior": "allowAndName",
+                "browserContextId": context_id,
+                "downloadPath": str(folder),
+                "eventsEnabled": True,
+            },
+        )
 
     @property
     def awaited(self) -> bool:
@@ -108,6 +156,12 @@ class Downloads:
         else:
             asked = action
             self._unasked.append(action)
+        self._begun += 1
+        if self._begun > MAX_DOWNLOADS:
+            leave_running(asyncio.ensure_future(quietly(download.cancel)))
+            if self._begun == MAX_DOWNLOADS + 1:
+                self._tell(TOO_MANY)
+            return
         task = asyncio.ensure_future(self._keep(download, asked))
         self._running[task] = (safe_name(download.suggested_filename), asked)
         self._awaited.add(task)
@@ -148,7 +202,9 @@ class Downloads:
             self._ended.append({"file": f"{FOLDER}/{path.name}", "bytes": size, "action": action})
             self._tell(f"Downloaded {path.name!r} ({size} bytes).")
         except (PlaywrightError, OSError) as error:
-            self._end(name, action, first_line(error).removeprefix("Download.save_as: "))
+            stopped = download.url in self._stopped
+            said = first_line(error).removeprefix("Download.save_as: ")
+            self._end(name, action, TOO_LARGE if stopped else said)
         finally:
             task = asyncio.current_task()
             if task is not None:

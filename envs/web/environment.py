@@ -50,6 +50,8 @@ class WebEnvironment(Environment):
         settle_timeout_s: How long a step waits for a page that changes.
         action_space: The permitted actions; the whole web vocabulary by default. Where
             answer_dialog is not among them, dialogs are closed as they open.
+        allow_private: Let pages and the model open addresses of this machine and its network. It
+            is always so where the start page is one of these, or a file.
 
     Raises:
         UsageError: the address or the size cannot be used.
@@ -66,6 +68,7 @@ class WebEnvironment(Environment):
         step_timeout_s: float = 30.0,
         settle_timeout_s: float = 2.0,
         action_space: ActionSpace | None = None,
+        allow_private: bool = False,
     ) -> None:
         if urlsplit(url).scheme.lower() not in START_SCHEMES:
             raise UsageError(f"a start page begins with http:// or https://; got {url[:80]!r}")
@@ -78,6 +81,7 @@ class WebEnvironment(Environment):
         self.spec_uri = f"web:{url}"
         check_display(headed)
         self.headed = headed
+        self.allow_private = allow_private
         self.viewport = viewport
         self.pixel_ratio = pixel_ratio
         self.limits = Limits(
@@ -109,6 +113,8 @@ class WebEnvironment(Environment):
         chosen = EpisodeOptions(**(options or {}))
         if chosen.folder is not None:
             chosen.folder = Path(chosen.folder)
+        # Where a link leads is settled now: what is swapped for one later is not uploaded.
+        chosen.uploads = {name: Path(path).resolve() for name, path in chosen.uploads.items()}
         with self._turns.taken():
             view = self._open(chosen)
         return view.observation, self._info(view)
@@ -183,7 +189,7 @@ class WebEnvironment(Environment):
         """End the episode before, and open the start page of the next one."""
         self._close()
         names = self.action_space.names
-        settings = Settings(self.viewport, self.pixel_ratio, self.limits, names)
+        settings = Settings(self.viewport, self.pixel_ratio, self.limits, names, self.allow_private)
         self._browser = Browser.shared(self.headed)
         self._episode = WebEpisode(self._browser, settings, options)
         try:

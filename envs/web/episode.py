@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from playwright.async_api import CDPSession
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, web
@@ -17,6 +18,7 @@ from eyehand.envs.web.history import Unreachable, open_address
 from eyehand.envs.web.observer import Observer, Settings, attended
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.pictures import worth_telling
+from eyehand.envs.web.private import is_private
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
 from eyehand.envs.web.tabs import Tabs
@@ -31,6 +33,15 @@ GO = (web.GoTo, web.Back, web.Forward, web.Reload)
 NO_INPUT = (*GO, web.Hover, web.Scroll, web.Wait, web.CloseTab, web.NewTab, web.SwitchTab)
 # What leaves a page. One that asks again and again must not keep anybody.
 LEAVING = (*GO, web.CloseTab, web.NewTab, web.SwitchTab)
+
+# All episodes share the browser's clipboard.
+EMPTY_CLIPBOARD = """() => {
+  addEventListener('copy', event => {
+    event.clipboardData.setData('text/plain', '');
+    event.preventDefault();
+  }, {once: true});
+  document.execCommand('copy');
+}"""
 
 
 class WebEpisode:
@@ -47,6 +58,7 @@ class WebEpisode:
         self._settings = settings
         self._options = options
         self._tabs: Tabs | None = None
+        self._session: CDPSession | None = None
         self._held: asyncio.Future[Any] | None = None
         self._observer: Observer | None = None
         self._refused_as_changed = False
@@ -80,9 +92,10 @@ class WebEpisode:
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
         self._tabs.tells_crashes = self._tabs.blocks_windows = True
+        self._tabs.refuses_private = not (settings.allow_private or await is_private(url))
         self._observer = Observer(self._tabs, settings, self._options)
         tab = await self._tabs.new_tab()
-        await tab.session()
+        await self._bound(tab)
         since_s = asyncio.get_running_loop().time()
         work = asyncio.ensure_future(open_address(tab.page, url, settings.limits.arrive_s))
         try:
@@ -97,6 +110,16 @@ class WebEpisode:
             raise BrowserCrashed("the page's renderer crashed at the start")
         view.effect = f"opened {url} {view.effect}".rstrip()
         return view
+
+    async def _bound(self, tab: Tab) -> None:
+        """Bound downloads, and forget what the episode before copied, while the tab is empty."""
+        session, browser_session, _ = await asyncio.gather(
+            tab.session(), self._browser.new_session(), tab.page.evaluate(EMPTY_CLIPBOARD)
+        )
+        self._session = browser_session
+        target = await session.send("Target.getTargetInfo")
+        context_id = target["targetInfo"]["browserContextId"]
+        await self.tabs.downloads.bound(browser_session, context_id, self._browser.downloads)
 
     async def step(self, action: Action) -> View:
         """Perform an action of the vocabulary and look at what became of it.
@@ -290,6 +313,8 @@ class WebEpisode:
             if self._tabs.downloads.pending:
                 await self._tabs.finish_downloads(self._settings.limits.load_s)
             await asyncio.wait_for(self._tabs.close(), CLOSE_TIMEOUT_S)
+            if self._session is not None:
+                await asyncio.wait_for(self._session.detach(), CLOSE_TIMEOUT_S)
         except (PlaywrightError, TimeoutError):
             return
 

@@ -9,6 +9,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from eyehand.envs.web.faults import first_line, is_closed
 from eyehand.envs.web.network_words import in_plain_words
+from eyehand.envs.web.private import HOW_TO_ALLOW, is_private
 from eyehand.envs.web.scene import Scene
 from eyehand.envs.web.tab import Tab, leave_running, quietly
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
@@ -72,10 +73,12 @@ async def go_to(scene: Scene, url: str) -> None:
 
     Raises:
         InvalidArgument: it is neither http nor https.
-        ActionHadNoEffect: it did not open, and the page is as it was.
+        ActionHadNoEffect: it is private or did not open, and the page is as it was.
     """
     if not url.lower().startswith(WEB_SCHEMES):
         raise InvalidArgument(f"go_to takes http:// and https:// only; got {url[:60]!r}")
+    if scene.tabs.refuses_private and await is_private(url):
+        raise ActionHadNoEffect(f"{url[:200]} is a private address, {HOW_TO_ALLOW}")
     await _leave_stuck(scene)
     scene.effect = f"opened {url}"
     try:

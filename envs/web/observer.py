@@ -45,12 +45,14 @@ class Settings:
         pixel_ratio: Device pixels in a CSS pixel.
         limits: How long to wait for a page.
         permitted: Names of the permitted actions.
+        allow_private: Documents of this machine and its network may be opened, whatever the start.
     """
 
     viewport: tuple[int, int]
     pixel_ratio: float
     limits: Limits
     permitted: tuple[str, ...]
+    allow_private: bool = False
 
 
 class Observer:
@@ -103,6 +105,8 @@ class Observer:
         tab, pixels, uncaptured = await self._picture(early, settled, since_s)
         captured_s = time.perf_counter()
         self._note_failure(tab, scene)
+        if outside := self._tabs.take_outside():
+            (scene.hints if scene else self._tabs.notes).append(outside)
         notes = [*self._tabs.notes, settled.reason or uncaptured, *(scene.hints if scene else ())]
         self._tabs.notes.clear()
         notes.append(self._asked_for_file(tab, scene, action))

@@ -13,12 +13,19 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Playwright, async_playwright
 
 from eyehand.envs.packages import CHROMIUM, apt_command, missing_library, package_of
-from eyehand.errors import MissingProgram, UsageError
+from eyehand.errors import BrowserCrashed, MissingProgram, UsageError
 
 DRIVER_TIMEOUT_S = 20.0
 LONGEST_REASON = 200
+OUTSIDE = Path(__file__).parent / "outside"
+"""Programs with which a desktop opens what is no page (mailto:, tel:); these open nothing."""
+
 REMEDY = "`eyehand doctor --fix chromium` installs what it needs"
 
+# Signals that come from outside (a person, the system when memory is short); the others are those
+# of a program that fails by itself.
+_SENT = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+_ENDED_BY = re.compile(r"<process did exit: exitCode=null, signal=(?P<signal>\w+)>")
 _OWN_WORDS = re.compile(r"\[err\]\s*(?P<said>\S.*)")
 
 
@@ -33,10 +40,21 @@ async def start_driver(temporary: Path) -> Playwright:
     """
     _check_driver()
     try:
-        with _temporary_files_in(temporary):
+        with _temporary_files_in(temporary), _nothing_outside():
             return await async_playwright().start()
     except Exception as error:  # its end comes as whatever was being read from it
         raise _does_not_start("Playwright's driver", str(error)) from error
+
+
+@contextmanager
+def _nothing_outside() -> Iterator[None]:
+    """Let what is started meanwhile find no program that opens what is outside the browser."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = f"{OUTSIDE}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 async def start_first(
@@ -57,12 +75,14 @@ async def start_first(
     Raises:
         MissingProgram: none starts; the message says why not, and what to install.
         UsageError: the one that `variable` names does not start.
+        BrowserCrashed: one was killed while it started.
     """
     faults: list[tuple[str | None, str]] = []
     for program in candidates:
         try:
             return program, await launch(program)
         except PlaywrightError as error:
+            _check_not_killed(str(error))
             if "Executable doesn't exist" not in str(error):
                 faults.append((program, str(error)))
     if not faults:
@@ -89,6 +109,13 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = before
+
+
+def _check_not_killed(said: str) -> None:
+    """Tell a Chromium that was killed from one that does not start here: another try may help."""
+    ended = _ENDED_BY.search(said)
+    if ended is not None and ended["signal"] in _SENT:
+        raise BrowserCrashed(f"Chromium was ended by {ended['signal']} while it started")
 
 
 def _check_driver() -> None:

@@ -14,6 +14,8 @@ OTHER_PROGRAM = re.compile(
     r"(?!(https?|about|blob|data|file|javascript|chrome[\w-]*):)[a-z][\w+.-]*:", re.I
 )
 
+_DOCUMENTS = [{"urlPattern": "http*", "resourceType": "Document"}]
+
 
 @dataclass(eq=False)
 class Tab:
@@ -43,6 +45,9 @@ class Tab:
         chooser: A file picker that it opened.
         requests: What it waits for, with the loop time at which each began.
         permits_window: Asked whether a window may open now.
+        is_refused: Asked whether a document may not be loaded; None where every one may.
+        on_arrival: Told the address of each document that came.
+        on_outside: Told the address of a window that is no page.
         on_news: Told what the page said of itself that a step may wait for, as a note or "".
         traffic: How many requests began or ended so far.
         fitting: `fit` at work, or when it last was.
@@ -71,20 +76,36 @@ class Tab:
     chooser: FileChooser | None = None
     permits_window: Callable[[], bool] | None = None
     on_news: Callable[[str], None] | None = None
+    on_arrival: Callable[[str], None] | None = None
+    on_outside: Callable[[str], None] | None = None
+    is_refused: Callable[[str], Awaitable[bool]] | None = None
     requests: dict[Request, float] = field(default_factory=dict)
     traffic: int = 0
     fitting: "asyncio.Future[None] | None" = None
     _session: CDPSession | None = None
+    _opening: "asyncio.Task[CDPSession] | None" = None
     _drawn: tuple[int, int, float] | None = None
 
     async def session(self) -> CDPSession:
         """Return the session of Chromium's protocol that belongs to the page."""
         if self._session is None:
-            self._session = await self.page.context.new_cdp_session(self.page)
-            self._session.on("Page.windowOpen", self._announce)
-            self._session.on("Page.frameNavigated", self._arrive)
-            await self._session.send("Page.enable")
+            if self._opening is None or self._opening.done():
+                self._opening = asyncio.ensure_future(self._open_session())
+                leave_running(self._opening)
+            # Two who ask at once get the same one, and one that gives up takes it from nobody.
+            self._session = await asyncio.shield(self._opening)
         return self._session
+
+    async def _open_session(self) -> CDPSession:
+        session = await self.page.context.new_cdp_session(self.page)
+        session.on("Page.windowOpen", self._announce)
+        session.on("Page.frameNavigated", self._arrive)
+        enabling = [session.send("Page.enable")]
+        if self.is_refused is not None:
+            session.on("Fetch.requestPaused", lambda event: self._ask_for(session, event))
+            enabling.append(session.send("Fetch.enable", {"patterns": _DOCUMENTS}))
+        await asyncio.gather(*enabling)
+        return session
 
     def fits(self, viewport: tuple[int, int], pixel_ratio: float) -> bool:
         """Return whether the page is drawn as `fit` draws it."""
@@ -111,7 +132,9 @@ class Tab:
 
     def _announce(self, event: dict[str, Any]) -> None:
         """A window is asked for. Without a click of its user the browser opens none."""
-        if OTHER_PROGRAM.match(event.get("url", "")):
+        if OTHER_PROGRAM.match(url := event.get("url", "")):
+            if self.on_outside is not None:
+                self.on_outside(url)
             return
         opens = bool(event.get("userGesture", True))
         if opens and (self.permits_window is None or self.permits_window()):
@@ -122,10 +145,27 @@ class Tab:
         if not told and self.on_news is not None:
             self.on_news("The browser blocked a window that the page tried to open by itself.")
 
+    def _ask_for(self, session: CDPSession, event: dict[str, Any]) -> None:
+        leave_running(asyncio.ensure_future(self._let_through(session, event)))
+
+    async def _let_through(self, session: CDPSession, event: dict[str, Any]) -> None:
+        """Load a document, or have the page stay where it may not be loaded."""
+        named: dict[str, Any] = {"requestId": event["requestId"]}
+        refused = True
+        try:
+            refused = self.is_refused is None or await self.is_refused(event["request"]["url"])
+        finally:
+            if refused:
+                await session.send("Fetch.failRequest", {**named, "errorReason": "Aborted"})
+            else:
+                await session.send("Fetch.continueRequest", named)
+
     def _arrive(self, event: dict[str, Any]) -> None:
         """Another document came; a new address for the same one makes no event."""
         if "parentId" in event["frame"]:
             return
+        if self.on_arrival is not None:
+            self.on_arrival(event["frame"]["url"])
         self.navigating = self.restless = self.silent = self.blocked = False
         self.arrivals += 1
         self.title = ""

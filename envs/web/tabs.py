@@ -12,8 +12,16 @@ from playwright.async_api import BrowserContext, Dialog, Download, FileChooser, 
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.downloads import Downloads
-from eyehand.envs.web.tab import Tab, describe_dialog, leave_running, quietly, stop_loading
-from eyehand.errors import BrowserCrashed, EnvironmentFault
+from eyehand.envs.web.private import HOW_TO_ALLOW, is_private
+from eyehand.envs.web.tab import (
+    OTHER_PROGRAM,
+    Tab,
+    describe_dialog,
+    leave_running,
+    quietly,
+    stop_loading,
+)
+from eyehand.errors import ActionHadNoEffect, BrowserCrashed, EnvironmentFault
 
 AWAITED_KINDS = ("document", "stylesheet", "script", "image", "font", "xhr", "fetch")
 FIT_TIMEOUT_S = 5.0
@@ -21,6 +29,12 @@ FIT_TIMEOUT_S = 5.0
 ACTIVATION_S = 5.0
 # A frame's document that has not come by then (an advertisement) is no download that was asked for.
 FRAME_PATIENCE_S = 3.0
+MAX_TABS = 20
+"""How many windows may be open at a time."""
+TOO_MANY = f"{MAX_TABS} tabs are open, which is the most: a further window was closed."
+MAX_OUTSIDE = 1000
+LONGEST_OUTSIDE = 100
+"""Characters that are told of an address which is no page's."""
 
 
 class Tabs:
@@ -33,6 +47,7 @@ class Tabs:
         dismiss_dialogs: Dialogs are closed as they open.
         blocks_windows: A page may open one window for each `note_input`, and none by itself.
         tells_crashes: A tab that crashed is shown as such, instead of being a fault.
+        refuses_private: No document is loaded from this machine or its network.
         actions: How many actions were begun.
         downloads: What is downloaded.
 
@@ -62,6 +77,11 @@ class Tabs:
         self.blocks_windows = False
         self.actions = 0
         self._input_at_s: float | None = None
+        self.refuses_private = False
+        self._outside: list[str] = []
+        self._private: list[str] = []
+        self._checking: set[asyncio.Task[None]] = set()
+        self._opening = 0
         self.downloads = Downloads(folder, self.tell_news)
         self._current: Tab | None = None
         self._count = 0
@@ -90,8 +110,7 @@ class Tabs:
             EnvironmentFault: it gives no answer.
         """
         if self._current is None:
-            page = await self.context.new_page()
-            self._adopt(page)
+            self._adopt(await self._new_page())
             if len(self.tabs) == 1 and self._count > 1:
                 self.notes.append("The last tab was closed; an empty one is shown.")
         tab = self._current
@@ -120,9 +139,23 @@ class Tabs:
         self._current = tab
         self._wake(interrupt=True)
 
+    async def _new_page(self) -> Page:
+        """Open a page of our own, which no bound of the pages' windows closes."""
+        self._opening += 1
+        try:
+            return await self.context.new_page()
+        finally:
+            self._opening -= 1
+
     async def new_tab(self) -> Tab:
-        """Open an empty tab and show it."""
-        tab = self._adopt(await self.context.new_page())
+        """Open an empty tab and show it.
+
+        Raises:
+            ActionHadNoEffect: there are MAX_TABS.
+        """
+        if len(self.tabs) >= MAX_TABS:
+            raise ActionHadNoEffect(f"{MAX_TABS} tabs are open, which is the most: close one")
+        tab = self._adopt(await self._new_page())
         self.show(tab)
         return tab
 
@@ -134,7 +167,7 @@ class Tabs:
         """
         tab.closing = True
         self.dialogs = [dialog for dialog in self.dialogs if dialog.page is not tab.page]
-        fresh = self._adopt(await self.context.new_page())
+        fresh = self._adopt(await self._new_page())
         self.tabs.remove(fresh)
         self.tabs.insert(self.tabs.index(tab) if tab in self.tabs else len(self.tabs), fresh)
         self.show(fresh)
@@ -157,6 +190,21 @@ class Tabs:
                 await self.wait_for_news(timeout_s)
         if tab.open and tab.closing:
             await tab.page.close()
+
+    def take_outside(self) -> str:
+        """Say what the pages asked to open that is no page, since this was asked last."""
+        (asked, self._outside), (private, self._private) = (self._outside, []), (self._private, [])
+        if private:
+            shown = private[0][:LONGEST_OUTSIDE]
+            return f"The page asked to open {shown}, a private address, {HOW_TO_ALLOW}."
+        if not asked:
+            return ""
+        first, more = asked[0][:LONGEST_OUTSIDE], len(asked) - 1
+        others = f" (and {more} more times)" if more else ""
+        return (
+            f"The page asked to open {first}{others}, which is outside the browser: "
+            "nothing was opened."
+        )
 
     def note_input(self) -> None:
         """Permit one window, as a browser does for a moment after its user clicked or typed."""
@@ -195,7 +243,7 @@ class Tabs:
         tab = self._current
         if tab is not None and tab.navigating:
             return "page"
-        if any(t.announced > 0 for t in self.tabs):
+        if self._checking or any(t.announced > 0 for t in self.tabs):
             return "tab"
         if self.downloads.awaited:
             return "download"
@@ -297,20 +345,40 @@ class Tabs:
             opener.refused -= 1
             leave_running(asyncio.ensure_future(quietly(page.close)))
             return
+        if len(self.tabs) >= MAX_TABS and not self._opening:
+            if TOO_MANY not in self.notes:
+                self.notes.append(TOO_MANY)
+            self._arrive_announced()
+            leave_running(asyncio.ensure_future(quietly(page.close)))
+            return
         tab = self._adopt(page)
+        self._guard(tab)
         self.show(tab)
-        for opener in self.tabs:
-            if opener.announced > 0 and opener is not tab:
-                opener.announced -= 1
-                tab.opener = opener.page
-                break
+        opener = self._arrive_announced(tab)
+        tab.opener = opener.page if opener is not None else None
+
+    def _arrive_announced(self, tab: Tab | None = None) -> Tab | None:
+        """Expect one announced window less; returns the tab that announced it."""
+        opener = next((t for t in self.tabs if t.announced > 0 and t is not tab), None)
+        if opener is not None:
+            opener.announced -= 1
+        return opener
 
     def _adopt(self, page: Page) -> Tab:
         """Make a Tab of a page, once, and listen to it."""
         known = next((tab for tab in self.tabs if tab.page is page), None)
         if known is not None:
             return known
-        tab = Tab(page, self._count, on_news=self.tell_news, permits_window=self._permits_window)
+        tab = Tab(
+            page,
+            self._count,
+            on_news=self.tell_news,
+            on_outside=self._note_outside,
+            is_refused=self._is_refused if self.refuses_private else None,
+            permits_window=self._permits_window,
+        )
+        if self.refuses_private:
+            tab.on_arrival = lambda url: self._guard(tab, url)
         self._count += 1
         self.tabs.append(tab)
         if self._current is None:
@@ -355,7 +423,37 @@ class Tabs:
         self.dialogs.append(dialog)
         self._wake(interrupt=True)
 
+    async def _is_refused(self, url: str) -> bool:
+        refused = self.refuses_private and await is_private(url)
+        if refused:
+            self._private = [*self._private[: MAX_OUTSIDE - 1], url]
+            self._wake()
+        return refused
+
+    def _guard(self, tab: Tab, url: str | None = None) -> None:
+        """Close a window that went somewhere private before anybody could be asked."""
+        if self.refuses_private:
+            checking = asyncio.ensure_future(self._close_private(tab, url))
+            self._checking.add(checking)
+            checking.add_done_callback(self._checking.discard)
+            leave_running(checking)
+
+    async def _close_private(self, tab: Tab, url: str | None) -> None:
+        if url is None:
+            await quietly(tab.session)  # what it loads from now on is asked for before
+        if await self._is_refused(url or tab.page.url):
+            tab.closing = True
+            await quietly(tab.page.close)
+        self._wake()
+
+    def _note_outside(self, url: str) -> None:
+        if len(self._outside) < MAX_OUTSIDE:
+            self._outside.append(url)
+        self._wake()
+
     def _on_request(self, tab: Tab, request: Request) -> None:
+        if OTHER_PROGRAM.match(request.url):
+            return self._note_outside(request.url)  # it never leaves the browser, and never arrives
         if request.resource_type in AWAITED_KINDS:
             tab.requests[request] = asyncio.get_running_loop().time()
             tab.traffic += 1

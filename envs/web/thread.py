@@ -7,6 +7,7 @@ works from everywhere, and lets an action, a dialog and a crash be awaited at th
 
 import asyncio
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
@@ -17,13 +18,33 @@ from eyehand.errors import EnvironmentFault
 T = TypeVar("T")
 
 JOIN_TIMEOUT_S = 10.0
+END_TURNS, END_TURN_S = 20, 0.02
+
+if sys.platform == "win32":
+    _AnyLoop = asyncio.ProactorEventLoop
+else:
+    _AnyLoop = asyncio.SelectorEventLoop
+
+
+class _Loop(_AnyLoop):
+    """A loop that remembers the programs which were started on it: nobody else tells their end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.programs: list[asyncio.SubprocessTransport] = []
+
+    async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
+        started = await super().subprocess_exec(*args, **options)
+        self.programs.append(started[0])
+        return started
 
 
 class BrowserThread:
     """A daemon thread that runs coroutines for callers on any other thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
+        self._loop.set_exception_handler(self._unheard)
         self._thread = threading.Thread(target=self._run, name="eyehand-browser", daemon=True)
         self._thread.start()
 
@@ -31,6 +52,27 @@ class BrowserThread:
     def alive(self) -> bool:
         """Whether the thread still takes calls."""
         return self._thread.is_alive() and not self._loop.is_closed()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs on this thread."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def lost_program(self) -> bool:
+        """Whether a program that was started here has ended."""
+        return any(program.get_returncode() is not None for program in self._loop.programs)
+
+    async def killed_program(self) -> bool:
+        """Return whether a program that was started here was ended by a signal. Await it here.
+
+        Its end is told a moment after its last words.
+        """
+        for _ in range(END_TURNS):
+            if self.lost_program:
+                break
+            await asyncio.sleep(END_TURN_S)
+        return any((program.get_returncode() or 0) < 0 for program in self._loop.programs)
 
     def call(self, function: Callable[..., Any], *args: Any, timeout_s: float | None = None) -> Any:
         """Run `function(*args)` on the thread and return its result.
@@ -46,7 +88,7 @@ class BrowserThread:
         Raises:
             EnvironmentFault: the thread was closed, or `timeout_s` has passed.
         """
-        if threading.current_thread() is self._thread:
+        if self.is_current:
             raise EnvironmentFault("a call from the browser's own thread would wait for itself")
         if not self.alive:
             raise EnvironmentFault("the browser was closed; make a new environment")
@@ -64,8 +106,20 @@ class BrowserThread:
     def close(self) -> None:
         """Cancel what still runs and end the thread. Closing twice is fine."""
         if self.alive:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._end)
             self._thread.join(JOIN_TIMEOUT_S)
+
+    def _end(self) -> None:
+        """Stop; a program that did not end by itself is killed, and what it started ends then."""
+        for program in self._loop.programs:
+            if program.get_returncode() is None:
+                program.kill()
+        self._loop.stop()
+
+    def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Print what nobody asked for, unless it is of a program whose end is told otherwise."""
+        if not (self.lost_program and "never retrieved" in context["message"]):
+            loop.default_exception_handler(context)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -99,6 +99,8 @@ def _given(scene: Scene, name: str) -> Path:
     if path is None:
         known = ", ".join(scene.uploads) or "none"
         raise InvalidArgument(f"{name!r} is no file of this task; its files: {known}")
+    if path.resolve() != path:
+        raise ActionHadNoEffect(f"the file {name!r} was replaced by a link since the start")
     if not path.is_file():
         raise ActionHadNoEffect(f"the file {name!r} cannot be read")
     return path

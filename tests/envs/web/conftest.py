@@ -1,3 +1,4 @@
+import contextlib
 import io
 import re
 import threading
@@ -77,6 +78,19 @@ class Handler(SimpleHTTPRequestHandler):
         seen = self.headers.get("Cookie", "none")
         body = f"<title>{seen}</title>".encode()
         self.answer(200, body, Content_Type="text/html", Set_Cookie="visited=yes; Path=/")
+
+    def serve_markup(self, rest: str) -> None:
+        """Answer with the page that the address holds."""
+        self.answer(200, rest.encode(), Content_Type="text/html; charset=utf-8")
+
+    def serve_endless(self, rest: str) -> None:
+        """Send a file that has no end, as fast as it is taken."""
+        self.send_response(200)
+        self.send_header("Content-Disposition", f'attachment; filename="{rest}"')
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.stop.wait(0.02):
+                self.wfile.write(bytes(200_000))
 
     def serve_redirect(self, rest: str) -> None:
         self.answer(302, Location=rest)
