@@ -76,15 +76,16 @@ class VlmPolicy(Policy):
     ) -> None:
         if max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
-        dialect, number_format = make_codec(codec, keyword_mark), _dtype(dtype)
+        # What was asked for is checked before a model is fetched and read.
+        written, precision = make_codec(codec, keyword_mark), _dtype(dtype)
         folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
         self.habits = read_habits(folder)
-        self.layout = Layout(dialect, language, keyword_mark, self.habits.brief)
+        self.layout = Layout(written, language, keyword_mark, self.habits.brief)
         self.sampling = Sampling(temperature=temperature, top_p=top_p)
         self.on_text = on_text
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
-        self.checkpoint: LoadedModel = load(folder, device=device, dtype=number_format)
+        self.checkpoint: LoadedModel = load(folder, device=device, dtype=precision)
         positions = self.checkpoint.model.config.text.max_position_embeddings
         self.limits = Limits(max_new_tokens, positions)
 

@@ -39,7 +39,7 @@ pytestmark = [
 
 
 class Killing(Policy, Conversation):
-    """Goes up; at its third decision it kills a station's process below another one."""
+    """Goes up; at its third decision it kills the stations' processes below another one."""
 
     name = "killing"
 
@@ -53,7 +53,8 @@ class Killing(Policy, Conversation):
     def decide(self, observation: Observation) -> Decision:
         self.left -= 1
         if self.left == 0 and self.ancestor is not None:
-            os.kill(station_pids(self.ancestor)[0], signal.SIGKILL)
+            for pid in station_pids(self.ancestor):
+                os.kill(pid, signal.SIGKILL)
         return Decision(action=Plus())
 
 
@@ -87,7 +88,9 @@ def test_a_killed_actors_episode_is_run_again(tmp_path: Path, cluster: str) -> N
     evaluate(tmp_path / "calm", lambda spec: Killing(None), None)
     here = os.getpid()
     result = evaluate(tmp_path / "killed", lambda spec: Killing(here), cluster).tasks[0]
-    assert (result.rate.trials, result.unscored, result.environment_faults) == (6, 0, 1)
+    assert (result.rate.trials, result.unscored) == (6, 0)
+    # The one that asked is in an episode; the other may be before its first or between two.
+    assert 1 <= result.environment_faults <= 2
     assert differences(tmp_path / "calm", tmp_path / "killed") == []
 
 

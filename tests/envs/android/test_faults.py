@@ -18,6 +18,7 @@ from eyehand.agent.outcome import Outcome
 from eyehand.agent.scripted_policy import ScriptedPolicy
 from eyehand.agent.trajectory import read_trajectory
 from eyehand.envs.android.environment import AndroidEnvironment
+from eyehand.envs.phone.faults import Faults
 from eyehand.errors import (
     ActionHadNoEffect,
     CaptureFailed,
@@ -141,23 +142,15 @@ def test_captures_that_are_cut_off_fail_after_one_more_try(phone: Any, form: str
     assert sum(line.startswith("screencap") for line in lines[tapped:]) == 2
 
 
-def test_one_capture_that_is_cut_off_is_taken_again(phone: Any) -> None:
-    phone.device.faults.truncated_png = True
-
-    def mend() -> None:
-        while not any(line.startswith("input tap") for line in phone.device.commands):
-            time.sleep(0.001)
-        seen = len(phone.device.commands)
-        while not any(line.startswith("screencap") for line in phone.device.commands[seen:]):
-            time.sleep(0.001)
-        while phone.device.log[-1].exit_status is None:
-            time.sleep(0.001)
-        phone.device.faults.truncated_png = False
-
-    mending = threading.Thread(target=mend)
-    mending.start()
+def test_one_capture_that_is_cut_off_is_taken_again(
+    phone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off = iter([True])  # the next capture, and none after it
+    monkeypatch.setattr(
+        Faults, "truncated_png", property(lambda _: next(cut_off, False), lambda *_: None)
+    )
     observation, info = phone.step(MIDDLE)
-    mending.join()
+    assert next(cut_off, None) is None
     assert info["details"]["capture"] == "captured"
     assert observation.pixels.shape == (600, 270, 3)
 
