@@ -28,7 +28,9 @@ MEASURE_TIMEOUT_S = 2.0
 # How long a field that suggests something is given to do so, once the page is quiet.
 SUGGEST_S = 0.5
 # A page that is replaced while its picture is taken is looked at so many times.
-MAX_LOOKS = 4
+MAX_LOOKS = 8
+# From then on it is stopped before each look.
+LOOKS_BEFORE_STOP = 2
 # How long until it is asked whether the page was replaced.
 REPLACED_S = 0.5
 # How long such a page may take to settle.
@@ -179,7 +181,7 @@ class Observer:
         """Return the shown tab, its picture, and what is wrong with it.
 
         A page that is replaced by another while its picture is taken is looked at again, the last
-        time after it was stopped.
+        times after it was stopped.
         """
         limits = replace(self._settings.limits, load_s=AGAIN_S, arrive_s=AGAIN_S)
         clock = asyncio.get_running_loop().time
@@ -196,9 +198,11 @@ class Observer:
                 replaced = tab.navigating or tab.arrived_s > looked_s
                 if picture is not None or not (replaced or tab.arrivals > MAX_ARRIVALS):
                     return tab, *self._or_seen(tab, picture)
-            if look >= MAX_LOOKS - 2 and tab.open and not tab.crashed:
+            if look < LOOKS_BEFORE_STOP:
+                settled = await settle(self._tabs, since_s, limits)
+            elif tab.open and not tab.crashed:
+                # At once, before the page can begin to load again.
                 await quietly(lambda tab=tab: stop_loading(tab))  # type: ignore[misc]
-            settled = await settle(self._tabs, since_s, limits)
         tab = await self._tabs.shown()
         return tab, *self._or_seen(tab, None)
 

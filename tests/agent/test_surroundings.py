@@ -48,7 +48,8 @@ class Command:
         **variables: str,
     ) -> "subprocess.Popen[str]":
         def prepare() -> None:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore it
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)  # whoever runs the tests may ignore it
             if before is not None:
                 before()
 

@@ -35,8 +35,12 @@ PARTS = {
 }
 
 
+OTHERS: set[int] = set()
+"""What ran below this process before a test: servers of other tests, which live on."""
+
+
 def processes() -> dict[int, bytes]:
-    """The living processes below this one, with their command lines."""
+    """The living processes below this one but the others, with their command lines."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -49,6 +53,8 @@ def processes() -> dict[int, bytes]:
     waiting = [os.getpid()]
     while waiting:
         for pid in parents.get(waiting.pop(), []):
+            if pid in OTHERS:
+                continue
             waiting.append(pid)
             try:
                 found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -78,10 +84,11 @@ def left_of(before: dict[int, bytes]) -> set[int]:
 def _alone() -> Iterator[None]:
     """One browser at a time, and none of these is left."""
     Browser.close_shared()
-    before = set(processes())
+    OTHERS.clear()
+    OTHERS.update(processes())
     yield
     Browser.close_shared()
-    assert left_of({pid: b"" for pid in set(processes()) - before}) == set()
+    assert left_of(processes()) == set()
 
 
 @pytest.mark.parametrize("part", PARTS)
