@@ -18,6 +18,8 @@ WEB_SCHEMES = ("http://", "https://")
 EMPTY_PAGE = "about:blank"
 # What Playwright says of an address that another one took the place of, or that is a file.
 INTERRUPTED = "interrupted by another navigation"
+# How often an address is opened that the page gets in the way of: one that loads itself for ever.
+MOST_TRIES = 6
 DOWNLOAD = "Download is starting"
 # A page that is busy no longer answers at once.
 ANSWER_TIMEOUT_S = 1.0
@@ -40,26 +42,36 @@ class Unreachable(Exception):
 async def open_address(page: Page, url: str, load_s: float) -> Response | None:
     """Open an address and return once its first bytes have come.
 
-    Chromium itself refuses redirects from the web to `file:` and scripts that try to go there.
+    Where the page that is left opens another one at that moment, the address is opened again: it
+    was asked for later. Chromium itself refuses redirects from the web to `file:` and scripts that
+    try to go there.
 
     Raises:
         Unreachable: there is no such host, no answer within `load_s`, a refused redirect, or a
             download.
     """
-    try:
-        return await page.goto(url, wait_until="commit", timeout=load_s * 1000)
-    except PlaywrightTimeout:
-        await quietly(lambda: _stop_loading(page))
-        raise Unreachable(f"no answer in {load_s:g} s", shown=False) from None
-    except PlaywrightError as error:
-        text = first_line(error)
-        if is_closed(error):
-            raise
-        if INTERRUPTED in text:
-            return None  # the page itself opened another one, which is looked at next
-        reason = text.removeprefix("Page.goto: ").split(" at http")[0]
-        shown = "ERR_ABORTED" not in text and DOWNLOAD not in text
-        raise Unreachable(in_plain_words(reason), shown) from error
+    clock = asyncio.get_running_loop().time
+    end_s = clock() + load_s
+    for _ in range(MOST_TRIES):
+        left_ms = max(1.0, (end_s - clock()) * 1000)  # 0 would be no limit
+        try:
+            return await page.goto(url, wait_until="commit", timeout=left_ms)
+        except PlaywrightTimeout:
+            await quietly(lambda: _stop_loading(page))
+            raise Unreachable(f"no answer in {load_s:g} s", shown=False) from None
+        except PlaywrightError as error:
+            if is_closed(error):
+                raise
+            if INTERRUPTED not in str(error):
+                raise _unreachable(error) from error
+    return None  # what the page itself opens is looked at next
+
+
+def _unreachable(error: PlaywrightError) -> Unreachable:
+    text = first_line(error)
+    reason = text.removeprefix("Page.goto: ").split(" at http")[0]
+    shown = "ERR_ABORTED" not in text and DOWNLOAD not in text
+    return Unreachable(in_plain_words(reason), shown)
 
 
 async def _stop_loading(page: Page) -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page
 
 from eyehand.actions import web
 
@@ -79,6 +81,24 @@ def test_a_page_that_loads_itself_again_and_again_is_shown_and_can_be_left(
     assert "Title: Quiet" in page.observation.text
     page.do(web.GoTo(url=f"{site}/again/"))
     assert page.observation.pixels.shape == (400, 640, 3)
+
+
+def test_an_address_that_the_page_got_in_the_way_of_is_opened_again(
+    visit: Any, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goto, left = Page.goto, [1, 1, 1]
+
+    async def interrupted(page: Page, url: str, **options: Any) -> Any:
+        if left and left.pop():
+            way = "is interrupted by another navigation to"
+            raise PlaywrightError(f'Page.goto: Navigation to "{url}" {way} "{site}/again/"')
+        return await goto(page, url, **options)
+
+    page = visit("again/")
+    monkeypatch.setattr(Page, "goto", interrupted)
+    page.do(web.GoTo(url=f"{site}/quiet.html"))
+    assert "Title: Quiet" in page.observation.text
+    assert left == []
 
 
 @pytest.mark.parametrize("delay_ms", [0, 20, 60, 120])
