@@ -94,7 +94,7 @@ def test_an_address_that_the_page_got_in_the_way_of_is_opened_again(
             raise PlaywrightError(f'Page.goto: Navigation to "{url}" {way} "{site}/again/"')
         return await goto(page, url, **options)
 
-    page = visit("again/")
+    page = visit("tabs.html")
     monkeypatch.setattr(Page, "goto", interrupted)
     page.do(web.GoTo(url=f"{site}/quiet.html"))
     assert "Title: Quiet" in page.observation.text
