@@ -5,39 +5,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eyehand.agent.agent import Agent as Agent
-    from eyehand.agent.blind_policy import BlindPolicy as BlindPolicy
     from eyehand.agent.episode import Episode as Episode
     from eyehand.agent.episode import run_episode as run_episode
-    from eyehand.agent.evaluate import run_evaluation as run_evaluation
+    from eyehand.agent.evaluation.evaluate import run_evaluation as run_evaluation
+    from eyehand.agent.evaluation.plan import Plan as Plan
     from eyehand.agent.outcome import Outcome as Outcome
-    from eyehand.agent.policy import Conversation as Conversation
-    from eyehand.agent.policy import Decision as Decision
-    from eyehand.agent.policy import Policy as Policy
-    from eyehand.agent.random_policy import RandomPolicy as RandomPolicy
-    from eyehand.agent.results import Plan as Plan
-    from eyehand.agent.scripted_policy import ScriptedPolicy as ScriptedPolicy
-    from eyehand.agent.trajectory import Trajectory as Trajectory
-    from eyehand.agent.trajectory import TrajectoryWriter as TrajectoryWriter
-    from eyehand.agent.trajectory import read_trajectory as read_trajectory
-    from eyehand.agent.vlm_policy import VlmPolicy as VlmPolicy
+    from eyehand.agent.policies.base import Conversation as Conversation
+    from eyehand.agent.policies.base import Decision as Decision
+    from eyehand.agent.policies.base import Policy as Policy
+    from eyehand.agent.policies.blind import BlindPolicy as BlindPolicy
+    from eyehand.agent.policies.model import VlmPolicy as VlmPolicy
+    from eyehand.agent.policies.random import RandomPolicy as RandomPolicy
+    from eyehand.agent.policies.scripted import ScriptedPolicy as ScriptedPolicy
+    from eyehand.agent.trajectory.reader import Trajectory as Trajectory
+    from eyehand.agent.trajectory.reader import read_trajectory as read_trajectory
+    from eyehand.agent.trajectory.writer import TrajectoryWriter as TrajectoryWriter
 
 _WHERE = {
     "Agent": "agent",
-    "BlindPolicy": "blind_policy",
-    "Conversation": "policy",
-    "Decision": "policy",
+    "BlindPolicy": "policies.blind",
+    "Conversation": "policies.base",
+    "Decision": "policies.base",
     "Episode": "episode",
     "Outcome": "outcome",
-    "Plan": "results",
-    "Policy": "policy",
-    "RandomPolicy": "random_policy",
-    "ScriptedPolicy": "scripted_policy",
-    "Trajectory": "trajectory",
-    "TrajectoryWriter": "trajectory",
-    "VlmPolicy": "vlm_policy",
-    "read_trajectory": "trajectory",
+    "Plan": "evaluation.plan",
+    "Policy": "policies.base",
+    "RandomPolicy": "policies.random",
+    "ScriptedPolicy": "policies.scripted",
+    "Trajectory": "trajectory.reader",
+    "TrajectoryWriter": "trajectory.writer",
+    "VlmPolicy": "policies.model",
+    "read_trajectory": "trajectory.reader",
     "run_episode": "episode",
-    "run_evaluation": "evaluate",
+    "run_evaluation": "evaluation.evaluate",
 }
 
 __all__ = [

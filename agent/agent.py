@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.episode import Episode, check_task, run_episode
-from eyehand.agent.policy import Policy
-from eyehand.agent.recorder import Watch
-from eyehand.agent.retention import slug
-from eyehand.agent.trajectory import TrajectoryWriter, check_free
+from eyehand.agent.evaluation.retention import slug
+from eyehand.agent.policies.base import Policy
+from eyehand.agent.trajectory.recorder import Watch
+from eyehand.agent.trajectory.writer import TrajectoryWriter, check_free
 from eyehand.envs.env import Environment
 
 
@@ -39,7 +39,7 @@ class Agent:
             CheckpointError: the model cannot be loaded.
         """
         if self._policy is None:
-            from eyehand.agent.vlm_policy import VlmPolicy
+            from eyehand.agent.policies.model import VlmPolicy
 
             self._policy = VlmPolicy(self._model, **self._options)
         return self._policy

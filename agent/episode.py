@@ -10,11 +10,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from eyehand.agent.outcome import Ending, Outcome, judge
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.recorder import EpisodeRecorder, Step, Watch
-from eyehand.agent.records import EpisodeRecord, OutcomeRecord, StepRecord, cut_calls
-from eyehand.agent.run_folder import RunFolder
-from eyehand.agent.trajectory import TrajectoryWriter
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.trajectory.recorder import EpisodeRecorder, Step, Watch
+from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord, StepRecord, cut_calls
+from eyehand.agent.trajectory.run_folder import RunFolder
+from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.envs.env import Environment, EpisodeOptions, Observation, Pixels, Video
 from eyehand.errors import (
     CheckpointError,

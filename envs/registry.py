@@ -79,7 +79,7 @@ def _make_phone(name: str, **options: Any) -> Environment:
 def _make_gym(name: str, **options: Any) -> Environment:
     """Make a Gymnasium environment; "?key=value&..." after its id gives further options."""
     environment_id, written = _with_options(name)
-    gym = import_module("eyehand.envs.gym")
+    gym = import_module("eyehand.envs.gym.environment")
     environment = _call(gym.GymEnvironment, environment_id, {**written, **options})
     environment.spec_uri = f"gym:{name}"
     return environment
@@ -100,7 +100,7 @@ def _declared(suite: str) -> Factory:
 
     def factory(name: str, **options: Any) -> Environment:
         task, written = _with_options(name)
-        module = import_module("eyehand.envs.declaration_make")
+        module = import_module("eyehand.envs.suite_file.make")
         environment: Environment = module.make_built_in(suite, task, **{**written, **options})
         environment.spec_uri = f"{suite}:{name}"
         return environment
@@ -129,7 +129,7 @@ _SCHEMES: dict[str, Scheme] = {
         Scheme("atari", _declared("atari"), "atari:pong", foreign=True),
         Scheme(
             "suite",
-            _lazy("eyehand.envs.declaration_make", "make_from_file"),
+            _lazy("eyehand.envs.suite_file.make", "make_from_file"),
             "suite:my-suite.yaml#my-task",
             foreign=True,
         ),

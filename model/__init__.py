@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "Qwen2VLConfig": "eyehand.model.config",
-    "TextConfig": "eyehand.model.config",
-    "VisionConfig": "eyehand.model.config",
-    "KVCache": "eyehand.model.cache",
-    "Qwen2VL": "eyehand.model.qwen2vl",
+    "Qwen2VLConfig": "eyehand.model.qwen2vl.config",
+    "TextConfig": "eyehand.model.qwen2vl.config",
+    "VisionConfig": "eyehand.model.qwen2vl.config",
+    "KVCache": "eyehand.model.inference.cache",
+    "Qwen2VL": "eyehand.model.qwen2vl.model",
     "load_checkpoint": "eyehand.model.weights",
     "save_checkpoint": "eyehand.model.weights",
 }

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from eyehand.errors import BadConfig, CheckpointError, UsageError
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.image_settings import read_image_settings
+from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.json_object import read_object
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
 
 CONFIG_FILE = "config.json"
 _ADAPTER_FILE = "adapter_config.json"

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 
 from eyehand.model.folder import read_config, resolve
-from eyehand.model.generation import check_tokenizer
-from eyehand.model.image_settings import ImageSettings, read_image_settings
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.session import Session
-from eyehand.model.tokenizer import Tokenizer
-from eyehand.model.visual_cache import VisualEncoder
+from eyehand.model.inference.generation import check_tokenizer
+from eyehand.model.inference.session import Session
+from eyehand.model.inference.visual_cache import VisualEncoder
+from eyehand.model.inputs.image_settings import ImageSettings, read_image_settings
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.weights import load_checkpoint
 
 

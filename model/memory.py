@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from eyehand.errors import NotEnoughMemory
-from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.units import size_text
 
 _PROC = Path("/proc")

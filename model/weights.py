@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.folder import CONFIG_FILE, read_config
 from eyehand.model.memory import check_room, memory_told
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.shapes import weight_shapes
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.shapes import weight_shapes
 from eyehand.model.stored_weights import (
     HEAD,
     INDEX_FILE,

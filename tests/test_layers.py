@@ -33,7 +33,7 @@ def test_the_layers_hold() -> None:
     "start",
     [
         "import eyehand",
-        "from eyehand.agent.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "from eyehand.agent.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
     ],
     ids=["import eyehand", "eyehand --help"],
 )

@@ -94,7 +94,7 @@ def test_an_installed_wheels_demo_says_what_installs_a_browser(
 ) -> None:
     bare = {"PATH": str(tmp_path), "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)}
     program = f"import sys; sys.path.insert(0, {str(target)!r})\n" + (
-        "from eyehand.agent.cli import main\nsys.exit(main(['demo']))\n"
+        "from eyehand.agent.cli.main import main\nsys.exit(main(['demo']))\n"
     )
     result = subprocess.run(
         [sys.executable, "-I", "-c", program],
@@ -114,7 +114,7 @@ def test_an_installed_wheel_works_without_the_checkout(target: Path, tmp_path: P
         "from eyehand.actions.web import WEB_ACTIONS\n"
         "eyehand.prompts.render_system(ActionSpace(WEB_ACTIONS), 'keyword', 'zh')\n"
         "print(eyehand.__file__)\n"
-        "from eyehand.agent.cli import main\n"
+        "from eyehand.agent.cli.main import main\n"
         "main(['--help'])\n"
     )
     shown = run(sys.executable, "-I", "-c", program, cwd=tmp_path).stdout

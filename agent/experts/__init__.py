@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from eyehand.agent.policy import Policy
+from eyehand.agent.policies.base import Policy
 from eyehand.errors import UsageError
 
-DECLARED_EXPERTS = ("minigrid", "robot", "atari")
-"""The experts that a declaration may name."""
+DECLARED_EXPERTS = {"minigrid": "minigrid", "robot": "robot.expert", "atari": "atari"}
+"""The experts that a declaration may name, and the module of each."""
 
 
 def expert_for(spec: str) -> Policy:
@@ -25,11 +25,11 @@ def expert_for(spec: str) -> Policy:
 
         expert = MiniWobExpert() if task in EXPERT_TASKS else None
     elif scheme == "cards":
-        from eyehand.agent.experts.cards import card_expert
+        from eyehand.agent.experts.cards.expert import card_expert
 
         expert = card_expert(task)
     elif scheme == "phone":
-        from eyehand.agent.experts.phone import PhoneExpert
+        from eyehand.agent.experts.phone.expert import PhoneExpert
         from eyehand.envs.phone.tasks import PHONE_TASKS
 
         expert = PhoneExpert() if task in PHONE_TASKS else None
@@ -43,13 +43,14 @@ def expert_for(spec: str) -> Policy:
 def _declared_expert(spec: str) -> Policy | None:
     """Return the expert that a task's declaration names."""
     from eyehand.agent.experts.state import StateExpert
-    from eyehand.agent.suite_catalogue import suite_task
-    from eyehand.envs.declaration_make import DeclaredEnvironment
+    from eyehand.envs.suite_catalogue import suite_task
+    from eyehand.envs.suite_file.make import DeclaredEnvironment
 
     task = suite_task(spec)
     if task is None or task.expert is None:
         return None
     if task.expert not in DECLARED_EXPERTS:
-        raise UsageError(f"{spec}: no expert is called {task.expert!r}; {DECLARED_EXPERTS} exist")
-    module = import_module(f"eyehand.agent.experts.{task.expert}")
+        known = ", ".join(DECLARED_EXPERTS)
+        raise UsageError(f"{spec}: no expert is called {task.expert!r}; there are {known}")
+    module = import_module(f"eyehand.agent.experts.{DECLARED_EXPERTS[task.expert]}")
     return StateExpert(DeclaredEnvironment, module.begin)

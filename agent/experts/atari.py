@@ -9,7 +9,7 @@ from typing import Any
 
 from eyehand.actions import Action
 from eyehand.agent.experts.state import Moves
-from eyehand.envs.declaration_make import DeclaredEnvironment
+from eyehand.envs.suite_file.make import DeclaredEnvironment
 from eyehand.errors import UsageError
 
 BREAKOUT_PLAYER_X, BREAKOUT_BALL_X, BREAKOUT_BALL_Y = 72, 99, 101

@@ -7,7 +7,7 @@ from typing import Any
 
 from eyehand.actions import Action
 from eyehand.agent.experts.state import Moves
-from eyehand.envs.declaration_make import DeclaredEnvironment
+from eyehand.envs.suite_file.make import DeclaredEnvironment
 
 _LOOSE = ("key", "ball", "box")
 """Types of objects that can be carried."""

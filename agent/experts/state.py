@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from eyehand.actions import Action, ActionSpace
-from eyehand.agent.policy import Conversation, Decision, Policy
+from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.envs.env import Environment, Observation
 from eyehand.errors import ActionHadNoEffect, UsageError
 

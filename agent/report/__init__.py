@@ -30,8 +30,8 @@ def write_report(
     # Imported here: the command line's help needs no template engine.
     from eyehand.agent.report.evaluation import MOST_PAGES, write_evaluation_page
     from eyehand.agent.report.pages import write_episode_page
-    from eyehand.agent.run_folder import RunFolder
-    from eyehand.agent.runs import is_evaluation
+    from eyehand.agent.results.run import is_evaluation
+    from eyehand.agent.trajectory.run_folder import RunFolder
     from eyehand.errors import UsageError
 
     folder = Path(folder)

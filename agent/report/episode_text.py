@@ -2,9 +2,9 @@
 
 from eyehand.agent.outcome import word_label
 from eyehand.agent.printable import printable
-from eyehand.agent.records import StepRecord
-from eyehand.agent.summary import shown_name
-from eyehand.agent.trajectory import Trajectory
+from eyehand.agent.results.summary import shown_name
+from eyehand.agent.trajectory.reader import Trajectory
+from eyehand.agent.trajectory.records import StepRecord
 
 LONGEST_CELL = 300
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from eyehand.agent.ceiling import Ceiling
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, Mark, dots, histogram, stacked
 from eyehand.agent.report.evaluation_tables import ceiling_lines, column_names, number, percent
@@ -22,12 +21,13 @@ from eyehand.agent.report.pages import (
     write_page,
     written_by_us,
 )
-from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.run_folder import RunFolder
-from eyehand.agent.runs import EvaluationRun, read_runs
-from eyehand.agent.statistics import NO_VERDICT, Rate
-from eyehand.agent.summary import LATENCY_PARTS, Summary, by_spec, is_simulated, shown_name
-from eyehand.agent.trajectory import LINES_FILE
+from eyehand.agent.results.ceiling import Ceiling
+from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.run import EvaluationRun, read_runs
+from eyehand.agent.results.statistics import NO_VERDICT, Rate
+from eyehand.agent.results.summary import LATENCY_PARTS, Summary, by_spec, is_simulated, shown_name
+from eyehand.agent.trajectory.run_folder import RunFolder
+from eyehand.agent.trajectory.writer import LINES_FILE
 from eyehand.errors import UsageError
 
 MOST_PAGES = 200

@@ -4,14 +4,14 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 
-from eyehand.agent.ceiling import Ceiling
-from eyehand.agent.comparison import Comparison, Difference
-from eyehand.agent.episodes_csv import MOST_COLUMNS
 from eyehand.agent.printable import spreadsheet_cell
 from eyehand.agent.report.episode_text import plain
-from eyehand.agent.runs import EvaluationRun
-from eyehand.agent.statistics import NO_VERDICT, Estimate, Rate
-from eyehand.agent.summary import Summary, shown_name
+from eyehand.agent.results.ceiling import Ceiling
+from eyehand.agent.results.compare import Comparison, Difference
+from eyehand.agent.results.run import EvaluationRun
+from eyehand.agent.results.statistics import NO_VERDICT, Estimate, Rate
+from eyehand.agent.results.summary import Summary, shown_name
+from eyehand.agent.results.table import MOST_COLUMNS
 
 CSV_COLUMNS = (
     "policy",

@@ -16,11 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from eyehand.agent.outcome import Outcome, word_label
-from eyehand.agent.records import StepRecord, cut
 from eyehand.agent.report.screens import Film, Shown, show
-from eyehand.agent.run_folder import RunFolder
-from eyehand.agent.summary import shown_name
-from eyehand.agent.trajectory import DOWNLOADS_FOLDER, Trajectory, read_trajectory
+from eyehand.agent.results.summary import shown_name
+from eyehand.agent.trajectory.reader import Trajectory, read_trajectory
+from eyehand.agent.trajectory.records import StepRecord, cut
+from eyehand.agent.trajectory.run_folder import RunFolder
+from eyehand.agent.trajectory.writer import DOWNLOADS_FOLDER
 from eyehand.errors import RecordingFailed
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from eyehand.agent.records import ActionRecord, ScreenRecord
-from eyehand.agent.trajectory import Trajectory, png_bytes
+from eyehand.agent.trajectory.reader import Trajectory
+from eyehand.agent.trajectory.records import ActionRecord, ScreenRecord
+from eyehand.agent.trajectory.writer import png_bytes
 from eyehand.envs.env import Pixels
 from eyehand.errors import UsageError
 

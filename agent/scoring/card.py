@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from eyehand.agent.results.statistics import Rate
 from eyehand.agent.scoring import aitz, calls
 from eyehand.agent.scoring.aitz import Clicks
 from eyehand.agent.scoring.gestures import gesture_of
 from eyehand.agent.scoring.steps import ScoredStep
-from eyehand.agent.statistics import Rate
 from eyehand.errors import UsageError
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from eyehand.agent.records import ActionRecord
-from eyehand.agent.run_folder import RunFolder
 from eyehand.agent.scoring.steps import Call, ScoredStep
-from eyehand.agent.trajectory import LINES_FILE, Trajectory, read_trajectory
+from eyehand.agent.trajectory.reader import Trajectory, read_trajectory
+from eyehand.agent.trajectory.records import ActionRecord
+from eyehand.agent.trajectory.run_folder import RunFolder
+from eyehand.agent.trajectory.writer import LINES_FILE
 from eyehand.envs.env import same_video
 from eyehand.errors import UsageError
 

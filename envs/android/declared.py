@@ -8,10 +8,10 @@ from eyehand.actions import Action, ActionSpace
 from eyehand.actions.android import ANDROID_ACTIONS, Answer
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.android.link import ShellResult
-from eyehand.envs.declaration import ANSWER, PHONE_PREFIX, Suite, Task
 from eyehand.envs.env import Observation, StepInfo
-from eyehand.envs.gym_rules import Rule, Standing
+from eyehand.envs.gym.rules import Rule, Standing
 from eyehand.envs.names import unknown_name
+from eyehand.envs.suite_file.schema import ANSWER, PHONE_PREFIX, Suite, Task
 from eyehand.errors import EnvironmentFault, UsageError
 
 LINE_TIMEOUT_S = 60.0

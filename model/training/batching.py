@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.image import ImageInput, preprocess
-from eyehand.model.image_settings import ImageSettings
-from eyehand.model.mrope import position_ids
-from eyehand.model.qwen2vl import IGNORED_TARGET
-from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.inputs.image import ImageInput, preprocess
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import IGNORED_TARGET
+from eyehand.model.qwen2vl.mrope import position_ids
 from eyehand.model.training.characters import UNKNOWN, Cells, Character, cells_of_token
 from eyehand.model.training.documents import Document, Part
 

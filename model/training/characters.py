@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from eyehand.model.config import VisionConfig
-from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.qwen2vl.config import VisionConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:!?-@#\"'()/&"
 CLASSES = len(ALPHABET) + 1

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from eyehand.model.config import Qwen2VLConfig, TextConfig, VisionConfig
-from eyehand.model.image_settings import ImageSettings
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.tokenizer import Tokenizer, word_tokenizer
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.inputs.tokenizer import Tokenizer, word_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.training.documents import Document, read_shard, shards
 from eyehand.model.training.tower import initialise_tower
 

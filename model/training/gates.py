@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from eyehand.model.hub import LoadedModel
-from eyehand.model.session import Session
+from eyehand.model.inference.session import Session
 from eyehand.model.training.pages import FONTS, word_lists
 from eyehand.model.training.reading import EVALUATION_SEED
 from eyehand.model.training.screens import (

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eyehand.model.attention import rotate
-from eyehand.model.language import Pass, SelfAttention
-from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.qwen2vl.attention import rotate
+from eyehand.model.qwen2vl.language import Pass, SelfAttention
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.training.batching import NOWHERE
 
 MOST_CELLS = 64

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyehand.model.config import VisionConfig
-from eyehand.model.image import concatenate, preprocess
-from eyehand.model.image_settings import ImageSettings
+from eyehand.model.inputs.image import concatenate, preprocess
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.qwen2vl.config import VisionConfig
+from eyehand.model.qwen2vl.vision import VisionTower
 from eyehand.model.training.characters import Cells, CharacterHead, character_loss
 from eyehand.model.training.embedded import WHITE_MEAN, WHITE_STD
 from eyehand.model.training.pages import FONTS, Page, draw_page, word_lists
 from eyehand.model.training.state import read_state, write_state
 from eyehand.model.training.tower import grow, initialise_tower
-from eyehand.model.vision import VisionTower
 
 PAGE_SIZES_PX = ((112, 84), (112, 84), (168, 56), (84, 112), (224, 42), (56, 168))
 """Width and height of the pages of a batch: about 9,400 pixels, 48 tokens, in several shapes."""

@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from eyehand.errors import UsageError
+from eyehand.model.qwen2vl.vision import VisionTower
 from eyehand.model.training.characters import CharacterHead
-from eyehand.model.vision import VisionTower
 
 
 def initialise_tower(tower: VisionTower, seed: int) -> None:

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from eyehand.errors import UsageError
-from eyehand.model.image_settings import ImageSettings
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.training.batching import Batch, Encoded, Encoder, collate
 from eyehand.model.training.characters import CharacterHead, CharacterLoss
 from eyehand.model.training.positions import LookLoss, PositionLoss

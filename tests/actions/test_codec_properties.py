@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from benchmarks.fuzz.codecs import broken_promises
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyehand.actions import Action, ActionSpace, Point
 from eyehand.actions.codecs import Codec, make_codec
-from eyehand.actions.fuzz import broken_promises
 from eyehand.actions.keys import MODIFIERS, NAMED_KEYS
 from eyehand.actions.web import WEB_ACTIONS
 

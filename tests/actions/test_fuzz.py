@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from benchmarks.fuzz import codecs as fuzz
+from benchmarks.fuzz.codec_inputs import AnswerGenerator
 
-from eyehand.actions import ActionSpace, Coordinates, fuzz
+from eyehand.actions import ActionSpace, Coordinates
 from eyehand.actions.codecs import Parsed
 from eyehand.actions.codecs.keyword import KeywordCodec
-from eyehand.actions.fuzz_inputs import AnswerGenerator
 from eyehand.actions.web import Back, Click
 from eyehand.errors import Unparsable
 

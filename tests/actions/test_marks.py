@@ -10,7 +10,7 @@ from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import Codec, make_codec
 from eyehand.actions.codecs.marks import without_keywords, without_tags
 from eyehand.actions.web import WEB_ACTIONS
-from eyehand.agent.layout import Layout, Plain, Template
+from eyehand.prompts.conversation import Layout, Plain, Template
 
 SPACE = ActionSpace(WEB_ACTIONS)
 DIALECTS = [make_codec("keyword"), make_codec("keyword", "*"), make_codec("tool_call")]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 
 LINE = "cards:number-line"
 

@@ -1,6 +1,7 @@
 """Inputs for the readers that nobody would write by hand, and the readers that they go through.
 
-`scripts/fuzz_readers.py` runs them for as long as one likes; `test_strange_inputs.py` for a moment.
+`benchmarks/fuzz/readers.py` runs them for as long as one likes; `test_strange_inputs.py` for
+a moment.
 """
 
 import copy
@@ -18,17 +19,17 @@ from tests.agent.strange import ESCAPES, LINE, first, outcome, png, row, screen,
 from eyehand.actions.codecs import make_codec
 from eyehand.actions.space import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
-from eyehand.agent.comparison import compare
-from eyehand.agent.episodes_csv import write_csv
-from eyehand.agent.ledger import read_plan
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.report.episode_text import episode_markdown
 from eyehand.agent.report.evaluation_tables import csv_text, markdown
 from eyehand.agent.report.pages import episode_page
-from eyehand.agent.results import Plan
-from eyehand.agent.runs import read_run
-from eyehand.agent.suite_catalogue import from_declaration
-from eyehand.agent.trajectory import read_trajectory
-from eyehand.envs.declaration_files import read_suite
+from eyehand.agent.results.compare import compare
+from eyehand.agent.results.folder import read_plan
+from eyehand.agent.results.run import read_run
+from eyehand.agent.results.table import write_csv
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.envs.suite_catalogue import from_declaration
+from eyehand.envs.suite_file.load import read_suite
 from eyehand.errors import EyehandError
 
 PLAN: dict[str, Any] = {

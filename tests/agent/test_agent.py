@@ -8,8 +8,8 @@ import pytest
 
 import eyehand
 from eyehand.agent.agent import default_folder
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.errors import UsageError
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eyehand.agent.cli import main
-from eyehand.agent.policies import check_random
+from eyehand.agent.cli.main import main
+from eyehand.agent.policies.registry import check_random
 from eyehand.errors import UsageError
 
 REAL = ["web:https://example.org", "https://example.org", "HTTP://x", "android:", "desktop:1"]

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from eyehand.agent.blind_policy import BlindPolicy
-from eyehand.agent.evaluate import Means, run_evaluation
-from eyehand.agent.identical import differences
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.policy import Conversation, Decision, Request
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.results import Plan
-from eyehand.agent.vlm_policy import VlmPolicy
+from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.policies.base import Conversation, Decision, Request
+from eyehand.agent.policies.blind import BlindPolicy
+from eyehand.agent.policies.model import VlmPolicy
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.results.diff import differences
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.__main__ import make_parser
+from benchmarks.browsergym import interpreter as peer
+from benchmarks.step.measure import PARTS, Row, play_rounds, ratios
+from benchmarks.step.runners import Side, Times
 
-from eyehand.agent.bench import peer
-from eyehand.agent.bench.sides import Side, Times
-from eyehand.agent.bench.step import PARTS, Row, play_rounds, ratios
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("browser_ends")
 
@@ -38,7 +39,7 @@ class Logged(Side):
 
 
 def test_our_side_is_measured_in_chromium(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "step", "--episodes", "1", "--steps", "2", "--json"]) == 0
+    assert main(["step", "--episodes", "1", "--steps", "2", "--json"], make_parser) == 0
     said = capsys.readouterr()
     document: dict[str, Any] = json.loads(said.out)
     assert document["task"] == "click-test-2"
@@ -58,7 +59,9 @@ def test_our_side_is_measured_in_chromium(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_table_is_printed_without_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "step", "--task", "click-tab", "--episodes", "1", "--steps", "1"]) == 0
+    assert (
+        main(["step", "--task", "click-tab", "--episodes", "1", "--steps", "1"], make_parser) == 0
+    )
     printed = capsys.readouterr().out
     assert "miniwob:click-tab" in printed
     for word in ("MiniWobEnvironment", "WebEnvironment", "pixels", *PARTS):
@@ -68,7 +71,7 @@ def test_a_table_is_printed_without_json(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_peer_without_browsergym_is_one_line_and_status_2(
     bare_python: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bench", "step", "--peer-python", bare_python]) == 2
+    assert main(["step", "--peer-python", bare_python], make_parser) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
@@ -88,14 +91,14 @@ def test_a_peer_that_is_no_interpreter_is_status_2(
     if text is not None:
         program.write_text(text)
         program.chmod(0o755)
-    assert main(["bench", "step", "--peer-python", str(program)]) == 2
+    assert main(["step", "--peer-python", str(program)], make_parser) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert expected in said
 
 
 def test_an_unknown_task_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "step", "--task", "click-tset-2"]) == 2
+    assert main(["step", "--task", "click-tset-2"], make_parser) == 2
     assert "click-test-2" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""`eyehand bench android` on the simulated phone, short: every number is there and adds up."""
+"""`python -m benchmarks android` on the simulated phone, short: every number adds up."""
 
 import json
 import socket
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from adbutils import AdbClient
+from benchmarks.__main__ import make_parser
+from benchmarks.step.android import PARTS
 
-from eyehand.agent.bench.android import PARTS
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.envs.web.browser import Browser
 
 
@@ -27,7 +28,7 @@ def _own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 @pytest.mark.usefixtures("_own_server")
 def test_both_sides_are_measured_and_the_parts_add_up(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "android", "--episodes", "1", "--steps", "1", "--json"]) == 0
+    assert main(["android", "--episodes", "1", "--steps", "1", "--json"], make_parser) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["screen"] == [1080, 2400]
     assert document["rows"][0]["name"] == "eyehand"

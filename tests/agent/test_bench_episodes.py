@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.__main__ import make_parser
+from benchmarks.browsergym.interpreter import Peer
+from benchmarks.episodes.answers import ScriptedAnswers, find_answers
+from benchmarks.episodes.measure import CrewRow, play_turns, ratios
+from benchmarks.episodes.runners import Answers, Crew, OurCrew, PeerCrew, Run
+from benchmarks.step.runners import CLICK_AT
 
-from eyehand.agent.bench.answers import ScriptedAnswers, find_answers
-from eyehand.agent.bench.crews import Answers, Crew, OurCrew, PeerCrew, Run
-from eyehand.agent.bench.episodes import CrewRow, play_turns, ratios
-from eyehand.agent.bench.peer import Peer
-from eyehand.agent.bench.sides import CLICK_AT
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.errors import EnvironmentFault, UsageError
 
@@ -60,8 +61,8 @@ class Timed(Crew):
 
 
 def test_our_workers_are_measured_in_chromium(capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["bench", "episodes", "--task", "click-tab", "--episodes", "4", "--steps", "2"]
-    assert main([*command, "--rounds", "1", "--json"]) == 0
+    command = ["episodes", "--task", "click-tab", "--episodes", "4", "--steps", "2"]
+    assert main([*command, "--rounds", "1", "--json"], make_parser) == 0
     said = capsys.readouterr()
     document: dict[str, Any] = json.loads(said.out)
     assert (document["tasks"], document["peer"], document["ratios"]) == (["click-tab"], None, [])
@@ -108,14 +109,14 @@ def test_a_task_that_clicks_do_not_solve_is_wrong_usage(task: str) -> None:
 
 
 def test_too_few_episodes_for_a_rate_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "episodes", "--task", "click-tab", "--episodes", "2"]) == 2
+    assert main(["episodes", "--task", "click-tab", "--episodes", "2"], make_parser) == 2
     assert "more than 2 episodes" in capsys.readouterr().err
 
 
 def test_a_peer_without_browsergym_is_refused_before_anything_is_played(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["bench", "episodes", "--peer-python", "/no/such/python"]) == 2
+    assert main(["episodes", "--peer-python", "/no/such/python"], make_parser) == 2
     assert "round" not in capsys.readouterr().err
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from eyehand.agent.ceiling import Ceiling, ceiling_of, mean_ceiling
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.agent.report import write_report
 from eyehand.agent.report.evaluation_charts import Dot, DotRow, Mark, dots
-from eyehand.agent.runs import read_run
-from eyehand.agent.statistics import Estimate, Rate
+from eyehand.agent.results.ceiling import Ceiling, ceiling_of, mean_ceiling
+from eyehand.agent.results.run import read_run
+from eyehand.agent.results.statistics import Estimate, Rate
 from eyehand.envs.cards import CARD_FACTS
 
 BLACKJACK = "cards:blackjack"

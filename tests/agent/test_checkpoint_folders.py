@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from eyehand.agent.cli import main
-from eyehand.agent.suites import EMBEDDED_CHECKPOINT
+from eyehand.agent.cli.main import main
+from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 
 Run = Callable[..., tuple[int, str]]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from eyehand.agent.cli import main
-from eyehand.agent.commands.arguments import outside_card_notice
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.cli.arguments import outside_card_notice
+from eyehand.agent.cli.main import main
+from eyehand.agent.trajectory.reader import read_trajectory
 
 LINE = "cards:number-line"
 TIMEOUT_S = 240
@@ -98,7 +98,7 @@ def test_help_teaches_and_loads_nothing_heavy(tmp_path: Path) -> None:
     for word in ("run", "eval", "view", "doctor", "first steps"):
         assert word in result.stdout
     code = (
-        "import sys, eyehand.agent.cli as cli; cli.build_parser(); "
+        "import sys, eyehand.agent.cli.main as cli; cli.build_parser(); "
         "print([m for m in ('torch', 'playwright', 'gymnasium', 'numpy') if m in sys.modules])"
     )
     loaded = subprocess.run(
@@ -294,7 +294,7 @@ def test_view_writes_the_page_of_an_episode(here: Here, tmp_path: Path) -> None:
 def test_the_embedded_model_says_where_it_knows_nothing(
     monkeypatch: pytest.MonkeyPatch, model: str | None, policy: str, specs: list[str], says: str
 ) -> None:
-    monkeypatch.setattr("eyehand.agent.suites.trained_for", lambda: ["miniwob:click-tab"])
+    monkeypatch.setattr("eyehand.envs.suites.trained_for", lambda: ["miniwob:click-tab"])
     notice = outside_card_notice(model, policy, specs) or ""
     assert says in notice
     assert bool(notice) is bool(says)

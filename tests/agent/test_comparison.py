@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyehand.agent.cli import main
-from eyehand.agent.comparison import compare, holm, mcnemar, paired_difference, sign_flip
-from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
+from eyehand.agent.cli.main import main
+from eyehand.agent.results.compare import compare, holm, mcnemar, paired_difference, sign_flip
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
 
 
 def row(

@@ -9,14 +9,14 @@ import pytest
 from eyehand.actions import Point
 from eyehand.actions.web import Click
 from eyehand.agent.episode import run_episode
-from eyehand.agent.evaluate import run_evaluation
+from eyehand.agent.evaluation.evaluate import run_evaluation
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.records import AnyRecord, StepRecord
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report import write_report
-from eyehand.agent.results import Plan
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.agent.trajectory.records import AnyRecord, StepRecord
 from eyehand.envs.env import Environment
 from eyehand.envs.registry import make
 

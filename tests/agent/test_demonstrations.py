@@ -8,29 +8,29 @@ import torch
 
 from eyehand.actions import Action, Coordinates, Point
 from eyehand.actions.web import Click
-from eyehand.agent.collect import Collector, collect, sources
-from eyehand.agent.demonstrations import (
-    EVALUATION_SEEDS,
-    TRAINING_SEEDS,
-    DocumentWriter,
-    Shown,
-    rounded,
-)
-from eyehand.agent.habits import (
+from eyehand.agent.policies.base import Decision
+from eyehand.agent.policies.habits import (
     EMBEDDED_HABITS,
     HABITS_FILE,
     Habits,
     read_habits,
     write_habits,
 )
-from eyehand.agent.policy import Decision
-from eyehand.agent.vlm_conversation import VlmConversation
-from eyehand.agent.vlm_policy import VlmPolicy
+from eyehand.agent.policies.model import VlmPolicy
+from eyehand.agent.policies.model_conversation import VlmConversation
+from eyehand.agent.training.collect import Collector, collect, sources
+from eyehand.agent.training.demonstrations import (
+    EVALUATION_SEEDS,
+    TRAINING_SEEDS,
+    DocumentWriter,
+    Shown,
+    rounded,
+)
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.image_settings import write_image_settings
-from eyehand.model.qwen2vl import IGNORED_TARGET, Qwen2VL
+from eyehand.model.inputs.image_settings import write_image_settings
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VL
 from eyehand.model.training.batching import Encoded, Encoder
 from eyehand.model.training.characters import ALPHABET
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, read_shard

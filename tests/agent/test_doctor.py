@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eyehand.agent import doctor, doctor_check, doctor_screens
-from eyehand.agent.commands import doctor_command
+from eyehand.agent.cli.commands import doctor as doctor_command
+from eyehand.agent.cli.doctor import check as doctor_check
+from eyehand.agent.cli.doctor import checks as doctor
+from eyehand.agent.cli.doctor import screens as doctor_screens
 from eyehand.envs.packages import CJK_FONTS, EGL, X_CAPTURE, X_SERVER
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.cluster.engine import EngineActor, Made, Recipe
-from eyehand.agent.policy import Conversation, Decision, Policy, Request
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.workers.messages import Answer, Ask, Begin, Failed, packed, unpacked
+from eyehand.agent.evaluation.messages import Answer, Ask, Begin, Failed, packed, unpacked
+from eyehand.agent.evaluation.ray.inference_actor import EngineActor, Made, Recipe
+from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
+from eyehand.agent.policies.random import RandomPolicy
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make
@@ -197,7 +197,7 @@ def test_policies_that_go_along_need_no_engine() -> None:
 
 
 def test_a_recipe_that_cannot_be_sent_says_so() -> None:
-    from eyehand.agent.cluster.engines import _packed_recipe
+    from eyehand.agent.evaluation.ray.inference_pool import _packed_recipe
 
     lock = threading.Lock()
 

@@ -11,10 +11,10 @@ from eyehand.actions import Action, ActionSpace
 from eyehand.actions.web import Answer, Click, Finish, Reload
 from eyehand.agent.episode import Episode, run_episode
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.records import AnyRecord, OutcomeRecord, StepRecord
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.policies.scripted import ScriptedPolicy
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.agent.trajectory.records import AnyRecord, OutcomeRecord, StepRecord
 from eyehand.envs.cards.number_line import Minus, NumberLineEnvironment, Plus
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
 from eyehand.errors import (

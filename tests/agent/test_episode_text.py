@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from eyehand.actions.web import Answer, Finish
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report import write_report
-from eyehand.agent.scripted_policy import ScriptedPolicy
 from eyehand.envs.registry import make
 
 CLAIM = "nothing here can check it"

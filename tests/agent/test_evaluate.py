@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from eyehand.actions import Action, ActionSpace
-from eyehand.agent.blind_policy import BlindPolicy
-from eyehand.agent.evaluate import run_evaluation
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.results import Plan
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.suites import suite_specs
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.evaluation.evaluate import run_evaluation
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.policies.blind import BlindPolicy
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.policies.scripted import ScriptedPolicy
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.cards.number_line import NumberLineEnvironment, Plus
 from eyehand.envs.env import Environment, Observation, StepInfo
+from eyehand.envs.suites import suite_specs
 from eyehand.errors import BrowserCrashed, RecordingFailed, UsageError
 
 LINE = "cards:number-line"
@@ -232,7 +232,7 @@ def test_a_full_disk_ends_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full(self: Any, record: Any) -> None:
         raise RecordingFailed("the disk is full")
 
-    monkeypatch.setattr("eyehand.agent.trajectory.TrajectoryWriter.write", full)
+    monkeypatch.setattr("eyehand.agent.trajectory.writer.TrajectoryWriter.write", full)
     make, made = crashing({})
     with pytest.raises(RecordingFailed, match="the disk is full"):
         run_evaluation(Plan("s", [LINE], 5, 0, out=tmp_path), make, lambda spec: Knowing())

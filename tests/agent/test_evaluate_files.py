@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from eyehand.agent.evaluate import run_evaluation
-from eyehand.agent.ledger import read_rows
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.progress import EvaluationProgress, Pace, duration
-from eyehand.agent.results import Plan, TaskResult
-from eyehand.agent.retention import slug
-from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.scripted_policy import ScriptedPolicy
+from eyehand.agent.cli.progress import EvaluationProgress, Pace, duration
+from eyehand.agent.evaluation.evaluate import run_evaluation
+from eyehand.agent.evaluation.plan import Plan, TaskResult
+from eyehand.agent.evaluation.retention import slug
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.policies.scripted import ScriptedPolicy
+from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.folder import read_rows
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
 

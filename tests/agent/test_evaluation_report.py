@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from eyehand.agent.cli import main
-from eyehand.agent.evaluate import run_evaluation
-from eyehand.agent.random_policy import RandomPolicy
+from eyehand.agent.cli.main import main
+from eyehand.agent.evaluation.evaluate import run_evaluation
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.report import write_report
 from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, dots, histogram, stacked
 from eyehand.agent.report.evaluation_scales import bins, round_ticks
-from eyehand.agent.results import Plan
-from eyehand.agent.rows import EPISODES_FILE, EpisodeRow
-from eyehand.agent.runs import read_run
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.run import read_run
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import UsageError
 

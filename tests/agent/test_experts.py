@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from eyehand.agent.demonstrations import MAX_EXPERT_STEPS, rounded
 from eyehand.agent.experts import miniwob as miniwob_expert
-from eyehand.agent.experts import number_line as number_line_expert
+from eyehand.agent.experts.cards import number_line as number_line_expert
 from eyehand.agent.experts.miniwob.tasks import EXPERT_TASKS, FAMILIES
+from eyehand.agent.training.demonstrations import MAX_EXPERT_STEPS, rounded
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.envs.miniwob.tasks import task_names

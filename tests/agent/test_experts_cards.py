@@ -7,9 +7,9 @@ import pytest
 
 from eyehand.agent.episode import run_episode
 from eyehand.agent.experts import expert_for
-from eyehand.agent.experts.blackjack import best_win_probability
-from eyehand.agent.experts.points24 import solve
-from eyehand.agent.statistics import Rate
+from eyehand.agent.experts.cards.blackjack import best_win_probability
+from eyehand.agent.experts.cards.points24 import solve
+from eyehand.agent.results.statistics import Rate
 from eyehand.envs import make
 from eyehand.envs.cards import CARD_FACTS
 from eyehand.envs.cards.formula import formula_value

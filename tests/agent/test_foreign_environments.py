@@ -11,15 +11,15 @@ from typing import Any
 import gymnasium
 import pytest
 
-from eyehand.agent.cli import main
-from eyehand.agent.evaluate import Means, run_evaluation
-from eyehand.agent.ledger import read_rows
-from eyehand.agent.policies import policy_maker
+from eyehand.agent.cli.main import main
+from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.report import write_report
-from eyehand.agent.results import Plan
-from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.runs import read_run
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.folder import read_rows
+from eyehand.agent.results.run import read_run
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.env import Environment
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
@@ -30,7 +30,7 @@ GAMES = '''
 import atexit, itertools, os, sys
 import gymnasium
 import numpy as np
-from eyehand.envs import gym_watchdog
+from eyehand.envs.gym.environment import watchdog as gym_watchdog
 
 gym_watchdog.GRACE_S = 2.0  # as short as a test wants it
 
@@ -95,7 +95,7 @@ def declare(folder: Path, odd: str = "", success: str = "info.won", name: str = 
 
 def eyehand(*words: str, at: Path) -> subprocess.CompletedProcess[str]:
     """Run the command as its console script does: the current folder is not on the path."""
-    start = "import sys; from eyehand.agent.cli import main; sys.exit(main())"
+    start = "import sys; from eyehand.agent.cli.main import main; sys.exit(main())"
     return subprocess.run(
         [sys.executable, "-P", "-c", start, *words],
         cwd=at, capture_output=True, text=True, timeout=TIMEOUT_S,

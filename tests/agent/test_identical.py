@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyehand.agent.cli import main
-from eyehand.agent.evaluate import Means, run_evaluation
-from eyehand.agent.identical import compare_folders, differences
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.results import Plan
+from eyehand.agent.cli.main import main
+from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.results.diff import compare_folders, differences
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from eyehand.agent.install.apt import install_packages
+from eyehand.agent.cli.doctor.apt import install_packages
 from eyehand.envs.packages import CHROMIUM
 from eyehand.envs.web.browser import find_chromium
 from eyehand.errors import UsageError

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from eyehand.agent.results import Plan
-from eyehand.agent.workers.jobs import JobQueue
-from eyehand.agent.workers.messages import Job
+from eyehand.agent.evaluation.messages import Job
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.evaluation.scheduler import JobQueue
 
 A, B, C = "cards:number-line", "cards:blackjack", "cards:ez-points"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from eyehand.agent.cli import main
-from eyehand.agent.comparison import compare
-from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.runs import read_run
-from eyehand.agent.summary import rate_of
+from eyehand.agent.cli.main import main
+from eyehand.agent.results.compare import compare
+from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.run import read_run
+from eyehand.agent.results.summary import rate_of
 
 SUITE = """suite: both
 tasks:

@@ -9,15 +9,15 @@ from adbutils import AdbClient
 
 from eyehand.agent.episode import run_episode
 from eyehand.agent.experts import expert_for
-from eyehand.agent.experts.phone import EXPERT_TASKS, PhoneExpert
-from eyehand.agent.experts.phone_plans import PLANS
+from eyehand.agent.experts.phone.expert import EXPERT_TASKS, PhoneExpert
+from eyehand.agent.experts.phone.plans import PLANS
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.suites import suite_specs
+from eyehand.agent.policies.random import RandomPolicy
 from eyehand.envs.android.server import AdbServer
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.phone.environment import PhoneEnvironment
 from eyehand.envs.phone.tasks import PHONE_TASKS
+from eyehand.envs.suites import suite_specs
 from eyehand.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("browser_ends")

@@ -5,11 +5,11 @@ import pytest
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.web import WEB_ACTIONS, Click, Finish, Reload, Wait
-from eyehand.agent.blind_policy import BlindPolicy
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.scripted_policy import ScriptedPolicy
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.policies.blind import BlindPolicy
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import OutOfRange, Unparsable, UsageError
 

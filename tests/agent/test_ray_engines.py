@@ -13,16 +13,16 @@ import cloudpickle  # type: ignore[import-untyped]
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.cli import main
-from eyehand.agent.cluster import engines as engines_module
-from eyehand.agent.cluster.engine import EngineActor
-from eyehand.agent.evaluate import Means, run_evaluation
-from eyehand.agent.identical import differences
-from eyehand.agent.ledger import read_plan, read_rows
-from eyehand.agent.policy import Conversation, Decision, Policy, Request
-from eyehand.agent.results import Evaluation, Plan
-from eyehand.agent.trajectory import read_trajectory
-from eyehand.agent.vlm_policy import VlmPolicy
+from eyehand.agent.cli.main import main
+from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.plan import Evaluation, Plan
+from eyehand.agent.evaluation.ray import inference_pool as engines_module
+from eyehand.agent.evaluation.ray.inference_actor import EngineActor
+from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
+from eyehand.agent.policies.model import VlmPolicy
+from eyehand.agent.results.diff import differences
+from eyehand.agent.results.folder import read_plan, read_rows
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make

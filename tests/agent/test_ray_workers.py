@@ -12,12 +12,12 @@ import cloudpickle  # type: ignore[import-untyped]
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.cli import main
-from eyehand.agent.evaluate import Means, run_evaluation
-from eyehand.agent.identical import differences
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.results import Plan
+from eyehand.agent.cli.main import main
+from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.results.diff import differences
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make

@@ -11,15 +11,15 @@ import pytest
 from eyehand.actions import Action, Point
 from eyehand.actions.web import Click, Drag, Reload
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.records import (
+from eyehand.agent.report import write_report
+from eyehand.agent.trajectory.records import (
     ActionRecord,
     EpisodeRecord,
     ErrorRecord,
     OutcomeRecord,
     StepRecord,
 )
-from eyehand.agent.report import write_report
-from eyehand.agent.trajectory import TrajectoryWriter
+from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import UsageError
 

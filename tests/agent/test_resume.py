@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from eyehand.agent.cli import main
-from eyehand.agent.evaluate import run_evaluation
-from eyehand.agent.identical import differences
-from eyehand.agent.ledger import Ledger, read_rows
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.policy import Policy
-from eyehand.agent.results import Plan
+from eyehand.agent.cli.main import main
+from eyehand.agent.evaluation.evaluate import run_evaluation
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.evaluation.store import Ledger
+from eyehand.agent.policies.base import Policy
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.results.diff import differences
+from eyehand.agent.results.folder import read_rows
 from eyehand.envs.env import Environment
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
@@ -174,7 +175,7 @@ def test_a_line_in_the_middle_that_is_no_row_is_named(tmp_path: Path) -> None:
 def test_two_evaluations_cannot_write_one_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eyehand.agent.ledger.LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("eyehand.agent.evaluation.store.LOCK_TIMEOUT_S", 0.1)
     with (
         Ledger(tmp_path, {"suite": "s"}),
         pytest.raises(UsageError, match="another process is writing"),

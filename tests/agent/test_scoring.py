@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eyehand.agent.cli import main
-from eyehand.agent.records import ActionRecord, EpisodeRecord, StepRecord
+from eyehand.agent.cli.main import main
 from eyehand.agent.scoring import aitz, calls
 from eyehand.agent.scoring.aitz import Clicks
 from eyehand.agent.scoring.card import Rule, score
@@ -18,7 +17,8 @@ from eyehand.agent.scoring.gestures import gesture_of
 from eyehand.agent.scoring.recorded import call_of, steps_of_folders
 from eyehand.agent.scoring.similarity import similarity
 from eyehand.agent.scoring.steps import Box, Call, ScoredStep, read_steps, write_steps
-from eyehand.agent.trajectory import TrajectoryWriter
+from eyehand.agent.trajectory.records import ActionRecord, EpisodeRecord, StepRecord
+from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import UsageError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyehand.agent.statistics import (
+from eyehand.agent.results.statistics import (
     TAILS_95,
     Estimate,
     Rate,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.summary import (
+from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.summary import (
     by_spec,
     settled,
     shown_name,

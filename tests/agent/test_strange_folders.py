@@ -22,11 +22,12 @@ from tests.agent.strange import (
     step,
 )
 
-from eyehand.agent.cli import main
-from eyehand.agent.pictures import read_picture
+from eyehand.agent.cli.main import main
 from eyehand.agent.report import write_report
-from eyehand.agent.run_folder import RunFolder
-from eyehand.agent.trajectory import TrajectoryWriter, read_trajectory
+from eyehand.agent.trajectory.pictures import read_picture
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.agent.trajectory.run_folder import RunFolder
+from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.errors import UsageError
 
 Capture = pytest.CaptureFixture[str]
@@ -207,7 +208,7 @@ def test_a_folder_that_records_are_read_in_lends_no_modules(tmp_path: Path) -> N
     )
     code = f"open({str(mark)!r}, 'w').write('ran')\n"
     (tmp_path / "e" / "planted.py").write_text(code)
-    start = "import sys; from eyehand.agent.cli import main; sys.exit(main(['view', '.']))"
+    start = "import sys; from eyehand.agent.cli.main import main; sys.exit(main(['view', '.']))"
     command = [sys.executable, "-P", "-c", start]
     subprocess.run(command, cwd=tmp_path / "e", check=True, timeout=120, capture_output=True)
     assert not mark.exists()
@@ -278,7 +279,7 @@ def test_a_picture_that_many_steps_show_is_read_once(
         read.append(name)
         return read_picture(folder, name, formats)
 
-    monkeypatch.setattr("eyehand.agent.trajectory.read_picture", counted)
+    monkeypatch.setattr("eyehand.agent.trajectory.writer.read_picture", counted)
     folder = episode(tmp_path / "e", first(), *(step(n) for n in range(50)), outcome())
     page = write_report(folder).read_text()
     assert page.count("<img") == 50

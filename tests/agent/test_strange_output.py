@@ -28,15 +28,15 @@ from tests.agent.strange import (
     step,
 )
 
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
+from eyehand.agent.cli.progress import EvaluationProgress
 from eyehand.agent.episode import run_episode
-from eyehand.agent.episodes_csv import write_csv
-from eyehand.agent.progress import EvaluationProgress
+from eyehand.agent.evaluation.plan import Plan
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report import write_report
-from eyehand.agent.results import Plan
-from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.table import write_csv
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs import registry
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.web.browser import find_chromium

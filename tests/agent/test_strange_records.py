@@ -17,8 +17,9 @@ from tests.agent.strange import (
     step,
 )
 
-from eyehand.agent.cli import main
-from eyehand.agent.trajectory import TrajectoryWriter, read_trajectory
+from eyehand.agent.cli.main import main
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.agent.trajectory.writer import TrajectoryWriter
 
 Capture = pytest.CaptureFixture[str]
 

@@ -16,11 +16,12 @@ from eyehand.actions import Action
 from eyehand.actions.web import Click, TypeText
 from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.policy import Decision
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.records import ActionRecord, EpisodeRecord, OutcomeRecord, StepRecord
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.trajectory import TrajectoryWriter, read_trajectory
+from eyehand.agent.policies.base import Decision
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.policies.scripted import ScriptedPolicy
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.agent.trajectory.records import ActionRecord, EpisodeRecord, OutcomeRecord, StepRecord
+from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.envs.cards.number_line import Minus, NumberLineEnvironment, Plus
 from eyehand.envs.env import Observation, Pixels, ScreenGeometry
 from eyehand.errors import RecordingFailed, UsageError
@@ -163,8 +164,8 @@ def test_a_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from eyehand.agent.episode import run_episode
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.records import StepRecord
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.trajectory.records import StepRecord
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from pathlib import Path
 
@@ -255,7 +256,7 @@ from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 from eyehand.agent.episode import run_episode
-from eyehand.agent.random_policy import RandomPolicy
+from eyehand.agent.policies.random import RandomPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 episode = run_episode(RandomPolicy(), NumberLineEnvironment(), seed=8, trajectory=Path(sys.argv[1]))
 print(episode.outcome, episode.message)
@@ -303,7 +304,7 @@ def test_files_are_closed(tmp_path: Path) -> None:
 
 
 def test_a_decision_without_action_and_error_still_counts(tmp_path: Path) -> None:
-    from eyehand.agent.policy import Conversation, Policy
+    from eyehand.agent.policies.base import Conversation, Policy
 
     class Silent(Policy, Conversation):
         def start(self, task: str, action_space: Any, seed: int | None = None) -> Conversation:

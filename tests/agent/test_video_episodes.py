@@ -10,22 +10,23 @@ import numpy as np
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.blind_policy import BlindPolicy
-from eyehand.agent.demonstrations import still
 from eyehand.agent.episode import run_episode
-from eyehand.agent.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.experts import expert_for
-from eyehand.agent.identical import differences
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.random_policy import RandomPolicy
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.policies.blind import BlindPolicy
+from eyehand.agent.policies.model import VlmPolicy
+from eyehand.agent.policies.model_conversation import VlmConversation
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report import write_report
-from eyehand.agent.results import Plan
+from eyehand.agent.results.diff import differences
 from eyehand.agent.scoring.recorded import steps_of
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.trajectory import Trajectory, TrajectoryWriter, read_trajectory
-from eyehand.agent.vlm_conversation import VlmConversation
-from eyehand.agent.vlm_policy import VlmPolicy
+from eyehand.agent.training.demonstrations import still
+from eyehand.agent.trajectory.reader import Trajectory, read_trajectory
+from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation, ScreenGeometry, same_video
 from eyehand.envs.registry import make

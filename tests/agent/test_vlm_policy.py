@@ -11,16 +11,16 @@ from eyehand.actions import ActionSpace, Point
 from eyehand.actions.codecs import make_codec
 from eyehand.actions.web import Click, Finish, Reload
 from eyehand.agent.episode import run_episode
-from eyehand.agent.layout import Layout, Piece, Screen, Template
-from eyehand.agent.vlm_policy import VlmPolicy
+from eyehand.agent.policies.model import VlmPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.config import Qwen2VLConfig, TextConfig, VisionConfig
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.weights import save_checkpoint
 from eyehand.prompts import render_system
+from eyehand.prompts.conversation import Layout, Piece, Screen, Template
 
 SPACE = ActionSpace([Click, Reload, Finish])
 SCREEN_TOKENS = 4
@@ -158,7 +158,8 @@ def write(monkeypatch: pytest.MonkeyPatch, policy: VlmPolicy, text: str) -> None
     """Make the network want to write exactly `text`: the loop around it stays the real one."""
     wanted = iter(policy.checkpoint.tokenizer.encode_text(text))
     monkeypatch.setattr(
-        "eyehand.model.sampling.Sampler.choose", lambda self, logits, seen=(): next(wanted)
+        "eyehand.model.inference.sampling.Sampler.choose",
+        lambda self, logits, seen=(): next(wanted),
     )
     # A policy is frozen but for its bound on an answer.
     monkeypatch.setattr(policy, "limits", type(policy.limits)(200, policy.limits.max_positions))

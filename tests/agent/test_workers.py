@@ -8,19 +8,9 @@ from pathlib import Path
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.blind_policy import BlindPolicy
-from eyehand.agent.evaluate import Means, run_evaluation
-from eyehand.agent.experts.number_line import NumberLineExpert
-from eyehand.agent.identical import differences
-from eyehand.agent.policies import policy_maker
-from eyehand.agent.policy import Conversation, Decision, Policy, Request
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.results import Evaluation, Plan
-from eyehand.agent.rows import EpisodeRow
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.workers.asking import Asking, parted
-from eyehand.agent.workers.decider import LocalDecider, Question
-from eyehand.agent.workers.messages import (
+from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.inference import Asking, LocalDecider, Question, parted
+from eyehand.agent.evaluation.messages import (
     Answer,
     Ask,
     Begin,
@@ -32,7 +22,16 @@ from eyehand.agent.workers.messages import (
     packed,
     unpacked,
 )
-from eyehand.agent.workers.scheduler import Scheduler, Worker
+from eyehand.agent.evaluation.plan import Evaluation, Plan
+from eyehand.agent.evaluation.scheduler import Scheduler, Worker
+from eyehand.agent.experts.cards.number_line import NumberLineExpert
+from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
+from eyehand.agent.policies.blind import BlindPolicy
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.policies.registry import policy_maker
+from eyehand.agent.policies.scripted import ScriptedPolicy
+from eyehand.agent.results.diff import differences
+from eyehand.agent.results.episode_result import EpisodeRow
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make
@@ -53,7 +52,7 @@ def worker_pids(parent: int | None = None) -> list[int]:
             command = (stat.parent / "cmdline").read_bytes()
         except OSError:  # it has ended in the meantime
             continue
-        if started_by == (parent or os.getpid()) and b"eyehand.agent.workers.child" in command:
+        if started_by == (parent or os.getpid()) and b"eyehand.agent.evaluation.child" in command:
             found.append(int(stat.parent.name))
     return sorted(found)
 

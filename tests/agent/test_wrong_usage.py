@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from eyehand.agent import Agent
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.agent.episode import check_task
-from eyehand.agent.suites import EMBEDDED_CHECKPOINT
 from eyehand.envs.env import Environment
-from eyehand.envs.gym import GymEnvironment
+from eyehand.envs.gym.environment import GymEnvironment
 from eyehand.envs.registry import make
+from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 
 LINE = "cards:number-line"
@@ -26,7 +26,7 @@ PAGE = "http://127.0.0.1:9/"
 # Runs a command, and says what it took: nothing heavy may have been imported.
 LIGHT = """
 import sys
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 try:
     status = main(sys.argv[1:])
 except SystemExit as left:
@@ -142,7 +142,6 @@ def test_a_missing_task_is_known_before_a_reset(
         (["eval", LINE, "--epsiodes", "3"], "eyehand eval", "--episodes"),
         (["rnu"], "eyehand", "run"),
         (["evl", LINE], "eyehand", "eval"),
-        (["bench", "stpe"], "eyehand bench", "step"),
     ],
 )
 def test_what_was_meant_is_named_by_the_command_it_was_meant_for(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.agent.scoring.reading_order import in_reading_order
 from eyehand.agent.scoring.steps import Box, Call
 from eyehand.agent.scoring.zoo import is_zoo, read_zoo

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eyehand.agent.cli import main
-from eyehand.agent.suite_catalogue import suite_named, suite_task
-from eyehand.agent.suites import suite_specs
+from eyehand.agent.cli.main import main
 from eyehand.envs import make
-from eyehand.envs.check import check_environment
-from eyehand.envs.declaration_files import read_suite
-from eyehand.envs.gym_rules import Rule, Standing
+from eyehand.envs.check.check import check_environment
+from eyehand.envs.gym.rules import Rule, Standing
+from eyehand.envs.suite_catalogue import suite_named, suite_task
+from eyehand.envs.suite_file.load import read_suite
+from eyehand.envs.suites import suite_specs
 from eyehand.errors import MissingExtra, UsageError
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "suites.md"
@@ -66,7 +66,7 @@ def test_units_bounds_and_frames_are_as_declared(documented: Path) -> None:
 
 
 def test_a_scaled_number_is_the_environments_own(documented: Path) -> None:
-    from eyehand.envs.declaration_make import DeclaredEnvironment, make_from_file
+    from eyehand.envs.suite_file.make import DeclaredEnvironment, make_from_file
 
     environment = make_from_file(f"{documented}#swing")
     assert isinstance(environment, DeclaredEnvironment)
@@ -189,7 +189,7 @@ def test_limits_and_rules_decide_an_episode(tmp_path: Path) -> None:
 def test_a_python_file_declares_the_same(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
-        "from eyehand.envs.declaration import Suite, Task\n"
+        "from eyehand.envs.suite_file.schema import Suite, Task\n"
         "SUITE = Suite(suite='mine', tasks=[Task(name='lake', environment='FrozenLake-v1')])\n",
         encoding="utf-8",
     )

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from eyehand.actions import Action
 from eyehand.envs import make
-from eyehand.envs.check import check_environment
-from eyehand.envs.gym import GymEnvironment
-from eyehand.envs.gym_presets import GYM_PRESETS
+from eyehand.envs.check.check import check_environment
+from eyehand.envs.gym.environment import GymEnvironment
+from eyehand.envs.gym.presets import GYM_PRESETS
 from eyehand.errors import EnvironmentFault, MissingExtra, OutOfRange, UnknownAction, UsageError
 
 

@@ -16,11 +16,12 @@ from gymnasium import spaces
 from eyehand.actions import ActionSpace
 from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.envs import gym_watchdog, make
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.envs import make
 from eyehand.envs.env import Environment, Observation
-from eyehand.envs.gym import GymEnvironment
+from eyehand.envs.gym import watchdog as gym_watchdog
+from eyehand.envs.gym.environment import GymEnvironment
 from eyehand.errors import EnvironmentFault, UsageError
 
 FRAME = np.zeros((28, 28, 3), np.uint8)

@@ -3,9 +3,10 @@ import os
 import numpy as np
 import pytest
 
-from eyehand.agent.doctor_screens import check_mujoco
-from eyehand.envs import gym_display, make
-from eyehand.envs.check import check_environment
+from eyehand.agent.cli.doctor.screens import check_mujoco
+from eyehand.envs import make
+from eyehand.envs.check.check import check_environment
+from eyehand.envs.gym import display as gym_display
 from eyehand.errors import MissingExtra, OutOfRange
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from eyehand.model.config import Qwen2VLConfig, TextConfig, VisionConfig
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.session import Session
-from eyehand.model.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.inference.session import Session
+from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 
 IMAGE, VIDEO, START, END = 290, 291, 292, 293
 

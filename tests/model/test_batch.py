@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from eyehand.errors import UsageError
-from eyehand.model.batch import generate_batch
-from eyehand.model.chat import Message, Prompt, encode_chat
-from eyehand.model.image import UInt8Array
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.sampling import Sampling
-from eyehand.model.session import Session
-from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.inference.batch import generate_batch
+from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.session import Session
+from eyehand.model.inputs.chat import Message, Prompt, encode_chat
+from eyehand.model.inputs.image import UInt8Array
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.model import Qwen2VL
 
 
 def screen(seed: int, height: int = 84, width: int = 112) -> UInt8Array:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.cache import KVCache
-from eyehand.model.mrope import position_ids
-from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.inference.cache import KVCache
+from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.mrope import position_ids
 
 Build = Callable[..., Any]
 

@@ -8,10 +8,10 @@ from PIL import Image
 from transformers import AutoTokenizer
 
 from eyehand.errors import UsageError
-from eyehand.model.chat import Message, Part, encode_chat
-from eyehand.model.image import preprocess
-from eyehand.model.image_settings import ImageSettings
-from eyehand.model.tokenizer import SPECIAL_TOKENS, Tokenizer, train_tokenizer
+from eyehand.model.inputs.chat import Message, Part, encode_chat
+from eyehand.model.inputs.image import preprocess
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.inputs.tokenizer import SPECIAL_TOKENS, Tokenizer, train_tokenizer
 
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
 SCREEN = np.full((56, 84, 3), 200, dtype=np.uint8)  # 2 x 3 tokens

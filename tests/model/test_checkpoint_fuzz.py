@@ -24,11 +24,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eyehand.errors import CheckpointError, EyehandError, NotEnoughMemory
-from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.hub import load
-from eyehand.model.image_settings import write_image_settings
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.tokenizer import train_tokenizer
+from eyehand.model.inputs.image_settings import write_image_settings
+from eyehand.model.inputs.tokenizer import train_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.weights import save_checkpoint
 
 ASKED = os.environ.get("EYEHAND_FUZZ_EXAMPLES")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eyehand.errors import BadConfig
-from eyehand.model.config import Qwen2VLConfig, VisionConfig
+from eyehand.model.qwen2vl.config import Qwen2VLConfig, VisionConfig
 
 PUBLISHED_2B: dict[str, Any] = {
     "architectures": ["Qwen2VLForConditionalGeneration"],

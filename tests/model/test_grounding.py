@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyehand.errors import UsageError
-from eyehand.model.grounding import Box, Quad, parse, parse_boxes, write
-from eyehand.model.tokenizer import GROUNDING_TOKENS
+from eyehand.model.inference.grounding import Box, Quad, parse, parse_boxes, write
+from eyehand.model.inputs.tokenizer import GROUNDING_TOKENS
 
 thousandths = st.integers(0, 1000).map(lambda number: number / 1000)
 

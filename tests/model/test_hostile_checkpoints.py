@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from eyehand.agent.suites import EMBEDDED_CHECKPOINT
+from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import CheckpointError
-from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.folder import read_config
 from eyehand.model.hub import load
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.shapes import weight_shapes
-from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.shapes import weight_shapes
 from eyehand.model.weights import load_checkpoint
 
 Spoil = Callable[[Path], object]

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.folder import resolve
 from eyehand.model.hub import load
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.tokenizer import train_tokenizer
+from eyehand.model.inputs.tokenizer import train_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.weights import save_checkpoint
 
 

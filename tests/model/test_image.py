@@ -7,8 +7,8 @@ from PIL import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from eyehand.errors import UsageError
-from eyehand.model import image as images
-from eyehand.model.image_settings import PUBLISHED, ImageSettings
+from eyehand.model.inputs import image as images
+from eyehand.model.inputs.image_settings import PUBLISHED, ImageSettings
 
 RNG = np.random.default_rng(7)
 

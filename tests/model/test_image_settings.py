@@ -14,16 +14,16 @@ from transformers import Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from eyehand.errors import BadConfig, UsageError
-from eyehand.model.config import Qwen2VLConfig, VisionConfig
 from eyehand.model.hub import load
-from eyehand.model.image import UInt8Array, preprocess, resize
-from eyehand.model.image_settings import PUBLISHED, ImageSettings, read_image_settings
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.session import Session
-from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.inference.session import Session
+from eyehand.model.inputs.image import UInt8Array, preprocess, resize
+from eyehand.model.inputs.image_settings import PUBLISHED, ImageSettings, read_image_settings
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.inputs.video import preprocess_video
+from eyehand.model.qwen2vl.config import Qwen2VLConfig, VisionConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.training.batching import Encoder
 from eyehand.model.training.documents import Document, Part
-from eyehand.model.video import preprocess_video
 
 VISION = VisionConfig(32, 1280, 16, 4, hidden_size=1536)
 PATCHES = [(7, 2, 2), (14, 2, 2), (16, 2, 2), (14, 1, 2), (5, 3, 1)]

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 
 FREE_BYTES_NEEDED = 6 * 10**9
 ALLOWED_RATIO = 1.15

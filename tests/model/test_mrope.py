@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.attention import inverse_frequencies
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.language import rotations
-from eyehand.model.mrope import batch_position_ids, position_ids, token_count
+from eyehand.model.qwen2vl.attention import inverse_frequencies
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.language import rotations
+from eyehand.model.qwen2vl.mrope import batch_position_ids, position_ids, token_count
 
 IMAGE, VIDEO = 151655, 151656
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.mrope import batch_position_ids, position_ids
-from eyehand.model.qwen2vl import IGNORED_TARGET, Qwen2VL
+from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VL
+from eyehand.model.qwen2vl.mrope import batch_position_ids, position_ids
 
 TOLERANCE = 1e-4  # of the largest logit
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.language import SelfAttention
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.language import SelfAttention
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.training.batching import NOWHERE, Batch, Encoder, collate
 from eyehand.model.training.embedded import SETTINGS, embedded_config, new_model
 from eyehand.model.training.positions import LookLoss, PositionLoss

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from eyehand.errors import UsageError
-from eyehand.model.config import VisionConfig
+from eyehand.model.qwen2vl.config import VisionConfig
+from eyehand.model.qwen2vl.vision import VisionTower
 from eyehand.model.training.characters import ALPHABET, Cells, Character, CharacterHead
 from eyehand.model.training.pages import FONTS, draw_page, word_lists
 from eyehand.model.training.reading import (
@@ -19,7 +20,6 @@ from eyehand.model.training.reading import (
 )
 from eyehand.model.training.state import STATE_FILE, branch, read_state, write_state
 from eyehand.model.training.tower import grow, initialise_tower, read_tower, save_tower
-from eyehand.model.vision import VisionTower
 
 TINY = VisionConfig(
     depth=1, embed_dim=32, num_heads=2, mlp_ratio=2, hidden_size=32, patch_size=7,

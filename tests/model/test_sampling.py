@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from eyehand.errors import UsageError
-from eyehand.model.sampling import Greedy, Sampler, Sampling
+from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
 
 LOGITS = torch.tensor([0.0, 3.0, 2.0, -1.0, 2.9])
 

@@ -12,16 +12,16 @@ import pytest
 import torch
 
 from eyehand.errors import CheckpointError, NotEnoughMemory, UsageError
-from eyehand.model.answering import AnswerRules
-from eyehand.model.batch import generate_batch
-from eyehand.model.chat import Prompt
-from eyehand.model.config import Qwen2VLConfig
+from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.batch import generate_batch
+from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
+from eyehand.model.inference.session import Session
+from eyehand.model.inference.together import generate_together
+from eyehand.model.inputs.chat import Prompt
+from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.memory import check_room, free_bytes, memory_told
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.sampling import Greedy, Sampler, Sampling
-from eyehand.model.session import Session
-from eyehand.model.together import generate_together
-from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.units import size_text
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 

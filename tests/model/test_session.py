@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.batch import generate_batch
-from eyehand.model.chat import Message, Prompt, encode_chat
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.generation import Generation
-from eyehand.model.image import UInt8Array, concatenate, preprocess
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.sampling import Sampling
-from eyehand.model.session import Session
-from eyehand.model.tokenizer import Tokenizer, train_tokenizer
-from eyehand.model.visual_cache import VisualEncoder
+from eyehand.model.inference.batch import generate_batch
+from eyehand.model.inference.generation import Generation
+from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.session import Session
+from eyehand.model.inference.visual_cache import VisualEncoder
+from eyehand.model.inputs.chat import Message, Prompt, encode_chat
+from eyehand.model.inputs.image import UInt8Array, concatenate, preprocess
+from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 
 BuildModel = Callable[[Qwen2VLConfig], Qwen2VL]
 START = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.session import Constraint, Session
-from eyehand.model.tokenizer import Tokenizer
+from eyehand.model.inference.session import Constraint, Session
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.model import Qwen2VL
 
 START = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
 TURN = "<|im_end|>\n<|im_start|>assistant\n"

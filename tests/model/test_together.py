@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from eyehand.agent.suites import EMBEDDED_CHECKPOINT
+from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
-from eyehand.model.answering import AnswerRules
 from eyehand.model.hub import LoadedModel, load
-from eyehand.model.sampling import Sampling
-from eyehand.model.session import Session
-from eyehand.model.together import KEY_STEP, StackedCache, generate_together, next_scores
+from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.session import Session
+from eyehand.model.inference.together import KEY_STEP, StackedCache, generate_together, next_scores
 
 WORDS = "open the second tab, then answer the question and press the green button below it. "
 FREE = AnswerRules(16, stop=())

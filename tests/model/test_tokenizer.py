@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.tokenizer import SPECIAL_TOKENS, Tokenizer, train_tokenizer, word_tokenizer
+from eyehand.model.inputs.tokenizer import (
+    SPECIAL_TOKENS,
+    Tokenizer,
+    train_tokenizer,
+    word_tokenizer,
+)
 
 CORPUS = [
     "The button is at the top of the page. Click the button to go on.",

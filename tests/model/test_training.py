@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from eyehand.errors import UsageError
-from eyehand.model.config import Qwen2VLConfig
 from eyehand.model.hub import load
-from eyehand.model.image_settings import ImageSettings, write_image_settings
-from eyehand.model.qwen2vl import IGNORED_TARGET, Qwen2VL
-from eyehand.model.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.inputs.image_settings import ImageSettings, write_image_settings
+from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VL
 from eyehand.model.training.batching import Encoded, Encoder, collate
 from eyehand.model.training.characters import UNKNOWN, CharacterLoss
 from eyehand.model.training.documents import (

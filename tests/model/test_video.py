@@ -4,8 +4,8 @@ import torch
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from eyehand.errors import UsageError
-from eyehand.model import video
-from eyehand.model.image import UInt8Array
+from eyehand.model.inputs import video
+from eyehand.model.inputs.image import UInt8Array
 
 RNG = np.random.default_rng(3)
 

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from eyehand.agent.suites import EMBEDDED_CHECKPOINT
+from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
-from eyehand.model.answering import AnswerRules
 from eyehand.model.hub import LoadedModel, load
-from eyehand.model.image import UInt8Array, preprocess
-from eyehand.model.image_settings import ImageSettings
-from eyehand.model.mrope import position_ids
-from eyehand.model.qwen2vl import Qwen2VL
-from eyehand.model.sampling import Sampling
-from eyehand.model.session import Session
-from eyehand.model.together import generate_together
-from eyehand.model.tokenizer import Tokenizer
-from eyehand.model.video import MAX_FRAME_PIXELS, MIN_FRAME_PIXELS, preprocess_video
+from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.session import Session
+from eyehand.model.inference.together import generate_together
+from eyehand.model.inputs.image import UInt8Array, preprocess
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.inputs.video import MAX_FRAME_PIXELS, MIN_FRAME_PIXELS, preprocess_video
+from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.mrope import position_ids
 
 OPENING = "<|im_start|>user\n"
 TURN = "<|im_end|>\n<|im_start|>assistant\n"

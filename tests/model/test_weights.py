@@ -18,8 +18,8 @@ from eyehand.errors import (
     UnexpectedWeight,
     UsageError,
 )
-from eyehand.model.config import Qwen2VLConfig
-from eyehand.model.qwen2vl import Qwen2VL
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 
 WEIGHTS = "model.safetensors"

@@ -9,7 +9,7 @@ from playwright.async_api import Page
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.agent.experts.miniwob.tasks import EXPERT_TASKS, FAMILIES
-from eyehand.agent.policy import Conversation, Decision, Policy
+from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.envs.env import Environment, Observation, ScreenGeometry
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.errors import ActionHadNoEffect, UsageError

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from eyehand.actions import Action
 from eyehand.agent.episode import run_episode
 from eyehand.agent.experts import expert_for
-from eyehand.agent.experts.robot import begin
-from eyehand.agent.experts.robot_control import on_grid
-from eyehand.agent.experts.robot_planning import Simulation
-from eyehand.agent.experts.robot_slide import best_trial
-from eyehand.envs.declaration_make import DeclaredEnvironment, make_built_in
+from eyehand.agent.experts.robot.control import on_grid
+from eyehand.agent.experts.robot.expert import begin
+from eyehand.agent.experts.robot.planning import Simulation
+from eyehand.agent.experts.robot.slide import best_trial
+from eyehand.envs.suite_file.make import DeclaredEnvironment, make_built_in
 
 HELD_OUT = 1_000_000
 FIELDS = ("forward", "left", "up")

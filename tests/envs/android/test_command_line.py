@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.phone import AdbDevice, PhoneScreen
 from eyehand.envs.phone.environment import DEFAULT_DENSITY_DPI, DEFAULT_SIZE_PX
 

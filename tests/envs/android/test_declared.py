@@ -12,16 +12,16 @@ import pytest
 import yaml
 
 from eyehand.actions.android import Answer, Finish, OpenApp, Press, Wait
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.policies import check_random
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.suite_catalogue import step_limit, suite_task
-from eyehand.envs.declaration_files import read_suite
+from eyehand.agent.policies.registry import check_random
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.envs.phone import AdbDevice, PhoneScreen
 from eyehand.envs.phone.environment import DEFAULT_DENSITY_DPI, DEFAULT_SIZE_PX
 from eyehand.envs.registry import make
+from eyehand.envs.suite_catalogue import step_limit, suite_task
+from eyehand.envs.suite_file.load import read_suite
 from eyehand.errors import EnvironmentFault, UsageError
 
 DOCUMENT = Path(__file__).parent.parent.parent.parent / "docs" / "suites.md"

@@ -21,7 +21,7 @@ from eyehand.actions.android import (
 from eyehand.envs.android.addresses import is_address
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.android.server import AdbServer
-from eyehand.envs.check import check_environment
+from eyehand.envs.check.check import check_environment
 from eyehand.envs.registry import make
 from eyehand.errors import InvalidArgument, StaleScreen, UsageError
 

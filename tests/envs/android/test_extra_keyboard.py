@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from eyehand.actions.android import TypeText
-from eyehand.agent.doctor import check_phones
+from eyehand.agent.cli.doctor.checks import check_phones
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.android.extra_keyboard import EXTRA_KEYBOARD, ExtraKeyboard
 from eyehand.envs.android.link import Link, ShellResult

@@ -15,8 +15,8 @@ from eyehand.actions import Point
 from eyehand.actions.android import Finish, Press, Tap
 from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.policies.scripted import ScriptedPolicy
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.phone.faults import Faults
 from eyehand.errors import (

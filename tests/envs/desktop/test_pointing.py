@@ -9,7 +9,7 @@ import pytest
 from eyehand.actions import Action, Point
 from eyehand.actions.desktop import Click, DoubleClick, Drag, Hover, RightClick, Scroll
 from eyehand.envs import make
-from eyehand.envs.check import check_environment
+from eyehand.envs.check.check import check_environment
 from eyehand.envs.desktop.settle import SettleLimits
 from eyehand.errors import StaleScreen, UsageError
 

@@ -11,8 +11,8 @@ from eyehand.actions import ActionSpace, Point
 from eyehand.actions.desktop import Click, Drag, Hover, PressKeys, TypeText, Wait
 from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import EXIT_INTERRUPTED, Outcome
-from eyehand.agent.policy import Conversation, Decision, Policy
-from eyehand.agent.scripted_policy import ScriptedPolicy
+from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.envs import make
 from eyehand.envs.desktop.stop_key import StopKeyPressed, read_stop_key
 from eyehand.envs.desktop.xlib import _need

@@ -8,7 +8,7 @@ import pytest
 
 from eyehand.actions.android import Answer, Finish, OpenApp, Tap
 from eyehand.envs import make
-from eyehand.envs.check import check_environment
+from eyehand.envs.check.check import check_environment
 from eyehand.envs.env import Observation
 from eyehand.envs.phone.environment import PhoneEnvironment
 from eyehand.errors import DeviceUnauthorized, UnknownAction, UsageError

@@ -14,12 +14,12 @@ import pytest
 
 from eyehand.actions import web
 from eyehand.agent.episode import Episode, run_episode
-from eyehand.agent.evaluate import run_evaluation
-from eyehand.agent.ledger import read_rows
+from eyehand.agent.evaluation.evaluate import run_evaluation
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.random_policy import RandomPolicy
-from eyehand.agent.records import AnyRecord, StepRecord
-from eyehand.agent.results import Plan
+from eyehand.agent.policies.random import RandomPolicy
+from eyehand.agent.results.folder import read_rows
+from eyehand.agent.trajectory.records import AnyRecord, StepRecord
 from eyehand.envs.registry import make
 from eyehand.envs.web.browser import Browser, find_chromium
 from eyehand.errors import BrowserCrashed

@@ -7,9 +7,9 @@ import pytest
 
 from eyehand.actions import web
 from eyehand.agent.episode import run_episode
+from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report.pages import downloads_of, episode_page
-from eyehand.agent.scripted_policy import ScriptedPolicy
-from eyehand.agent.trajectory import read_trajectory
+from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.web import WebEnvironment
 
 SAME_NAME = """() => { button.onclick = () => {

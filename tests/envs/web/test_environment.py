@@ -33,7 +33,7 @@ def test_observations_lie_in_the_observation_space(visit: Any) -> None:
 
 
 def test_the_contract_of_environments_is_kept(site: str) -> None:
-    from eyehand.envs.check import check_environment
+    from eyehand.envs.check.check import check_environment
 
     space = ActionSpace([web.Click, web.Hover, web.Scroll, web.PressKeys, web.Answer], seed=3)
     environment = WebEnvironment(f"{site}/quiet.html", (640, 400), action_space=space)

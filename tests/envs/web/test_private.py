@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from eyehand.actions import web
-from eyehand.agent.cli import main
+from eyehand.agent.cli.main import main
 from eyehand.envs.registry import make, make_with_private
 from eyehand.envs.web.browser import Browser, find_chromium
 from eyehand.envs.web.environment import WebEnvironment

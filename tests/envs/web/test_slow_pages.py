@@ -117,7 +117,7 @@ def test_pages_that_follow_each_other_are_never_a_fault(visit: Any, delay_ms: in
 
 
 def test_the_command_takes_a_timeout_for_a_step() -> None:
-    from eyehand.agent.cli import build_parser
+    from eyehand.agent.cli.main import build_parser
 
     arguments = ["run", "x", "--env", "web:about:blank", "--step-timeout", "45"]
     assert build_parser().parse_args(arguments).step_timeout == 45

@@ -1,1 +1,0 @@
-"""Benchmarks of the runtime itself, without a model: `eyehand bench NAME`."""

@@ -1,0 +1,228 @@
+"""Argument types and groups that several commands share."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from eyehand.agent.policies.registry import POLICY_NAMES
+from eyehand.agent.printable import printable, printable_lines
+
+MODEL_OPTIONS = (
+    "model", "codec", "keyword_mark", "language", "temperature", "max_new_tokens",
+)  # fmt: skip
+"""Arguments that only a policy with a model looks at."""
+
+LONGEST_LINE = 4_000
+"""Characters of a line on standard error."""
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1."""
+    return _whole(text, 1)
+
+
+def seed(text: str) -> int:
+    """Read a whole number of at least 0."""
+    return _whole(text, 0)
+
+
+def positive_float(text: str) -> float:
+    """Read a finite number above 0."""
+    number = _number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def share(text: str) -> float:
+    """Read a number above 0 and at most 1."""
+    number = _number(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
+    return number
+
+
+def share_or_none(text: str) -> float:
+    """Read a number from 0 to 1."""
+    number = _number(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return number
+
+
+def temperature(text: str) -> float:
+    """Read a finite number of at least 0."""
+    number = _number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected a temperature of at least 0, got {text!r}")
+    return number
+
+
+def size(text: str) -> tuple[int, int]:
+    """Read WIDTHxHEIGHT in pixels."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT such as 1288x728, got {text!r}")
+    return int(width), int(height)
+
+
+def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare who decides: the policy, and how a model is loaded and sampled."""
+    group = parser.add_argument_group("policy")
+    group.add_argument(
+        "--policy",
+        choices=POLICY_NAMES,
+        default="model",
+        help="model (default); random: the floor; expert: a scripted demonstrator",
+    )
+    group.add_argument(
+        "--model",
+        metavar="M",
+        help="a Qwen2-VL checkpoint: a folder, or a Hub id such as Qwen/Qwen2-VL-2B-Instruct, to "
+        "which @REVISION may be added "
+        "(default: the small one that comes with eyehand)",
+    )
+    group.add_argument(
+        "--codec", choices=("keyword", "tool_call"), help="how calls are written (default: keyword)"
+    )
+    group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword codec")
+    group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
+    group.add_argument(
+        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
+    )
+    group.add_argument(
+        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
+    )
+    group.add_argument(
+        "--allow-random",
+        action="store_true",
+        help="let --policy random act on web:, android: and desktop:, which are real",
+    )
+
+
+def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `VlmPolicy` that were given."""
+    named = {name: getattr(arguments, name) for name in MODEL_OPTIONS}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def add_limit_arguments(parser: argparse._ActionsContainer) -> None:
+    """Declare what ends an episode at the latest.
+
+    Args:
+        parser: A parser, or a group of one.
+    """
+    parser.add_argument(
+        "--max-steps",
+        type=positive_int,
+        metavar="N",
+        help="most steps an episode (default: the task's own limit, 30 where it has none)",
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=positive_float,
+        metavar="S",
+        help="most seconds an episode (default: none)",
+    )
+
+
+def add_private_argument(group: argparse._ActionsContainer) -> None:
+    """Declare what lets a web page's episode reach this machine and its network."""
+    group.add_argument(
+        "--allow-private",
+        action="store_true",
+        help="web pages: let addresses of this machine and its network be opened (default: only "
+        "where the start page is one)",
+    )
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--json`."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document; all else goes to stderr"
+    )
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    from eyehand.agent.cli.streams import result_stream
+    from eyehand.agent.trajectory.json_text import json_text
+
+    result = result_stream()
+    result.write(json_text(document, indent=2) + "\n")
+    result.flush()
+
+
+def say(line: str) -> None:
+    """Print one line on standard error; control characters in it become blanks."""
+    shown = printable(line, LONGEST_LINE)
+    sys.stderr.write(shown.encode("utf-8", "replace").decode("utf-8") + "\n")
+    sys.stderr.flush()
+
+
+def print_text(text: str) -> None:
+    """Print a result of several lines on standard output, without other control characters."""
+    sys.stdout.write(printable_lines(text) + "\n")
+
+
+def ignored_notice(policy: str, options: dict[str, Any]) -> str | None:
+    """Return the line that names options of a model which another policy does not look at.
+
+    Args:
+        policy: Name of the policy.
+        options: What `model_options` returned.
+    """
+    given = [f"--{name.replace('_', '-')}" for name in MODEL_OPTIONS if name in options]
+    if policy == "model" or not given:
+        return None
+    return f"--policy {policy} has no model: {', '.join(given)} changes nothing"
+
+
+def outside_card_notice(model: str | None, policy: str, specs: list[str]) -> str | None:
+    """Return the line that warns where the embedded model leaves what it was trained for.
+
+    Args:
+        model: The model that was named; None is the embedded one.
+        policy: Name of the policy.
+        specs: The environments that it will meet.
+    """
+    from eyehand.envs.suites import trained_for
+
+    if model is not None or policy != "model":
+        return None
+    known = trained_for()
+    outside = [spec for spec in specs if spec not in known]
+    if not known or not outside:
+        return None
+    unknown = outside[0] if len(outside) == 1 else f"{outside[0]} and {len(outside) - 1} more"
+    return (
+        f"the embedded model was trained only for {', '.join(known)}; expect nothing of it on "
+        f"{unknown}: name a larger checkpoint with --model"
+    )
+
+
+def out_folder(text: str) -> Path:
+    """Read a folder's path."""
+    return Path(text).expanduser()
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"expected at least {least}, got {text!r}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return number

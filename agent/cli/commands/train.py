@@ -1,0 +1,257 @@
+"""`eyehand train`: demonstrations from the experts, and a small Qwen2-VL trained on them."""
+
+import argparse
+from pathlib import Path
+
+from eyehand.agent.cli import arguments as shared
+
+NAME = "train"
+SUMMARY = "collect demonstrations and train a small Qwen2-VL on them"
+EXAMPLES = """\
+examples:
+  eyehand train collect --out demonstrations --documents 10000
+  eyehand train collect --out demonstrations --documents 10000 --first-seed 100000
+  eyehand train read --out reading --steps 20000
+  eyehand train read --out tower --branch reading --steps 22000 --decay-steps 2000
+  eyehand train run --out pointing --tower tower/tower.safetensors --drawn 1 --tokens 40000000
+  eyehand train run --data demonstrations --out my-model --from pointing --drawn 0.2 \
+      --tokens 20000000 --decay-tokens 8000000
+  eyehand eval embedded --model my-model --episodes 100
+
+`collect` lets the experts act in real environments, MiniWoB++ and the cards where none are named,
+and writes what they saw and did, in the runtime's own prompt format, as shards. Several may write
+into one folder with different first seeds. `read` teaches a vision tower alone to read drawn pages.
+`run` trains a network of 12 million parameters on demonstrations and on drawn screens, from scratch
+with a tokenizer of its own, or further from a checkpoint. Both go on where they were interrupted
+when they are called again; with `--branch` they go on from another run's state, so that the
+learning rate may fall there while that run goes on. Only the training seeds 0 to 999,999 are used:
+the others are for evaluation.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the two parts and their arguments."""
+    parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
+    collect = parts.add_parser("collect", help="let the experts act and write shards")
+    collect.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the shards' folder"
+    )
+    collect.add_argument(
+        "--documents", type=shared.positive_int, default=10_000, metavar="N", help="default: 10000"
+    )
+    collect.add_argument(
+        "--first-seed", type=shared.seed, default=0, metavar="N", help="default: 0"
+    )
+    collect.add_argument(
+        "--only",
+        metavar="SPECS",
+        default="",
+        help="of these sources only, with commas between, such as miniwob:click-option (default: "
+        "MiniWoB++ and the cards; `eyehand suites NAME` lists the tasks that have an expert)",
+    )
+    run = parts.add_parser("run", help="train on shards and on drawn screens")
+    _add_run_arguments(run)
+    read = parts.add_parser("read", help="teach a vision tower to read drawn pages")
+    _add_read_arguments(read)
+    for part in (collect, run, read):
+        shared.add_json_argument(part)
+
+
+def _add_run_arguments(run: argparse.ArgumentParser) -> None:
+    def number(option: str, default: int, text: str) -> None:
+        kind = shared.positive_int if default else shared.seed
+        shown = f"{text} (default: {default})"
+        run.add_argument(option, type=kind, default=default, metavar="N", help=shown)
+
+    run.add_argument(
+        "--data", type=Path, metavar="DIR", help="the shards' folder (default: drawn screens only)"
+    )
+    run.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of checkpoint and state"
+    )
+    number("--tokens", 20_000_000, "stop after so many tokens, earlier ones included")
+    number("--decay-tokens", 0, "in so many last tokens the learning rate falls to zero")
+    run.add_argument(
+        "--branch", type=Path, metavar="DIR", help="begin with a copy of this run's state"
+    )
+    run.add_argument(
+        "--from",
+        dest="initial",
+        type=Path,
+        metavar="DIR",
+        help="go on from this checkpoint (default: a new network)",
+    )
+    run.add_argument(
+        "--tower", type=Path, metavar="FILE", help="begin with this tower.safetensors of `read`"
+    )
+    run.add_argument("--freeze-tower", action="store_true", help="train the language model alone")
+    run.add_argument(
+        "--drawn",
+        type=shared.share_or_none,
+        default=0.0,
+        metavar="SHARE",
+        help="share of drawn screens among the documents, 0 to 1 (default: 0)",
+    )
+    run.add_argument(
+        "--guide",
+        type=shared.share_or_none,
+        default=1.0,
+        metavar="WEIGHT",
+        help="weight of the losses that teach pointing, 0 to 1 (default: 1)",
+    )
+    number("--seed", 0, "of documents and weights")
+    number("--batch", 8, "documents a step")
+    run.add_argument(
+        "--only",
+        metavar="SPECS",
+        default="",
+        help="demonstrations of these sources only, with commas between (default: all)",
+    )
+    number("--branches", 8, "at most so many answers of a screen at a time")
+    run.add_argument(
+        "--device", default="cpu", metavar="D", help="where to train: cpu, cuda, ... (default: cpu)"
+    )
+    number("--processes", 0, "that make batches ahead of the network")
+    run.add_argument(
+        "--rate",
+        type=shared.positive_float,
+        default=0.001,
+        metavar="R",
+        help="learning rate at its highest (default: 0.001)",
+    )
+
+
+def _add_read_arguments(read: argparse.ArgumentParser) -> None:
+    read.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of state, log and tower"
+    )
+    read.add_argument(
+        "--steps",
+        type=shared.positive_int,
+        required=True,
+        metavar="N",
+        help="stop after so many steps, earlier ones included",
+    )
+    read.add_argument(
+        "--decay-steps",
+        type=shared.seed,
+        default=0,
+        metavar="N",
+        help="in so many last steps the rate falls to zero (default: 0)",
+    )
+    read.add_argument(
+        "--branch", type=Path, metavar="DIR", help="begin with a copy of this run's state"
+    )
+    read.add_argument(
+        "--from",
+        dest="initial",
+        type=Path,
+        metavar="FILE",
+        help="begin with this tower.safetensors, which may have fewer blocks",
+    )
+    read.add_argument("--seed", type=shared.seed, default=0, metavar="N", help="default: 0")
+    read.add_argument(
+        "--rate", type=shared.positive_float, default=0.0015, metavar="R", help="default: 0.0015"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Collect, train, or read."""
+    parts = {"collect": _collect, "run": _train, "read": _read}
+    return parts[arguments.part](arguments)
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    from eyehand.model.training import reading
+    from eyehand.model.training.embedded import tower_config
+    from eyehand.model.training.state import branch
+    from eyehand.model.training.tower import read_tower, save_tower
+
+    if arguments.branch is not None:
+        branch(arguments.branch, arguments.out)
+    initial = None if arguments.initial is None else read_tower(arguments.initial)
+    plan = reading.ReadingPlan(seed=arguments.seed, learning_rate=arguments.rate)
+    run = reading.ReadingRun(tower_config(), plan, arguments.out, initial)
+    measured = run.train(arguments.steps, arguments.decay_steps, _say_reading)
+    save_tower(run.tower, run.head, arguments.out / "tower.safetensors")
+    if arguments.json:
+        shared.print_json({**measured, "folder": str(arguments.out)})
+    return 0
+
+
+def _say_reading(line: dict[str, float]) -> None:
+    shared.say(
+        f"step {line['step']}, loss {line['loss']:.3f}, held-out words: "
+        f"{line['characters']:.1%} of characters, {line['words']:.1%} of words"
+    )
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from eyehand.agent.training.collect import collect
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("documents", total=arguments.documents)
+        collect(
+            arguments.out,
+            arguments.documents,
+            arguments.first_seed,
+            only=_specs(arguments.only),
+            progress=lambda collected: bar.update(task, completed=collected),
+        )
+    shared.say(f"{arguments.documents} documents in {arguments.out}")
+    if arguments.json:
+        shared.print_json({"documents": arguments.documents, "folder": str(arguments.out)})
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from eyehand.agent.training.embedded import train_embedded
+    from eyehand.model.training.state import branch
+    from eyehand.model.training.trainer import TrainingPlan
+
+    plan = TrainingPlan(
+        tokens=arguments.tokens,
+        decay_tokens=arguments.decay_tokens,
+        seed=arguments.seed,
+        batch=arguments.batch,
+        guide_weight=arguments.guide,
+        branches=arguments.branches,
+        learning_rate=arguments.rate,
+        freeze_tower=arguments.freeze_tower,
+    )
+    if arguments.branch is not None:
+        branch(arguments.branch, arguments.out, ("tokenizer.json", "tokenizer_config.json"))
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("training", total=plan.tokens)
+
+        def follow(now: dict[str, float]) -> None:
+            description = f"step {now['steps']:.0f}, loss {now['loss']:.3f}"
+            bar.update(task, completed=now["tokens"], description=description)
+
+        summary = train_embedded(
+            arguments.data,
+            arguments.out,
+            plan,
+            arguments.initial,
+            arguments.tower,
+            arguments.drawn,
+            _specs(arguments.only),
+            follow,
+            arguments.device,
+            arguments.processes,
+        )
+    shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
+    if arguments.json:
+        shared.print_json({**summary, "folder": str(arguments.out)})
+    return 0
+
+
+def _specs(listed: str) -> list[str]:
+    """Split a list of specs at its commas."""
+    return [spec.strip() for spec in listed.split(",") if spec.strip()]

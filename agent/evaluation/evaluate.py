@@ -1,0 +1,251 @@
+"""Many episodes, honestly counted.
+
+An episode is fixed by its number in the plan: its task and its seed, `first_seed + i`, the same
+for every task. So the rows are the same whoever runs it: this process, several workers, or a
+cluster. Only faults of the environment are retried, with the same seed in a fresh environment, and
+they are counted apart: a wrong answer never gets a second try, a crash never counts as a wrong
+answer.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import eyehand
+from eyehand.agent.evaluation.inference import LocalDecider, parted
+from eyehand.agent.evaluation.messages import Finished, Job, Setup, require_known_to_workers
+from eyehand.agent.evaluation.plan import Evaluation, Plan, TaskResult
+from eyehand.agent.evaluation.processes import ProcessFleet
+from eyehand.agent.evaluation.retention import Shelf
+from eyehand.agent.evaluation.scheduler import Fleet, Scheduler
+from eyehand.agent.evaluation.store import Ledger
+from eyehand.agent.evaluation.worker import Station
+from eyehand.agent.policies.base import Policy
+from eyehand.agent.policies.registry import goes_along
+from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.table import write_csv
+from eyehand.envs.env import Environment
+from eyehand.envs.temporary import sweep
+from eyehand.errors import CheckpointError, UsageError
+
+if TYPE_CHECKING:
+    from eyehand.agent.evaluation.ray.cluster import RayCluster
+
+MakeEnvironment = Callable[[str], Environment]
+MakePolicy = Callable[[str], Policy]
+
+
+class Watcher(Protocol):
+    """Follows an evaluation: live progress."""
+
+    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+        """The first episode is about to start; `rows` are those of an earlier, interrupted run."""
+
+    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+        """An episode was counted, or lost to a fault; `result` is its task's count so far."""
+
+
+class Unwatched:
+    """Follows nothing."""
+
+    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+        """Do nothing."""
+
+    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an evaluation runs on. None of it changes the rows.
+
+    Attributes:
+        workers: Environments at a time. 1 runs in this process, unless there is a cluster or
+            `own_process` asks for another one.
+        ray_address: A Ray cluster's address, "auto" or "HOST:PORT"; None stays on this machine.
+        engines: How many actors of the cluster decide where the policy is a model; None is 1.
+        own_process: Whether one worker runs in a process of its own too: what an environment does
+            there (exit, crash, print, hang in compiled code) costs its episode only.
+    """
+
+    @property
+    def here(self) -> bool:
+        """Whether the episodes run in this process."""
+        return self.workers == 1 and self.ray_address is None and not self.own_process
+
+    workers: int = 1
+    ray_address: str | None = None
+    engines: int | None = None
+    own_process: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"expected at least 1 worker, got {self.workers}")
+        if self.engines is not None and self.engines < 1:
+            raise UsageError(f"expected at least 1 engine, got {self.engines}")
+        if self.engines is not None and self.ray_address is None:
+            raise UsageError("engines run on a Ray cluster: --engines needs --ray ADDRESS")
+
+
+def run_evaluation(
+    plan: Plan,
+    make_environment: MakeEnvironment,
+    make_policy: MakePolicy,
+    watcher: Watcher | None = None,
+    *,
+    means: Means | None = None,
+    resume: bool = False,
+) -> Evaluation:
+    """Run a plan.
+
+    Args:
+        plan: What to run.
+        make_environment: Makes an environment from a spec; called again after a fault. With
+            several workers it is sent to them.
+        make_policy: Returns the policy for a spec; it may return the same one each time. With a
+            cluster it is sent to the engines, which make the policies on their nodes.
+        watcher: Follows along.
+        means: What to run on; this process alone by default.
+        resume: Go on with the interrupted evaluation in `plan.out`: what ended is not run again.
+
+    Returns:
+        The counts; those so far, with `finished` False, where a person stopped it.
+
+    Raises:
+        UsageError: a spec or a policy cannot be made, or the folder does not fit.
+        CheckpointError: a policy's model cannot be used.
+        EnvironmentFault: the disk is full, so that nothing more can be kept; or workers cannot
+            be started.
+    """
+    means = means or Means()
+    if plan.out is not None:  # an environment may change the working directory
+        plan = replace(plan, out=plan.out.absolute())
+    if not means.here:
+        require_known_to_workers(plan.specs)
+    with ExitStack() as stack:
+        stack.callback(sweep)  # of workers that were killed
+        # Before the folder is begun: a wrong address leaves nothing behind.
+        cluster = _joined(means, stack)
+        ground = _Ground(make_environment, _policies(plan, make_policy, cluster), means, cluster)
+        return _evaluate(plan, ground, watcher or Unwatched(), resume)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What the episodes stand on."""
+
+    make_environment: MakeEnvironment
+    policies: dict[str, Policy]
+    means: Means
+    cluster: "RayCluster | None"
+
+
+def _joined(means: Means, stack: ExitStack) -> "RayCluster | None":
+    if means.ray_address is None:
+        return None
+    from eyehand.agent.evaluation.ray.cluster import RayCluster
+
+    return stack.enter_context(closing(RayCluster(means.ray_address, means.engines or 1)))
+
+
+def _policies(
+    plan: Plan, make_policy: MakePolicy, cluster: "RayCluster | None"
+) -> dict[str, Policy]:
+    """Make all policies first: one that does not exist is better refused before hours of work."""
+    if cluster is not None and not goes_along(make_policy):
+        return cluster.policies(make_policy, plan.specs, plan.batch)
+    policies = {spec: make_policy(spec) for spec in plan.specs}
+    for policy in policies.values():
+        policy.expect(plan.batch)
+    return policies
+
+
+def _evaluate(plan: Plan, ground: _Ground, watcher: Watcher, resume: bool) -> Evaluation:
+    """Run the plan on what is there by now."""
+    evaluation, shelf = Evaluation(plan), Shelf(plan.out)
+    described = {spec: policy.describe() for spec, policy in ground.policies.items()}
+    evaluation.policy = described[plan.specs[-1]]
+    document = {"eyehand": eyehand.__version__, **plan.to_json(), "policies": described}
+    with Ledger(plan.out, document, resume) as ledger:
+        jobs = [job for job in plan.jobs() if job.index not in ledger.rows]
+        for job in jobs if resume else ():
+            shelf.clear(job.spec, job.seed)
+        watcher.begins(plan, ledger.in_order())
+        try:
+            with closing(_run(plan, jobs, ground, shelf, ledger)) as run:
+                _count(run, evaluation, ledger, shelf, watcher)
+        except KeyboardInterrupt:
+            evaluation.finished = False
+        except (UsageError, CheckpointError):
+            if not ledger.rows and not resume:
+                shelf.discard(plan.specs)
+            raise
+        ledger.sort()
+        evaluation.count(ledger.in_order())
+        shelf.save(evaluation.to_json())
+        if plan.out is not None:
+            write_csv(plan.out, ledger.in_order())
+    return evaluation
+
+
+def _count(
+    episodes: Iterator[Finished],
+    evaluation: Evaluation,
+    ledger: Ledger,
+    shelf: Shelf,
+    watcher: Watcher,
+) -> None:
+    """Write every episode's row as it ends, and tell who watches."""
+    results = {spec: TaskResult(spec) for spec in evaluation.plan.specs}
+    for row in ledger.in_order():
+        results[row.spec].add(row)
+    for finished in episodes:
+        shelf.deliver(finished.row, finished.files)
+        ledger.append(finished.row)
+        results[finished.row.spec].add(finished.row)
+        watcher.episode_ended(finished.row, results[finished.row.spec])
+
+
+def _run(
+    plan: Plan, jobs: list[Job], ground: _Ground, shelf: Shelf, ledger: Ledger
+) -> Generator[Finished, None, None]:
+    """Yield the episodes as they end, wherever they run."""
+    means, policies = ground.means, ground.policies
+    setup = Setup(
+        ground.make_environment,
+        policies,
+        {spec: plan.steps_of(spec) for spec in plan.specs},
+        plan.time_limit_s,
+        plan.max_tokens,
+        plan.out.absolute() if plan.out else None,
+        plan.keep,
+    )
+    if means.here:
+        yield from _run_here(setup, jobs)
+        return
+    pairs = {spec: parted(policy) for spec, policy in policies.items()}
+    setup = replace(setup, policies={spec: shipped for spec, (shipped, _) in pairs.items()})
+    decider = LocalDecider(
+        {spec: served for spec, (_, served) in pairs.items() if served is not None}, plan.batch
+    )
+    fleet = _fleet(setup, ground.cluster, ledger)
+    scheduler = Scheduler(
+        fleet, decider, jobs, means.workers, lambda job: shelf.clear(job.spec, job.seed)
+    )
+    yield from scheduler.run()
+
+
+def _fleet(setup: Setup, cluster: "RayCluster | None", ledger: Ledger) -> Fleet:
+    if cluster is None:
+        return ProcessFleet(setup, ledger.descriptor)
+    return cluster.fleet(replace(setup, deliver=True))
+
+
+def _run_here(setup: Setup, jobs: list[Job]) -> Iterator[Finished]:
+    station = Station(setup)
+    try:
+        for job in jobs:
+            yield station.run(job)
+    finally:
+        station.close()

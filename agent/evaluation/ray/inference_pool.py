@@ -1,0 +1,212 @@
+"""The engines of an evaluation, as the evaluator sees them: who sits where, and who is gone."""
+
+import itertools
+import time
+from types import ModuleType
+from typing import Any
+
+from eyehand.agent.evaluation.messages import UNSENDABLE, Failed, packed, unpacked
+from eyehand.agent.evaluation.ray.connect import first_line, lost_errors
+from eyehand.agent.evaluation.ray.inference_actor import Desk, EngineActor, Made, Recipe
+from eyehand.agent.evaluation.scheduler import MOST_FALSE_STARTS
+from eyehand.errors import UsageError, WorkerLost
+
+ROOM_TIMEOUT_S = 600.0
+"""Longest wait for a node with room: a cluster that grows by itself needs minutes for one."""
+
+TEND_INTERVAL_S = 5.0
+
+
+class _Engine:
+    """One engine.
+
+    Attributes:
+        actor: Its handle.
+        greeting: Reference that is ready when a node had room for it.
+        begun: Reference to its Made or Failed.
+        ended: Reference that is ready when it has ended.
+        episodes: How many are bound to it now.
+        seated: How many ever were.
+        hired_s: When it was asked for, on the monotonic clock.
+    """
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+        self.greeting: Any = actor.greet.remote()
+        self.begun: Any = actor.begun.remote()
+        self.ended: Any = actor.stay.remote()
+        self.episodes = 0
+        self.seated = 0
+        self.hired_s = time.monotonic()
+
+
+class Engines:
+    """Starts engines, one GPU each where the cluster has GPUs, else one CPU each.
+
+    Their places are reserved as long as the evaluation runs: a fresh engine takes the place of one
+    that ended, whoever else waits for a CPU.
+
+    Args:
+        ray: The module; it has joined the cluster.
+        recipe: What makes the policies.
+        count: How many engines, at least 1.
+
+    Raises:
+        UsageError: the cluster is too small, or the recipe cannot be sent.
+    """
+
+    def __init__(self, ray: ModuleType, recipe: Recipe, count: int) -> None:
+        self._ray = ray
+        self._lost_errors = lost_errors(ray)
+        self._blob = _packed_recipe(recipe)
+        self._bundle = _bundle(ray.cluster_resources(), count)
+        self._numbers = itertools.count()
+        self._at: dict[int, _Engine] = {}
+        self._false_starts = 0
+        from ray.util.placement_group import placement_group
+
+        self._places: Any = placement_group([self._bundle] * count, strategy="SPREAD")
+        self._engines = [self._hire() for _ in range(count)]
+
+    def made(self) -> Made:
+        """Wait until all engines are ready.
+
+        Returns:
+            What the first one made; the others made the same.
+
+        Raises:
+            WorkerLost: no node has room, or engines end before they are ready, again and again.
+            Exception: whatever making the policies raised.
+        """
+        while True:
+            waiting = [engine.begun for engine in self._engines]
+            ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=TEND_INTERVAL_S)
+            self.tend()
+            _require_patience([e for e in self._engines if not self._is_ready(e.greeting)])
+            words = [self._word(engine) for engine in self._engines if engine.begun in ready]
+            for word in words:
+                if isinstance(word, Failed):
+                    raise word.error
+            made = [word for word in words if isinstance(word, Made)]
+            if len(made) == len(self._engines):
+                return made[0]
+
+    def seat(self, spec: str) -> Desk:
+        """Bind an episode to the engine with the fewest, in turn where several have as few.
+
+        A fresh one gets none while it loads, or waits for room, unless no other is ready.
+        """
+        self.tend()
+        ready = [engine for engine in self._engines if self._is_ready(engine.begun)]
+        engine = min(ready or self._engines, key=lambda engine: (engine.episodes, engine.seated))
+        engine.episodes, engine.seated = engine.episodes + 1, engine.seated + 1
+        number = next(self._numbers)
+        self._at[number] = engine
+        return Desk(engine.actor, number, spec)
+
+    def leave(self, desk: Desk, lost: bool = False) -> None:
+        """Drop an episode's conversation.
+
+        Args:
+            desk: What `seat` returned.
+            lost: The episode did not end by itself: its worker is gone.
+        """
+        self._at.pop(desk.number).episodes -= 1
+        desk.engine.forget.remote(desk.number, lost)
+
+    def desert(self, desk: Desk) -> None:
+        """Take note that an episode's engine did not answer it: a fresh one takes its place."""
+        engine = self._at.pop(desk.number)
+        if engine in self._engines:
+            self._replace(engine, "it no longer answers")
+
+    def tend(self) -> None:
+        """Start a fresh engine in the place of each that has ended.
+
+        Raises:
+            WorkerLost: engines end before they are ready, again and again, or none finds room.
+        """
+        for engine in tuple(self._engines):
+            if self._is_ready(engine.ended):
+                self._replace(engine, self._why_ended(engine))
+        if not any(self._is_ready(engine.greeting) for engine in self._engines):
+            # With one that has a place the episodes go on, whatever becomes of the others.
+            _require_patience(self._engines)
+
+    def close(self) -> None:
+        """End the engines and give their places back."""
+        from ray.util.placement_group import remove_placement_group
+
+        for engine in self._engines:
+            self._ray.kill(engine.actor, no_restart=True)
+        remove_placement_group(self._places)
+
+    def _hire(self) -> _Engine:
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        actor = self._ray.remote(
+            num_cpus=self._bundle.get("CPU", 0),
+            num_gpus=self._bundle.get("GPU", 0),
+            max_restarts=0,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=self._places),
+        )(EngineActor)
+        return _Engine(actor.remote(self._blob))
+
+    def _replace(self, engine: _Engine, why: str) -> None:
+        self._false_starts = 0 if self._has_begun(engine) else self._false_starts + 1
+        if self._false_starts >= MOST_FALSE_STARTS:
+            raise WorkerLost(f"engines end before they can begin: {why}")
+        self._ray.kill(engine.actor, no_restart=True)
+        self._engines[self._engines.index(engine)] = self._hire()
+
+    def _has_begun(self, engine: _Engine) -> bool:
+        return self._is_ready(engine.begun) and isinstance(self._word(engine), Made)
+
+    def _word(self, engine: _Engine) -> Made | Failed | None:
+        """Return what a ready engine said; None where it ended before it could."""
+        try:
+            word: Made | Failed = unpacked(self._ray.get(engine.begun))
+        except self._lost_errors:
+            return None
+        return word
+
+    def _is_ready(self, reference: Any) -> bool:
+        return bool(self._ray.wait([reference], timeout=0)[0])
+
+    def _why_ended(self, engine: _Engine) -> str:
+        try:
+            self._ray.get(engine.ended)
+        except self._ray.exceptions.RayError as error:
+            return first_line(error)
+        return "it ended by itself"
+
+
+def _packed_recipe(recipe: Recipe) -> bytes:
+    try:
+        return packed(recipe)
+    except UNSENDABLE as error:
+        raise UsageError(
+            "on a cluster engines make the policy on their nodes, but what makes it cannot be "
+            f"sent there: {first_line(error)}"
+        ) from error
+
+
+def _bundle(total: dict[str, float], count: int) -> dict[str, float]:
+    """Return what each engine takes of a cluster that has `total`."""
+    kind = "GPU" if total.get("GPU", 0) >= 1 else "CPU"
+    there, needed = int(total.get(kind, 0)), count + (kind == "CPU")
+    if there < needed:
+        also = " and an environment" if kind == "CPU" else ""
+        engines = f"{count} engine{'s' if count > 1 else ''}"
+        raise UsageError(
+            f"the cluster is too small: {engines}{also} need {needed} {kind}s and it has {there}; "
+            "add nodes, or ask for fewer --engines"
+        )
+    return {kind: 1.0}
+
+
+def _require_patience(without_room: list[_Engine]) -> None:
+    now_s = time.monotonic()
+    waited_s = max((now_s - engine.hired_s for engine in without_room), default=0.0)
+    if waited_s > ROOM_TIMEOUT_S:
+        raise WorkerLost(f"no node of the cluster has had room for an engine for {waited_s:.0f} s")

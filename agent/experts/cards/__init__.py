@@ -1,0 +1,1 @@
+"""Experts of the card games."""

@@ -1,1 +1,0 @@
-"""Installing what the doctor found missing: Debian's packages, and Chromium."""

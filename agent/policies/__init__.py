@@ -1,0 +1,1 @@
+"""Who decides: the model, and the controls that it is measured against."""

@@ -1,0 +1,163 @@
+"""VlmPolicy: a Qwen2-VL network looks at the screens and writes the calls.
+
+It answers one conversation by itself, or several together: then each of the network's passes
+computes the next token of all of them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eyehand.actions import ActionSpace
+from eyehand.actions.codecs import make_codec
+from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
+from eyehand.agent.policies.habits import read_habits
+from eyehand.agent.policies.model_conversation import Limits, VlmConversation
+from eyehand.envs.suites import EMBEDDED_CHECKPOINT
+from eyehand.errors import UsageError
+from eyehand.model.folder import resolve
+from eyehand.model.hub import LoadedModel, load
+from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.together import generate_together
+from eyehand.prompts.conversation import Layout
+
+DEFAULT_MAX_NEW_TOKENS = 512
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class VlmPolicy(Policy):
+    """A Qwen2-VL checkpoint as a policy.
+
+    When a history would leave no room for an answer, the conversation begins anew with the system
+    prompt, the current screen and the task; the decision's `tokens["restarts"]` counts it. This
+    happens at most once a step, and earlier screens are then forgotten.
+
+    Args:
+        model: A checkpoint's folder or Hub id; None is the one that comes with the package.
+        codec: Dialect of the calls, "keyword" or "tool_call".
+        keyword_mark: Mark of the keyword dialect, "✿" or "*".
+        language: Language of the prompts, "en" or "zh".
+        max_new_tokens: Most tokens an answer.
+        temperature: 0 takes the best token; above it, tokens are drawn.
+        top_p: Share of the probability that is drawn from, above 0 to 1.
+        device: "cpu", "cuda", ...; None takes CUDA where there is some.
+        dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
+        on_text: Receives each piece of text as it is generated, where one conversation is asked
+            alone; several at once would mix their words.
+
+    Attributes:
+        batch: How many conversations are decided together at most; `expect` sets it. Above 1
+            every decision is computed in passes that are as wide as a full batch, so that it does
+            not depend on how many others happened to be ready.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        UsageError: an option is not known.
+    """
+
+    name = "model"
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        codec: str = "keyword",
+        keyword_mark: str = "✿",
+        language: str = "en",
+        max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        device: str | None = None,
+        dtype: str | None = None,
+        on_text: TokenCallback | None = None,
+    ) -> None:
+        if max_new_tokens < 1:
+            raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+        # What was asked for is checked before a model is fetched and read.
+        written, precision = make_codec(codec, keyword_mark), _dtype(dtype)
+        folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
+        self.habits = read_habits(folder)
+        self.layout = Layout(written, language, keyword_mark, self.habits.brief)
+        self.sampling = Sampling(temperature=temperature, top_p=top_p)
+        self.on_text = on_text
+        self.batch = 1
+        self.label = "embedded" if model is None else str(model)
+        self.checkpoint: LoadedModel = load(folder, device=device, dtype=precision)
+        positions = self.checkpoint.model.config.text.max_position_embeddings
+        self.limits = Limits(max_new_tokens, positions)
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        """Begin an episode; nothing is computed before its first screen."""
+        return VlmConversation(self, task, action_space, seed or 0)
+
+    def expect(self, batch: int) -> None:
+        """Set how many conversations are decided together at most.
+
+        Raises:
+            UsageError: it is below 1.
+        """
+        if batch < 1:
+            raise UsageError(f"expected a batch of at least 1, got {batch}")
+        self.batch = batch
+
+    def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
+        """Decide for several conversations in one go.
+
+        Screens are read one by one; the answers are then written together, a pass of the network
+        a token (`eyehand.model.inference.together`).
+
+        Raises:
+            UsageError: a conversation is another policy's, or occurs twice, or its context is
+                full.
+        """
+        mine = [(self._own(conversation), observation) for conversation, observation in requests]
+        if not mine:
+            return []
+        if len(mine) == self.batch == 1:
+            return [conversation.decide(observation) for conversation, observation in mine]
+        on_text = self.on_text if len(mine) == 1 else None
+        prompts = [conversation.read(observation) for conversation, observation in mine]
+        turns = [(c.session, c.rules(on_text)) for c, _ in mine]
+        answers = generate_together(turns, rows=self.batch)
+        return [
+            conversation.conclude(prompt, answer)
+            for (conversation, _), prompt, answer in zip(mine, prompts, answers, strict=True)
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the checkpoint, the dialect, the sampling and the history policy."""
+        model = self.checkpoint.model
+        return {
+            "name": self.name,
+            "model": self.label,
+            "codec": self.layout.codec.name,
+            "keyword_mark": self.layout.keyword_mark,
+            "language": self.layout.language,
+            "coordinates": "thousandths",
+            "history": "newest screen" if self.habits.newest_only else "full",
+            "prompt": "brief" if self.habits.brief else "full",
+            "temperature": self.sampling.temperature,
+            "top_p": self.sampling.top_p,
+            "max_new_tokens": self.limits.max_new_tokens,
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+        }
+
+    def _own(self, conversation: Conversation) -> VlmConversation:
+        if not isinstance(conversation, VlmConversation) or conversation.policy is not self:
+            raise UsageError("a policy decides only for the conversations that it started")
+        return conversation
+
+
+def _dtype(name: str | None) -> torch.dtype | None:
+    """Return the dtype called `name`.
+
+    Raises:
+        UsageError: it is none of those that the network runs in.
+    """
+    if name is not None and name not in _DTYPES:
+        raise UsageError(f"dtype is one of {', '.join(_DTYPES)}; got {name!r}")
+    return None if name is None else _DTYPES[name]

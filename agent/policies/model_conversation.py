@@ -1,0 +1,228 @@
+"""One episode's conversation with a Qwen2-VL network.
+
+One `Session` a conversation. The history is append-only at the level of tokens, and every screen
+stays in it (the `full` policy): nothing that was read or written once is tokenised or computed
+again.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from eyehand.actions import Action, ActionSpace, Coordinates
+from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
+from eyehand.agent.policies.long_text import LONGEST_TOKEN, fit
+from eyehand.envs.env import Observation
+from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.generation import Generation
+from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.session import Session
+from eyehand.prompts.conversation import Piece, Plain, Screen, observation_words
+
+if TYPE_CHECKING:
+    from eyehand.agent.policies.model import VlmPolicy
+
+# Seeds of two episodes' answers stay apart for as many steps.
+_SEED_STRIDE = 10_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a conversation's context is bounded.
+
+    Attributes:
+        max_new_tokens: Most tokens an answer.
+        max_positions: Positions that the network has.
+    """
+
+    max_new_tokens: int
+    max_positions: int
+
+    @property
+    def fullest(self) -> int:
+        """Most positions that a history may take before an answer: it leaves room for one."""
+        return self.max_positions - min(self.max_new_tokens, self.max_positions // 4)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a step adds to the history before the model writes.
+
+    Attributes:
+        observation: What is to be decided on.
+        tokens: Tokens that are new to the network.
+        image_tokens: Those of them that are the screen's, picture or video.
+        preprocess_s: Seconds that appending took.
+        left_out: Characters of the texts that were cut, because the context has no room for them.
+    """
+
+    observation: Observation
+    tokens: int
+    image_tokens: int
+    preprocess_s: float
+    left_out: int = 0
+
+
+class VlmConversation(Conversation):
+    """An episode's history.
+
+    `decide` is `read`, an answer, and `conclude`; `VlmPolicy.decide_many` does the same with one
+    answering for several conversations.
+
+    Args:
+        policy: Whose network, layout and limits are used.
+        task: What to do.
+        action_space: The actions that the episode permits.
+        seed: Fixes what is drawn, where tokens are drawn.
+    """
+
+    def __init__(
+        self, policy: "VlmPolicy", task: str, action_space: ActionSpace, seed: int
+    ) -> None:
+        self.policy = policy
+        self._task = task
+        self._space = action_space
+        self._seed = seed
+        self._step = 0
+        self._restarts = 0
+        self._earlier: list[Action] = []
+        self._begin()
+
+    @property
+    def session(self) -> Session:
+        """The history; another one after a restart."""
+        return self._session
+
+    def decide(self, observation: Observation) -> Decision:
+        """Append the screen, let the model write, read the call."""
+        if self.policy.batch > 1:
+            return self.policy.decide_many([(self, observation)])[0]
+        prompt = self.read(observation)
+        rules = self.rules(self.policy.on_text)
+        answer = self.session.generate(
+            rules.max_new_tokens, stop=rules.stop, sampling=rules.sampling, on_token=rules.on_token
+        )
+        return self.conclude(prompt, answer)
+
+    def read(self, observation: Observation) -> Prompt:
+        """Append the observation; the network has not seen it yet."""
+        began_s = time.perf_counter()
+        image_tokens, left_out = self._observe(observation)
+        tokens = self.session.num_pending
+        return Prompt(observation, tokens, image_tokens, time.perf_counter() - began_s, left_out)
+
+    def rules(self, on_text: TokenCallback | None) -> AnswerRules:
+        """Return how this step's answer is sampled."""
+        return AnswerRules(
+            self.policy.limits.max_new_tokens,
+            self._stop_words(),
+            self._sampling(),
+            on_token=on_text,
+        )
+
+    def conclude(self, prompt: Prompt, answer: Generation) -> Decision:
+        """Read the call that the model wrote, and count the step."""
+        began_s = time.perf_counter()
+        self._positions += len(answer.token_ids)
+        self._step += 1
+        coordinates = Coordinates(screen=prompt.observation.geometry.screen)
+        parsed = self.policy.layout.codec.parse(answer.text, self._space, coordinates)
+        if parsed.action is not None:
+            self._earlier.append(parsed.action)
+        return Decision(
+            thought=parsed.thought,
+            action=parsed.action,
+            error=parsed.error,
+            raw_text=answer.text,
+            not_performed=parsed.not_performed,
+            timings_s={
+                "preprocess": prompt.preprocess_s,
+                "vision": answer.vision_s,
+                "prefill": answer.prefill_s,
+                "decode": answer.decode_s,
+                "parse": time.perf_counter() - began_s,
+            },
+            tokens={
+                "prompt": prompt.tokens,
+                "image": prompt.image_tokens,
+                "generated": len(answer.token_ids),
+                "history": self.session.num_tokens,
+                "restarts": self._restarts,
+                **({"cut_characters": prompt.left_out} if prompt.left_out else {}),
+            },
+        )
+
+    def _observe(self, observation: Observation) -> tuple[int, int]:
+        """Append the observation, in a new session where the old one has no room for it.
+
+        Returns:
+            The screen's tokens, and how many characters of the texts were left out.
+        """
+        limits, layout = self.policy.limits, self.policy.layout
+        words = observation_words(observation.text, observation.feedback)
+        newest_only = self.policy.habits.newest_only
+        if self._step and not newest_only and len(words) <= limits.max_positions * LONGEST_TOKEN:
+            image_tokens = self._append(layout.following(words), observation)
+            if self._positions <= limits.fullest:
+                return image_tokens, 0
+        if self._step:
+            self._restarts += not newest_only
+            self._begin()
+        longest = max(len(words), len(self._task))
+        if longest <= limits.max_positions * LONGEST_TOKEN:
+            image_tokens = self._open(self._task, words, observation)
+            if self._positions <= limits.fullest:
+                return image_tokens, 0
+            self._begin()
+        return self._open_cut(words, observation)
+
+    def _open(self, task: str, words: str, observation: Observation) -> int:
+        """Append the system prompt, the screen and the task; returns the screen's tokens."""
+        layout = self.policy.layout
+        earlier = self._earlier if self.policy.habits.newest_only else ()
+        pieces = [*layout.opening(self._space), *layout.task(task, words, earlier)]
+        return self._append(pieces, observation)
+
+    def _open_cut(self, words: str, observation: Observation) -> tuple[int, int]:
+        """Begin with what of the task and the words there is room for."""
+        self._open("", "", observation)
+        room = max(0, self.policy.limits.fullest - self._positions)
+        self._begin()
+        task, said = fit([self._task, words], self.session.tokenizer, room)
+        image_tokens = self._open(task.text, said.text, observation)
+        return image_tokens, task.characters + said.characters
+
+    def _append(self, pieces: list[Piece], observation: Observation) -> int:
+        """Append the pieces, with one screen; returns its tokens and counts the positions."""
+        session = self.session
+        before, image_tokens, image_positions = session.num_pending, 0, 0
+        for piece in pieces:
+            if isinstance(piece, Screen):
+                image_tokens, image_positions = session.cost_of(self._append_screen(observation))
+            elif isinstance(piece, Plain):
+                # Words of a page or a person: control tokens in them stay plain characters.
+                session.append_text(piece.text)
+            else:
+                session.append_template(piece.text)
+        self._positions += session.num_pending - before - image_tokens + image_positions
+        return image_tokens
+
+    def _append_screen(self, observation: Observation) -> int:
+        """Append the screen as what it is: a video, where the observation has one, or a picture."""
+        if observation.video is not None:
+            return self.session.append_video(observation.video)
+        return self.session.append_image(observation.pixels)
+
+    def _begin(self) -> None:
+        self._session = self.policy.checkpoint.session()
+        self._positions = 0
+
+    def _stop_words(self) -> tuple[str, ...]:
+        """The codec's stop words, also with the line end that the following template brings."""
+        words = self.policy.layout.codec.stop_words
+        return (*words, *(f"\n{word}" for word in words))
+
+    def _sampling(self) -> Sampling:
+        """Draw differently at each step: one generator serves one answer."""
+        rule = self.policy.sampling
+        return replace(rule, seed=self._seed * _SEED_STRIDE + self._step)

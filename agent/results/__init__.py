@@ -1,0 +1,1 @@
+"""What came of an evaluation: its rows, and everything that is computed from them."""

@@ -1,0 +1,162 @@
+"""Trains the embedded model: the recipe from documents to a checkpoint folder."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+
+from eyehand.actions import ActionSpace
+from eyehand.actions.web import WEB_ACTIONS
+from eyehand.agent.policies.habits import EMBEDDED_HABITS, write_habits
+from eyehand.errors import UsageError
+from eyehand.model.folder import read_config
+from eyehand.model.inference.generation import check_tokenizer
+from eyehand.model.inputs.image_settings import write_image_settings
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.training.characters import CharacterHead
+from eyehand.model.training.documents import shards
+from eyehand.model.training.embedded import (
+    SETTINGS,
+    embedded_config,
+    make_tokenizer,
+    new_model,
+)
+from eyehand.model.training.screens import DrawnScreens
+from eyehand.model.training.sources import DocumentSource, Mixture, ShardSource
+from eyehand.model.training.tower import read_tower
+from eyehand.model.training.trainer import Follow, TrainingPlan, TrainingRun
+from eyehand.model.weights import load_checkpoint, save_checkpoint
+from eyehand.prompts import render_system
+
+_DRAWN_QUESTIONS = (
+    'Where is ""? Where is the field ""? Where is the checkbox ""? Where is the radio button ""? '
+    "What stands at [120, 340]? Where is the red blue olive lime black grey purple orange yellow "
+    "cyan pink magenta green aqua box? Where is the 1st 2nd 3rd 4th 5th field checkbox?"
+)
+
+
+def prompt_texts() -> list[str]:
+    """Return the system prompts over the whole web vocabulary, for the tokenizer to learn."""
+    space = ActionSpace(WEB_ACTIONS)
+    prompts = [render_system(space, codec, "en") for codec in ("keyword", "tool_call")]
+    return [*prompts, _DRAWN_QUESTIONS]
+
+
+def training_source(
+    data: Path | None, seed: int, drawn_share: float, only: Collection[str] = ()
+) -> DocumentSource:
+    """Return a run's documents: demonstrations, drawn screens, or a mixture.
+
+    Args:
+        data: Folder of the shards; None for drawn screens alone.
+        seed: Of the order and of the drawings.
+        drawn_share: Share of drawn screens, 0 to 1.
+        only: Sources to take demonstrations from; all where it is empty.
+
+    Raises:
+        UsageError: there are no shards, or none of them holds a source of `only`.
+    """
+    if data is None:
+        if drawn_share < 1:
+            raise UsageError("without --data all screens are drawn: pass --drawn 1")
+        return DrawnScreens(seed)
+    demonstrations = ShardSource(data, seed, only)
+    if drawn_share == 0:
+        return demonstrations
+    drawn = DrawnScreens(seed)
+    return Mixture({drawn: drawn_share, demonstrations: 1 - drawn_share}, seed)
+
+
+def train_embedded(
+    data: Path | None,
+    out: Path,
+    plan: TrainingPlan,
+    initial: Path | None = None,
+    tower: Path | None = None,
+    drawn_share: float = 0.0,
+    only: Collection[str] = (),
+    follow: Follow = lambda now: None,
+    device: str = "cpu",
+    workers: int = 0,
+) -> dict[str, float]:
+    """Train a network and write its checkpoint folder.
+
+    A folder that holds the state of an interrupted run goes on with it.
+
+    Args:
+        data: Folder of the shards; None for drawn screens alone.
+        out: The checkpoint's folder; made when it is missing.
+        plan: How.
+        initial: A checkpoint folder to go on from, with its tokenizer; None starts from scratch
+            with a tokenizer made from the documents' texts.
+        tower: A vision tower that can read, from `eyehand train read`.
+        drawn_share: Share of drawn screens among the documents, 0 to 1.
+        only: Sources to take demonstrations from; all where it is empty.
+        follow: Called every few steps with the counts so far.
+        device: Where the network is trained: "cpu", "cuda", ...
+        workers: Processes that make batches ahead; the batches are the same for any number.
+
+    Returns:
+        The counts at the end; see `TrainingRun.train`.
+
+    Raises:
+        UsageError: there are no shards, there is no such device, or the tower cannot be used.
+        CheckpointError: the initial checkpoint cannot be used.
+    """
+    _check_device(device)
+    source = training_source(data, plan.seed, drawn_share, only)
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer, model = _begin(data, out, plan, initial)
+    head = None if tower is None else _give_tower(model, tower)
+    tokenizer.save(out)
+    write_image_settings(out, SETTINGS)
+    write_habits(out, EMBEDDED_HABITS)
+    run = TrainingRun(model.to(device), tokenizer, source, out, plan, SETTINGS, head, workers)
+    summary = run.train(follow)
+    run.close()
+    save_checkpoint(model.to("cpu"), out, dtype=torch.bfloat16)
+    return summary
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        problem = str(error).splitlines()[0]
+        raise UsageError(f"nothing can be trained on {device!r} here: {problem}") from None
+
+
+def _begin(
+    data: Path | None, out: Path, plan: TrainingPlan, initial: Path | None
+) -> tuple[Tokenizer, Qwen2VL]:
+    if initial is not None:
+        known_words = Tokenizer.from_folder(initial)
+        check_tokenizer(read_config(initial), known_words)
+        return known_words, _trainable(load_checkpoint(initial, dtype=torch.float32))
+    known = (out / "tokenizer.json").is_file()  # an interrupted run keeps its vocabulary
+    tokenizer = Tokenizer.from_folder(out) if known else _new_tokenizer(data)
+    return tokenizer, new_model(embedded_config(tokenizer), plan.seed)
+
+
+def _new_tokenizer(data: Path | None) -> Tokenizer:
+    return make_tokenizer(data if data and shards(data) else None, prompt_texts())
+
+
+def _give_tower(model: Qwen2VL, path: Path) -> CharacterHead:
+    weights = read_tower(path)
+    head = CharacterHead(model.config.vision)
+    try:
+        model.visual.load_state_dict(weights["tower"])
+        head.load_state_dict(weights["head"])
+    except RuntimeError as error:
+        raise UsageError(f"{path} is a tower of another size: {error}") from error
+    return head
+
+
+def _trainable(model: Qwen2VL) -> Qwen2VL:
+    """Give the weights memory of their own: loaded ones lie on the checkpoint's file."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+        parameter.requires_grad_(True)
+    return model

@@ -1,1 +1,0 @@
-"""Many environments at once: worker processes, and who hands them their episodes."""

@@ -1,0 +1,1 @@
+"""What measures the project beside its peers, and the trials that take hours; not installed."""

@@ -1,0 +1,146 @@
+"""`python -m benchmarks`: what the runtime itself costs, without a model."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli.main import main
+from eyehand.agent.cli.parser import Parser
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks step                                     our side alone
+  python -m benchmarks step --peer-python bg-venv/bin/python    beside BrowserGym, in alternation
+  python -m benchmarks step --task click-tab --episodes 10 --json
+  python -m benchmarks episodes --peer-python bg-venv/bin/python
+  python -m benchmarks android --episodes 3                     beside plain adbutils
+
+step: the time of one step (act, settle, capture, record to disk) on a page of MiniWoB++. The
+peer is a Python interpreter that has BrowserGym; docs/results/bench-step.md says how to make one.
+episodes: episodes a minute of the evaluator, with 1 and 2 workers, on tasks of MiniWoB++ that
+scripted answers solve; beside as many processes with BrowserGym that play the same answers.
+android: one step (act, settle, capture) and one raw capture on the simulated phone, through the
+real adb server, beside adbutils' own screenshot() and click().
+
+exit status: 0 measured; 2 wrong usage, or a peer without BrowserGym; 3 a browser failed; 130
+stopped with Ctrl-C.
+"""
+
+STEP_TASK = "click-test-2"
+STEPS = {"step": 10, "android": 10, "episodes": 3}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = Parser(
+        prog="python -m benchmarks",
+        description="Measure the runtime itself, without a model.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(parser)
+    parser.set_defaults(execute=execute, command="benchmarks")
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "benchmark", choices=("step", "episodes", "android"), help="what to measure"
+    )
+    parser.add_argument(
+        "--task",
+        metavar="NAME",
+        help=f"default: {STEP_TASK}; episodes: names with commas, by default five that one "
+        "click solves",
+    )
+    parser.add_argument(
+        "--episodes",
+        type=shared.positive_int,
+        default=5,
+        metavar="N",
+        help="default: 5 a side; episodes: a task and turn",
+    )
+    parser.add_argument(
+        "--steps",
+        type=shared.positive_int,
+        metavar="N",
+        help="steps an episode (default: 10; episodes: 3, the last of which solve it)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=shared.positive_int,
+        default=3,
+        metavar="N",
+        help="episodes: turns a side (default: 3)",
+    )
+    parser.add_argument(
+        "--peer-python", metavar="PATH", help="a Python interpreter that has BrowserGym"
+    )
+    shared.add_json_argument(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Measure and print the tables."""
+    from benchmarks.browsergym.interpreter import HOW_TO_GET_IT
+    from eyehand.agent.outcome import EXIT_SUCCESS
+
+    arguments.steps = arguments.steps or STEPS[arguments.benchmark]
+    document, print_tables = _MEASURES[arguments.benchmark](arguments)
+    if arguments.benchmark != "android" and arguments.peer_python is None:
+        shared.say(f"BrowserGym was not measured: it needs an interpreter; {HOW_TO_GET_IT}")
+    if arguments.json:
+        shared.print_json(document)
+    else:
+        print_tables(document)
+    return EXIT_SUCCESS
+
+
+Measured = tuple[dict[str, Any], Callable[[dict[str, Any]], None]]
+"""The document, and what prints its tables."""
+
+
+def _measure_step(arguments: argparse.Namespace) -> Measured:
+    from benchmarks.step.measure import bench_step
+    from benchmarks.tables import print_step
+
+    task = arguments.task or STEP_TASK
+    document = bench_step(
+        task, arguments.episodes, arguments.steps, arguments.peer_python, shared.say
+    )
+    return document, print_step
+
+
+def _measure_episodes(arguments: argparse.Namespace) -> Measured:
+    from benchmarks.episodes.measure import TASKS, bench_episodes
+    from benchmarks.tables import print_episodes
+
+    document = bench_episodes(
+        arguments.task.split(",") if arguments.task else TASKS,
+        arguments.episodes,
+        arguments.steps,
+        arguments.rounds,
+        arguments.peer_python,
+        shared.say,
+    )
+    return document, print_episodes
+
+
+def _measure_android(arguments: argparse.Namespace) -> Measured:
+    from benchmarks.step.android import bench_android
+    from benchmarks.tables import print_android
+
+    return bench_android(arguments.episodes, arguments.steps, shared.say), print_android
+
+
+_MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
+    "step": _measure_step,
+    "episodes": _measure_episodes,
+    "android": _measure_android,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main(make_parser=make_parser))

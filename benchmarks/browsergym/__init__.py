@@ -1,0 +1,1 @@
+"""BrowserGym in an interpreter of its own."""

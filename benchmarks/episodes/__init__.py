@@ -1,0 +1,1 @@
+"""Episodes a minute, beside the peer's."""

@@ -1,0 +1,1 @@
+"""Half-broken input by the million."""

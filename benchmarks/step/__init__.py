@@ -1,0 +1,1 @@
+"""A step's time, beside the peers'."""

@@ -1,0 +1,135 @@
+"""The tables of `python -m benchmarks`, printed where no JSON was asked for."""
+
+from typing import TYPE_CHECKING, Any
+
+from eyehand.agent.cli import tables
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def print_android(document: dict[str, Any]) -> None:
+    """Print a document of `bench_android`."""
+    from benchmarks.step.android import PARTS
+
+    console = tables.console(wide=True)
+    width, height = document["screen"]
+    console.print(
+        f"the simulated phone, {width}x{height}, {document['rounds']} rounds of "
+        f"{document['steps']} steps a side, in alternation; milliseconds: median (lowest to "
+        "highest)"
+    )
+    rows = [
+        [
+            row["name"],
+            _range(row["step_s"]),
+            *(_part(row["parts_s"][part]) for part in PARTS),
+            _range(row["phone_s"]),
+        ]
+        for row in document["rows"]
+    ]
+    console.print(_table(("", "step", *PARTS, "of it the phone's drawing"), rows))
+    console.print("\none raw capture; the phone's time is until its first byte")
+    rows = [
+        [row["name"], *(_range(row[f"{part}_s"]) for part in ("phone", "move", "decode"))]
+        for row in document["captures"]
+    ]
+    console.print(_table(("", "phone", "move", "decode"), rows))
+    for ratio in document["ratios"]:
+        console.print(
+            f"\nmoving and decoding: eyehand {_times(ratio)} times as fast as {ratio['against']}"
+        )
+
+
+def print_step(document: dict[str, Any]) -> None:
+    """Print a document of `bench_step`."""
+    from benchmarks.step.measure import PARTS
+
+    console = tables.console(wide=True)
+    console.print(
+        f"miniwob:{document['task']}, {document['episodes']} episodes of {document['steps']} steps "
+        "a side, in alternation; milliseconds: median (lowest to highest)"
+    )
+    rows = document["rows"]
+    columns = ("", "screen", "step", "reset", "first reset")
+    console.print(_table(columns, [_totals(row) for row in rows]))
+    console.print("\na step by part, medians; text is what is read beside the pixels")
+    cells = [[row["name"], *(_part(row["parts_s"][part]) for part in PARTS)] for row in rows]
+    console.print(_table(("", *PARTS), cells))
+    console.print("\nwhat each step extracts")
+    _print_alike(console, rows, "extracts")
+    if document["ratios"]:
+        console.print(
+            "\nour steps in one of the peer's, round by round; "
+            f"claims only against: {document['claims_against']}"
+        )
+        cells = [
+            [r["ours"], r["peer"], _times(r), _times(r["without_text"])] for r in document["ratios"]
+        ]
+        console.print(_table(("", "", "ratio", "ratio without the peer's text"), cells))
+
+
+def print_episodes(document: dict[str, Any]) -> None:
+    """Print a document of `bench_episodes`."""
+    console, rows = tables.console(wide=True), document["rows"]
+    console.print(
+        f"{', '.join(document['tasks'])}: {document['episodes']} episodes each of "
+        f"{document['steps']} clicks, {document['rounds']} turns a side, in alternation; "
+        "episodes a minute: median (lowest to highest)"
+    )
+    cells = [
+        [row["name"], _count(row["episodes_a_minute"]), _count(row["whole_a_minute"])]
+        for row in rows
+    ]
+    console.print(_table(("", "under way", "with the start of workers and browsers"), cells))
+    console.print("\nwhat each side keeps")
+    _print_alike(console, rows, "keeps")
+    if document["ratios"]:
+        console.print(
+            "\nour episodes in one of the peer's, as many at a time, turn by turn; "
+            f"claims only against: {document['claims_against']}"
+        )
+        cells = [[r["ours"], r["peer"], _times(r)] for r in document["ratios"]]
+        console.print(_table(("", "", "ratio"), cells))
+
+
+def _print_alike(console: "Console", rows: list[dict[str, Any]], key: str) -> None:
+    """Print each value of a key once, with the names of the rows that have it."""
+    for value in dict.fromkeys(row[key] for row in rows):
+        names = "; ".join(row["name"] for row in rows if row[key] == value)
+        console.print(f"  {names}: {value}")
+
+
+def _table(columns: tuple[str, ...], rows: list[list[str]]) -> "Table":
+    table = tables.table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _totals(row: dict[str, Any]) -> list[str]:
+    width, height = row["screen"]
+    first = f"{1000 * row['first_reset_s']:.0f}"
+    return [row["name"], f"{width}x{height}", _range(row["step_s"]), _range(row["reset_s"]), first]
+
+
+def _range(seconds: dict[str, float]) -> str:
+    return _spread({name: 1000 * value for name, value in seconds.items()}, 0)
+
+
+def _part(seconds: float) -> str:
+    return f"{1000 * seconds:.1f}"
+
+
+def _times(ratio: dict[str, float]) -> str:
+    return _spread(ratio, 1)
+
+
+def _count(rate: dict[str, float]) -> str:
+    return _spread(rate, 0)
+
+
+def _spread(numbers: dict[str, float], decimals: int) -> str:
+    median, low, high = (f"{numbers[name]:.{decimals}f}" for name in ("median", "low", "high"))
+    return f"{median} ({low} to {high})"

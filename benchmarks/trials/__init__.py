@@ -1,0 +1,1 @@
+"""Trials over hours: kills, memory, clusters, batches."""

@@ -1,0 +1,1 @@
+"""Suites that a user declares in a file."""

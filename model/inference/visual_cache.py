@@ -1,0 +1,197 @@
+"""The vision tower behind a memory: a screen that was already seen is not encoded again.
+
+Entries are found by their content, never by name or order: two screens are the same only when
+all their bytes are.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eyehand.errors import UsageError
+from eyehand.model.inputs.image import (
+    Grid,
+    ImageInput,
+    Picture,
+    preprocess,
+    smart_resize,
+    to_rgb,
+    tokens_of_grid,
+)
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.inputs.video import VideoInput
+from eyehand.model.memory import check_room, vision_bytes
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.model import Qwen2VL
+
+MAX_BYTES = 256 * 2**20
+"""Default memory for embeddings: about 70 screens of 720p for the 2B model in bfloat16."""
+
+
+@dataclass
+class Visual:
+    """A picture or video on its way into the network.
+
+    Attributes:
+        key: Hash of the content.
+        grid: (t, h, w) in patches.
+        merge_size: One token holds merge_size x merge_size patches.
+        is_video: Which placeholder it takes.
+        patches: float32 (t*h*w, 1176); None once the embeddings are there.
+        embeds: (tokens, width); None until encoded.
+    """
+
+    key: bytes
+    grid: Grid
+    merge_size: int
+    is_video: bool = False
+    patches: Tensor | None = None
+    embeds: Tensor | None = None
+
+    @property
+    def num_tokens(self) -> int:
+        """Placeholder tokens that it occupies."""
+        return tokens_of_grid(self.grid, self.merge_size)
+
+    @property
+    def num_positions(self) -> int:
+        """Positions that it takes (M-RoPE): what follows it stands past its longest axis."""
+        frames, rows, columns = self.grid
+        return max(frames, rows // self.merge_size, columns // self.merge_size)
+
+
+class VisualEncoder:
+    """Encodes pictures and videos, the least recently used results forgotten first.
+
+    Several sessions of one model may share an encoder. It is not meant for several threads.
+
+    Attributes:
+        hits: Pictures that needed no encoding.
+        misses: Pictures that went through the vision tower.
+    """
+
+    def __init__(self, model: Qwen2VL, max_bytes: int = MAX_BYTES) -> None:
+        """Starts with an empty memory.
+
+        Args:
+            model: Whose vision tower is used; its weights must not change afterwards.
+            max_bytes: Memory for embeddings; 0 remembers nothing.
+        """
+        self._model = model
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._held_bytes = 0
+        self.hits = 0
+        self.misses = 0
+
+    def read_image(self, image: Picture, settings: ImageSettings) -> Visual:
+        """Prepares a picture; one that is remembered is not even resized.
+
+        Raises:
+            UsageError: See `eyehand.model.inputs.image.preprocess`.
+        """
+        rgb = to_rgb(image)
+        height_px, width_px, _ = rgb.shape
+        grid = settings.grid(1, smart_resize(height_px, width_px, settings))
+        digest = hashlib.blake2b(rgb.data.cast("B"), digest_size=16)
+        # Not the limits: they decide nothing but the grid.
+        colours = (settings.mean, settings.std, settings.scale)
+        digest.update(f"pixels {rgb.shape} {grid} {settings.factor} {colours}".encode())
+        key = digest.digest()
+        visual = Visual(key, grid, settings.merge_size, embeds=self._entries.get(key))
+        if visual.embeds is None:
+            visual.patches = preprocess(rgb, settings).patches
+        return visual
+
+    def read(self, given: ImageInput | VideoInput) -> Visual:
+        """Prepares a picture or video whose patches are already there."""
+        digest = hashlib.blake2b(given.patches.numpy().data.cast("B"), digest_size=16)
+        digest.update(f"patches {given.grid}".encode())
+        key = digest.digest()
+        return Visual(
+            key,
+            given.grid,
+            given.merge_size,
+            isinstance(given, VideoInput),
+            given.patches,
+            self._entries.get(key),
+        )
+
+    def encode(self, visuals: Sequence[Visual]) -> None:
+        """Gives every visual its embeddings; all that are new go through the tower at once."""
+        new: dict[bytes, Visual] = {}
+        for visual in visuals:
+            if visual.embeds is None:
+                visual.embeds = self._entries.get(visual.key)
+            if visual.embeds is None:
+                new.setdefault(visual.key, visual)
+        self.misses += len(new)
+        self.hits += len(visuals) - len(new)
+        if new:
+            self._run_tower(list(new.values()))
+        for visual in visuals:
+            if visual.embeds is None:
+                visual.embeds = new[visual.key].embeds
+            visual.patches = None
+            if visual.embeds is not None:
+                self._remember(visual.key, visual.embeds)
+
+    def _run_tower(self, visuals: list[Visual]) -> None:
+        patches = torch.cat([v.patches for v in visuals if v.patches is not None])
+        grids = torch.tensor([visual.grid for visual in visuals])
+        needed = vision_bytes(self._model.config, len(patches), self._model.dtype.itemsize)
+        check_room(needed, self._model.device, "to look at the pictures")
+        embeds = self._model.encode_images(patches.to(self._model.dtype), grids)
+        pieces = torch.split(embeds, [visual.num_tokens for visual in visuals])
+        for visual, piece in zip(visuals, pieces, strict=True):
+            # A view would keep the whole batch alive for as long as one picture is remembered.
+            visual.embeds = piece.clone() if len(visuals) > 1 else piece
+
+    def _remember(self, key: bytes, embeds: Tensor) -> None:
+        if key not in self._entries:
+            self._entries[key] = embeds
+            self._held_bytes += embeds.nbytes
+        self._entries.move_to_end(key)
+        while self._held_bytes > self._max_bytes:
+            _, forgotten = self._entries.popitem(last=False)
+            self._held_bytes -= forgotten.nbytes
+
+
+def placeholder_starts(
+    ids: Sequence[int], visuals: Sequence[Visual], config: Qwen2VLConfig
+) -> list[int]:
+    """Returns the index of every visual's first placeholder.
+
+    Raises:
+        UsageError: Placeholders and visuals do not match, an id is unknown to the model, or the
+            ids end with a placeholder (a vision end mark has to follow).
+    """
+    pads = (config.image_token_id, config.video_token_id)
+    starts: list[int] = []
+    index = 0
+    for id_ in ids:
+        if not 0 <= id_ < config.text.vocab_size:
+            raise UsageError(f"id {id_}: the model knows 0 to {config.text.vocab_size - 1}")
+    for visual in visuals:
+        index = next((i for i in range(index, len(ids)) if ids[i] in pads), len(ids))
+        run = [pads[visual.is_video]] * visual.num_tokens
+        if list(ids[index : index + len(run)]) != run:
+            raise UsageError(
+                f"visual {len(starts)} needs {len(run)} placeholders (id {pads[visual.is_video]}) "
+                f"in a row, which are not at index {index}"
+            )
+        starts.append(index)
+        index += len(run)
+    if any(id_ in pads for id_ in ids[index:]) or (starts and index == len(ids)):
+        raise UsageError("a placeholder without its picture or video, or without its end mark")
+    return starts
+
+
+def join_embeds(visuals: Sequence[Visual], *, is_video: bool) -> Tensor | None:
+    """Returns the embeddings of all pictures (or videos), (tokens, width); None without any."""
+    embeds = [v.embeds for v in visuals if v.is_video == is_video and v.embeds is not None]
+    return torch.cat(embeds) if embeds else None

@@ -1,0 +1,1 @@
+"""Text, pictures and videos to what the network reads."""

@@ -1,0 +1,377 @@
+"""Text to token ids and back, without letting text forge control tokens.
+
+Byte-level BPE with Qwen2's rules: Unicode NFC, a split into words in which digits stand alone,
+then merges of bytes. A string such as "<|im_end|>" has two readings. In a template it is one
+control token; in text that a person or a web page wrote it must stay the ten characters that it
+is, or the page could end the user's turn and speak as the system. `encode_text` gives the second
+reading and `encode_template` the first.
+"""
+
+import codecs
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
+
+from eyehand.errors import CheckpointError, UsageError
+from eyehand.model.inputs.tokenizer_files import (
+    WORD_PATTERN,
+    library_told,
+    read_single_file,
+    read_vocab_and_merges,
+)
+
+SPECIAL_TOKENS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+"""Qwen2-VL's control tokens in the order of their ids."""
+
+END_OF_TEXT = "<|endoftext|>"
+END_OF_TURN = "<|im_end|>"
+
+GROUNDING_TOKENS = SPECIAL_TOKENS[3:9]
+"""The control tokens that a model's own answer may hold: objects, boxes and quadrangles."""
+
+# For programs that render Jinja templates themselves. It behaves like Qwen2-VL's published one;
+# eyehand.model.inputs.chat writes the same ids directly, and safely.
+CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja").read_text("utf-8").rstrip("\n")
+
+
+def _byte_symbols() -> dict[str, int]:
+    """Which byte each symbol of a byte-level vocabulary stands for.
+
+    Printable bytes stand for themselves; the others were numbered from U+0100 upwards (GPT-2's
+    scheme, which every byte-level BPE follows).
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    symbols = {chr(byte): byte for byte in printable}
+    return symbols | {chr(256 + index): byte for index, byte in enumerate(others)}
+
+
+_BYTE_OF_SYMBOL = _byte_symbols()
+_SYMBOL_OF_BYTE = {byte: symbol for symbol, byte in _BYTE_OF_SYMBOL.items()}
+
+
+class Tokenizer:
+    """A Qwen2-VL tokenizer.
+
+    Ids of control tokens come from the folder: a checkpoint with another vocabulary works
+    unchanged.
+    """
+
+    def __init__(self, backend: tokenizers.Tokenizer) -> None:
+        """Wraps a tokenizer whose added tokens include Qwen2-VL's control tokens.
+
+        Args:
+            backend: The `tokenizers` object as it was loaded or trained; owned from now on.
+
+        Raises:
+            CheckpointError: A control token is missing.
+        """
+        self._backend = backend
+        # From here on the object reads control tokens as plain text; `encode_template` splits
+        # them off itself. Flipping the switch per call would be shared state between threads.
+        self._backend.encode_special_tokens = True
+        added = backend.get_added_tokens_decoder()
+        self._special_ids = {token.content: id_ for id_, token in added.items() if token.special}
+        missing = [token for token in SPECIAL_TOKENS if token not in self._special_ids]
+        if missing:
+            raise CheckpointError(
+                f"not a Qwen2-VL tokenizer: it lacks the control tokens {', '.join(missing)}"
+            )
+        self._patterns: dict[frozenset[str], re.Pattern[str]] = {}
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "Tokenizer":
+        """Loads `tokenizer.json`, or else `vocab.json` and `merges.txt`.
+
+        Args:
+            folder: A checkpoint folder in Hugging Face's layout.
+
+        Raises:
+            CheckpointError: The files are missing or unreadable.
+        """
+        folder = Path(folder)
+        if (folder / "tokenizer.json").is_file():
+            return cls(read_single_file(folder / "tokenizer.json"))
+        if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+            return cls(_with_specials(_bare_tokenizer(read_vocab_and_merges(folder))))
+        raise CheckpointError(
+            f"{folder} holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt"
+        )
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, control tokens included."""
+        return int(self._backend.get_vocab_size(with_added_tokens=True))
+
+    @property
+    def largest_id(self) -> int:
+        """The largest id, which is further than their number where some are left out."""
+        return max(self._backend.get_vocab(with_added_tokens=True).values())
+
+    @property
+    def special_ids(self) -> dict[str, int]:
+        """Every control token's id."""
+        return dict(self._special_ids)
+
+    def special_id(self, token: str) -> int:
+        """Returns the id of a control token, such as `<|im_end|>`.
+
+        Raises:
+            UsageError: The tokenizer has no such control token.
+        """
+        try:
+            return self._special_ids[token]
+        except KeyError:
+            known = ", ".join(self._special_ids)
+            raise UsageError(f"no control token {token!r}; this tokenizer has {known}") from None
+
+    @property
+    def eos_ids(self) -> tuple[int, int]:
+        """Ids that end generation: end of turn and end of text."""
+        return self.special_id(END_OF_TURN), self.special_id(END_OF_TEXT)
+
+    @property
+    def pad_id(self) -> int:
+        """Id that fills the unused end of a batch's rows."""
+        return self.special_id(END_OF_TEXT)
+
+    def encode_text(self, text: str, *, permitted: Collection[str] = ()) -> list[int]:
+        """Encodes text from outside; control tokens in it stay plain characters.
+
+        Args:
+            text: Any text. Lone surrogates, which have no UTF-8 form, become "?".
+            permitted: Control tokens that are nevertheless read as such.
+        """
+        if not permitted:
+            clean = text.encode("utf-8", "replace").decode("utf-8")
+            with library_told("the tokenizer cannot read a text"):
+                return list(self._backend.encode(clean, add_special_tokens=False).ids)
+        ids: list[int] = []
+        for piece in self._pattern_of(frozenset(permitted)).split(text):
+            if piece in permitted:
+                ids.append(self.special_id(piece))
+            elif piece:
+                ids.extend(self.encode_text(piece))
+        return ids
+
+    def encode_template(self, text: str) -> list[int]:
+        """Encodes text that the program itself wrote; control tokens become their ids."""
+        return self.encode_text(text, permitted=self._special_ids)
+
+    def encode(self, text: str, *, allow_special: bool = False) -> list[int]:
+        """Encodes text; `allow_special` chooses between the two readings."""
+        return self.encode_template(text) if allow_special else self.encode_text(text)
+
+    def _pattern_of(self, tokens: frozenset[str]) -> re.Pattern[str]:
+        if tokens not in self._patterns:
+            longest_first = sorted(tokens, key=len, reverse=True)
+            self._patterns[tokens] = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
+        return self._patterns[tokens]
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
+        """Returns the text of ids. Control tokens are kept unless told: boxes are made of them.
+
+        Bytes that are not valid UTF-8 become U+FFFD.
+        """
+        with library_told("the tokenizer cannot write a text"):
+            text: str = self._backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        return text
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Returns the bytes that an id stands for; none for an id without a token.
+
+        A token may hold part of a character. Embedding tables have more rows than there are
+        tokens, so that ids without a token exist.
+        """
+        token = self._backend.id_to_token(token_id)
+        if token is None:
+            return b""
+        values = [_BYTE_OF_SYMBOL.get(symbol) for symbol in token]
+        # An added token may hold characters outside the alphabet of bytes: it is literal then.
+        known = [value for value in values if value is not None]
+        return bytes(known) if len(known) == len(token) else token.encode()
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """Encodes bytes exactly, also where they are no complete text.
+
+        Whole NFC text is encoded as `encode_text` does, anything else byte by byte.
+        """
+        ids = self.encode_text(data.decode("utf-8", "replace"))
+        if b"".join(map(self.token_bytes, ids)) == data:
+            return ids
+        found = (self._backend.token_to_id(_SYMBOL_OF_BYTE[byte]) for byte in data)
+        return [id_ for id_ in found if id_ is not None]
+
+    def stream(self) -> "StreamDecoder":
+        """Returns a decoder that turns ids into text one at a time."""
+        return StreamDecoder(self)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes `tokenizer.json`, `tokenizer_config.json` and the chat template.
+
+        transformers' AutoTokenizer loads the folder and gives the same ids.
+
+        Args:
+            folder: Created when it does not exist.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._backend.save(str(folder / "tokenizer.json"))
+        text = json.dumps(self._config(), indent=2, ensure_ascii=False)
+        (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+
+    def _class_name(self) -> str:
+        """Transformers' Qwen2Tokenizer builds its own model from vocabulary and merges."""
+        looks_up_words = getattr(self._backend.model, "ignore_merges", False)
+        return "PreTrainedTokenizerFast" if looks_up_words else "Qwen2Tokenizer"
+
+    def _config(self) -> dict[str, Any]:
+        decoder = self._backend.get_added_tokens_decoder()
+        added = {str(id_): _added_token_fields(decoder[id_]) for id_ in sorted(decoder)}
+        return {
+            "tokenizer_class": self._class_name(),
+            "added_tokens_decoder": added,
+            "additional_special_tokens": [t for t in self._special_ids if t != END_OF_TEXT],
+            "bos_token": None,
+            "eos_token": END_OF_TURN,
+            "pad_token": END_OF_TEXT,
+            "unk_token": None,
+            "add_prefix_space": False,
+            "clean_up_tokenization_spaces": False,
+            "errors": "replace",
+            "model_max_length": 32768,
+            "split_special_tokens": False,
+        }
+
+
+class StreamDecoder:
+    """Turns ids into text as they arrive, holding back unfinished characters.
+
+    The pieces joined equal the text of all ids at once.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token_id: int) -> str:
+        """Takes one id.
+
+        Returns:
+            The text that has become certain; empty while a character's bytes are incomplete.
+        """
+        return self._decoder.decode(self._tokenizer.token_bytes(token_id))
+
+    def flush(self) -> str:
+        """Returns what was held back, broken bytes as U+FFFD, and starts afresh."""
+        text = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        return text
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    """Learns a byte-level BPE with Qwen2's word rules and Qwen2-VL's control tokens.
+
+    Args:
+        texts: What the model will read and write. Consumed once.
+        vocab_size: Number of ids, control tokens included; at least 270 (256 bytes and the
+            14 control tokens). Fewer result when the texts do not support that many merges.
+
+    Returns:
+        The tokenizer; control tokens have the highest ids, as in Qwen2-VL.
+
+    Raises:
+        UsageError: `vocab_size` is too small.
+    """
+    smallest = 256 + len(SPECIAL_TOKENS)
+    if vocab_size < smallest:
+        raise UsageError(f"vocab_size must be at least {smallest}, got {vocab_size}")
+    learned = _bare_tokenizer(models.BPE())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - len(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    learned.train_from_iterator(texts, trainer)
+    return Tokenizer(_with_specials(learned))
+
+
+def word_tokenizer(texts: Iterable[str], most_words: int, least_count: int = 2) -> Tokenizer:
+    """Makes a tokenizer in which frequent words are tokens and all others are spelled.
+
+    A network that matches the letters of a word with letters on a screen is helped by seeing the
+    letters; the words of prompts and instructions need not be spelled.
+
+    Args:
+        texts: What the model will read and write. Consumed once.
+        most_words: So many of the most frequent words become tokens.
+        least_count: A word that is seen less often is spelled.
+
+    Returns:
+        A byte-level tokenizer with Qwen2's word rules, without merges; control tokens have the
+        highest ids, as in Qwen2-VL.
+    """
+    bare = _bare_tokenizer(models.BPE())
+    counts: Counter[str] = Counter()
+    for text in texts:
+        normal = bare.normalizer.normalize_str(text)
+        counts.update(word for word, _ in bare.pre_tokenizer.pre_tokenize_str(normal))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))
+    words = [w for w in frequent if len(w) > 1 and counts[w] >= least_count][:most_words]
+    vocabulary = {token: index for index, token in enumerate([*alphabet, *words])}
+    model = models.BPE(vocabulary, [], ignore_merges=True)
+    return Tokenizer(_with_specials(_bare_tokenizer(model)))
+
+
+def _bare_tokenizer(model: models.BPE) -> tokenizers.Tokenizer:
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORD_PATTERN), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _with_specials(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    tokenizer.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS]
+    )
+    return tokenizer
+
+
+def _added_token_fields(token: AddedToken) -> dict[str, Any]:
+    return {
+        "content": token.content,
+        "lstrip": token.lstrip,
+        "normalized": token.normalized,
+        "rstrip": token.rstrip,
+        "single_word": token.single_word,
+        "special": token.special,
+    }

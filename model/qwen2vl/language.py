@@ -1,0 +1,177 @@
+"""The language model: a Qwen2 decoder with M-RoPE and grouped-query attention.
+
+Parameter names and shapes are those of the published checkpoints (under ``model.``).
+Shapes: B batch, L tokens of this pass, C width, H and K query and key heads, D head size.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eyehand.model.inference.cache import KVCache, Slots
+from eyehand.model.qwen2vl.attention import attend, inverse_frequencies, rotate
+from eyehand.model.qwen2vl.config import TextConfig
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What every layer of one forward pass shares.
+
+    Attributes:
+        cos: (B, 1, L, D/2), in the dtype of the weights.
+        sin: like ``cos``.
+        mask: additive (B, 1, L, S), or None.
+        causal: whether plain causal attention applies where there is no mask.
+        cache: where keys and values are kept, or None.
+        slots: the places in the cache, with a cache.
+    """
+
+    cos: Tensor
+    sin: Tensor
+    mask: Tensor | None
+    causal: bool
+    cache: KVCache | None = None
+    slots: Slots | None = None
+
+
+def rotations(
+    position_ids: Tensor, config: TextConfig, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines (B, 1, L, D/2), computed in float32.
+
+    Args:
+        position_ids: LongTensor (3, B, L): time, height, width.
+        config: ``mrope_section`` says how many frequencies follow each axis, in order.
+        dtype: of the result.
+    """
+    half = config.head_dim // 2
+    frequencies = inverse_frequencies(half, config.rope_theta, position_ids.device)
+    per_axis = position_ids.permute(1, 2, 0).float()  # (B, L, 3)
+    per_frequency = torch.cat(
+        [
+            per_axis[..., axis : axis + 1].expand(-1, -1, count)
+            for axis, count in enumerate(config.mrope_section)
+        ],
+        dim=-1,
+    )  # (B, L, D/2)
+    angles = (per_frequency * frequencies).unsqueeze(1)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm, computed in float32."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        wide = x.float()
+        normed = wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + self.eps)
+        return self.weight * normed.to(x.dtype)
+
+
+class SelfAttention(nn.Module):
+    """Grouped-query attention with rotary positions; q, k and v have biases, o has none."""
+
+    def __init__(self, config: TextConfig, layer: int) -> None:
+        super().__init__()
+        self.layer, self.head_dim = layer, config.head_dim
+        width, keys = config.hidden_size, config.num_key_value_heads * config.head_dim
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, keys)
+        self.v_proj = nn.Linear(width, keys)
+        self.o_proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x: Tensor, step: Pass) -> Tensor:
+        """(B, L, C) -> (B, L, C)."""
+        split = (*x.shape[:2], -1, self.head_dim)
+        q = self.q_proj(x).view(split).transpose(1, 2)  # (B, H, L, D)
+        k = self.k_proj(x).view(split).transpose(1, 2)  # (B, K, L, D)
+        v = self.v_proj(x).view(split).transpose(1, 2)
+        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
+        if step.cache is not None and step.slots is not None:
+            k, v = step.cache.store(self.layer, k, v, step.slots)  # (B, K, S, D)
+        out = attend(q, k, v, step.mask, causal=step.causal)
+        projected: Tensor = self.o_proj(out.transpose(1, 2).reshape(x.shape))
+        return projected
+
+
+class Mlp(nn.Module):
+    """The gated SiLU feed-forward network."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, C) -> (B, L, C)."""
+        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return out
+
+
+class DecoderLayer(nn.Module):
+    """Pre-norm attention and MLP, both residual."""
+
+    def __init__(self, config: TextConfig, layer: int) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.self_attn = SelfAttention(config, layer)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = Mlp(config)
+
+    def forward(self, x: Tensor, step: Pass) -> Tensor:
+        """(B, L, C) -> (B, L, C)."""
+        x = x + self.self_attn(self.input_layernorm(x), step)
+        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return out
+
+
+class LanguageModel(nn.Module):
+    """Token embedding, decoder layers and the final norm; the head lives outside."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(
+            DecoderLayer(config, layer) for layer in range(config.num_hidden_layers)
+        )
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self,
+        embeds: Tensor,
+        position_ids: Tensor,
+        mask: Tensor | None = None,
+        *,
+        causal: bool = True,
+        cache: KVCache | None = None,
+        slots: Slots | None = None,
+    ) -> Tensor:
+        """Run all layers.
+
+        Args:
+            embeds: (B, L, C) embeddings of the new tokens.
+            position_ids: LongTensor (3, B, L) on the device of ``embeds``.
+            mask: additive (B, 1, L, S), or None.
+            causal: whether plain causal attention applies where there is no mask.
+            cache: stores the new keys and values and gives back all of them.
+            slots: the cache's plan for this pass.
+
+        Returns:
+            (B, L, C) after the final norm.
+        """
+        cos, sin = rotations(position_ids, self.config, embeds.dtype)
+        step = Pass(cos, sin, mask, causal, cache, slots)
+        x = embeds
+        for layer in self.layers:
+            x = layer(x, step)
+        normed: Tensor = self.norm(x)
+        return normed
