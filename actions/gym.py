@@ -15,7 +15,7 @@ from gymnasium import spaces
 from pydantic import Field, create_model
 
 from eyehand.actions.action import Action
-from eyehand.actions.leaves import Leaf, Path, assemble, leaves
+from eyehand.actions.leaves import Path, ScalarField, assemble, flatten
 from eyehand.actions.space import ActionSpace
 from eyehand.errors import UsageError
 
@@ -192,7 +192,7 @@ def _discrete_types(space: spaces.Discrete, labels: Labels) -> _Types:
 
 def _one_type(space: spaces.Space[Any], labels: Labels) -> _Types:
     """Make one call whose arguments are the numbers of a space."""
-    parts = leaves(space)
+    parts = flatten(space)
     paths = [".".join(leaf.path) for leaf in parts]
     names = _per_number("names", labels.names, paths)
     units = _per_number("units", labels.units, paths)
@@ -217,7 +217,7 @@ def _one_type(space: spaces.Space[Any], labels: Labels) -> _Types:
     return {_action_type(call, labels.description, fields): sources}
 
 
-def _field(leaf: Leaf, values: tuple[str, ...], description: str) -> tuple[Any, Any]:
+def _field(leaf: ScalarField, values: tuple[str, ...], description: str) -> tuple[Any, Any]:
     """Return annotation and field of one argument."""
     if values:
         count = int(leaf.high - leaf.low) + 1

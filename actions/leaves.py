@@ -17,7 +17,7 @@ MAX_LEAVES = 64
 
 
 @dataclass(frozen=True)
-class Leaf:
+class ScalarField:
     """One number of a space.
 
     Attributes:
@@ -35,7 +35,7 @@ class Leaf:
     is_choice: bool
 
 
-def leaves(space: spaces.Space[Any], path: Path = ()) -> list[Leaf]:
+def flatten(space: spaces.Space[Any], path: Path = ()) -> list[ScalarField]:
     """List the numbers of a space, in a fixed order.
 
     Raises:
@@ -69,7 +69,7 @@ def assemble(space: spaces.Space[Any], values: Mapping[Path, float], path: Path 
     return array
 
 
-def _leaves(space: spaces.Space[Any], path: Path) -> Iterator[Leaf]:
+def _leaves(space: spaces.Space[Any], path: Path) -> Iterator[ScalarField]:
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():
             yield from _leaves(part, (*path, key))
@@ -77,7 +77,7 @@ def _leaves(space: spaces.Space[Any], path: Path) -> Iterator[Leaf]:
         for position, part in enumerate(space.spaces):
             yield from _leaves(part, (*path, str(position)))
     elif isinstance(space, spaces.Discrete):
-        yield Leaf(path, int(space.start), int(space.start + space.n - 1), True, True)
+        yield ScalarField(path, int(space.start), int(space.start + space.n - 1), True, True)
     elif isinstance(space, spaces.Box):
         yield from _box_leaves(space, path)
     elif isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
@@ -89,17 +89,19 @@ def _leaves(space: spaces.Space[Any], path: Path) -> Iterator[Leaf]:
         )
 
 
-def _choice_leaves(space: spaces.MultiDiscrete | spaces.MultiBinary, path: Path) -> Iterator[Leaf]:
+def _choice_leaves(
+    space: spaces.MultiDiscrete | spaces.MultiBinary, path: Path
+) -> Iterator[ScalarField]:
     """List the choices of an array space."""
     for index, leaf_path in _indices(space.shape, path):
         if isinstance(space, spaces.MultiBinary):
             low, count = 0, 2
         else:
             low, count = int(space.start[index]), int(space.nvec[index])
-        yield Leaf(leaf_path, low, low + count - 1, True, True)
+        yield ScalarField(leaf_path, low, low + count - 1, True, True)
 
 
-def _box_leaves(space: spaces.Box, path: Path) -> Iterator[Leaf]:
+def _box_leaves(space: spaces.Box, path: Path) -> Iterator[ScalarField]:
     """List a Box's elements; where it is open, the dtype's own limits bound them."""
     is_integer = bool(np.issubdtype(space.dtype, np.integer))
     dtype: np.dtype[Any] = np.dtype(space.dtype)
@@ -109,7 +111,7 @@ def _box_leaves(space: spaces.Box, path: Path) -> Iterator[Leaf]:
     for index, leaf_path in _indices(space.shape, path):
         low = max(space.low[index].item(), least)
         high = min(space.high[index].item(), largest)
-        yield Leaf(leaf_path, low, high, is_integer, False)
+        yield ScalarField(leaf_path, low, high, is_integer, False)
 
 
 def _indices(shape: tuple[int, ...], path: Path) -> Iterator[tuple[tuple[int, ...], Path]]:

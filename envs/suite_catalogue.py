@@ -8,7 +8,7 @@ from typing import Any
 
 from eyehand.envs.names import unknown_name
 from eyehand.envs.suite_file.load import built_in_suite, declared_task, read_suite
-from eyehand.envs.suite_file.schema import Suite as Declaration
+from eyehand.envs.suite_file.schema import SuiteFile as Declaration
 from eyehand.envs.suite_file.schema import Task as DeclaredTask
 from eyehand.envs.suites import SUITES
 

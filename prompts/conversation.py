@@ -31,11 +31,11 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Screen:
+class ScreenSlot:
     """The place of a screen, picture or video; the model's vision tokens go here."""
 
 
-Piece = Template | Plain | Screen
+Piece = Template | Plain | ScreenSlot
 
 MOST_EARLIER = 3
 """So many earlier calls are told where their screens are not shown."""
@@ -69,7 +69,7 @@ class Layout:
             Template("<|im_start|>system\n"),
             Plain(system),
             Template("<|im_end|>\n<|im_start|>user\n"),
-            Screen(),
+            ScreenSlot(),
         ]
 
     def task(
@@ -93,7 +93,7 @@ class Layout:
         Args:
             said: The environment's text and the feedback, one after the other; may be empty.
         """
-        pieces: list[Piece] = [Template(self.codec.before_observation), Screen()]
+        pieces: list[Piece] = [Template(self.codec.before_observation), ScreenSlot()]
         if said:
             pieces.append(Plain(self.codec.neutral(said)))
         return [*pieces, Template(self.codec.after_observation)]

@@ -19,7 +19,7 @@ from rich.text import Text
 from eyehand.agent.evaluation.plan import Plan, TaskResult
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.printable import printable
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.statistics import Rate
 from eyehand.agent.trajectory.records import AnyRecord, EpisodeRecord, StepRecord
 
@@ -132,7 +132,7 @@ class EvaluationProgress:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+    def begins(self, plan: Plan, rows: list[EpisodeResult]) -> None:
         """Show the bar, with what an interrupted run has left."""
         total = len(plan.specs) * plan.episodes
         self._plan, self._pace = plan, Pace(total - len(rows))
@@ -142,7 +142,7 @@ class EvaluationProgress:
             printable(plan.suite, 40), total=total, completed=len(rows), rate=self._rate(), pace=""
         )
 
-    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
         """Move the bar on; say what kept an episode from being counted."""
         if self._bar is None or self._plan is None:
             return
@@ -157,7 +157,7 @@ class EvaluationProgress:
             spec = printable(row.spec, LONGEST_SHOWN)
             say(Text(f"{spec}  {result.rate}  of {result.rate.episodes}"))
 
-    def _add(self, row: EpisodeRow) -> None:
+    def _add(self, row: EpisodeResult) -> None:
         if row.scored and row.judged is not False:
             self._sum = Rate(self._sum.successes + row.succeeded, self._sum.trials + 1)
 

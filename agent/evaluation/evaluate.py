@@ -13,17 +13,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import eyehand
-from eyehand.agent.evaluation.inference import LocalDecider, parted
-from eyehand.agent.evaluation.messages import Finished, Job, Setup, require_known_to_workers
+from eyehand.agent.evaluation.inference import LocalInferenceServer, split
+from eyehand.agent.evaluation.messages import (
+    EpisodeFinished,
+    EpisodeJob,
+    WorkerSetup,
+    require_known_to_workers,
+)
 from eyehand.agent.evaluation.plan import Evaluation, Plan, TaskResult
-from eyehand.agent.evaluation.processes import ProcessFleet
-from eyehand.agent.evaluation.retention import Shelf
-from eyehand.agent.evaluation.scheduler import Fleet, Scheduler
-from eyehand.agent.evaluation.store import Ledger
-from eyehand.agent.evaluation.worker import Station
+from eyehand.agent.evaluation.processes import ProcessPool
+from eyehand.agent.evaluation.retention import EvaluationFolder
+from eyehand.agent.evaluation.scheduler import Scheduler, WorkerPool
+from eyehand.agent.evaluation.store import ResultStore
+from eyehand.agent.evaluation.worker import EpisodeRunner
 from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.registry import goes_along
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.table import write_csv
 from eyehand.envs.env import Environment
 from eyehand.envs.temporary import sweep
@@ -36,28 +41,28 @@ MakeEnvironment = Callable[[str], Environment]
 MakePolicy = Callable[[str], Policy]
 
 
-class Watcher(Protocol):
+class EvaluationObserver(Protocol):
     """Follows an evaluation: live progress."""
 
-    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+    def begins(self, plan: Plan, rows: list[EpisodeResult]) -> None:
         """The first episode is about to start; `rows` are those of an earlier, interrupted run."""
 
-    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
         """An episode was counted, or lost to a fault; `result` is its task's count so far."""
 
 
-class Unwatched:
+class SilentObserver:
     """Follows nothing."""
 
-    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+    def begins(self, plan: Plan, rows: list[EpisodeResult]) -> None:
         """Do nothing."""
 
-    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
         """Do nothing."""
 
 
 @dataclass(frozen=True)
-class Means:
+class ComputeConfig:
     """What an evaluation runs on. None of it changes the rows.
 
     Attributes:
@@ -92,9 +97,9 @@ def run_evaluation(
     plan: Plan,
     make_environment: MakeEnvironment,
     make_policy: MakePolicy,
-    watcher: Watcher | None = None,
+    observer: EvaluationObserver | None = None,
     *,
-    means: Means | None = None,
+    compute: ComputeConfig | None = None,
     resume: bool = False,
 ) -> Evaluation:
     """Run a plan.
@@ -105,8 +110,8 @@ def run_evaluation(
             several workers it is sent to them.
         make_policy: Returns the policy for a spec; it may return the same one each time. With a
             cluster it is sent to the engines, which make the policies on their nodes.
-        watcher: Follows along.
-        means: What to run on; this process alone by default.
+        observer: Follows along.
+        compute: What to run on; this process alone by default.
         resume: Go on with the interrupted evaluation in `plan.out`: what ended is not run again.
 
     Returns:
@@ -118,35 +123,37 @@ def run_evaluation(
         EnvironmentFault: the disk is full, so that nothing more can be kept; or workers cannot
             be started.
     """
-    means = means or Means()
+    compute = compute or ComputeConfig()
     if plan.out is not None:  # an environment may change the working directory
         plan = replace(plan, out=plan.out.absolute())
-    if not means.here:
+    if not compute.here:
         require_known_to_workers(plan.specs)
     with ExitStack() as stack:
         stack.callback(sweep)  # of workers that were killed
         # Before the folder is begun: a wrong address leaves nothing behind.
-        cluster = _joined(means, stack)
-        ground = _Ground(make_environment, _policies(plan, make_policy, cluster), means, cluster)
-        return _evaluate(plan, ground, watcher or Unwatched(), resume)
+        cluster = _joined(compute, stack)
+        ground = _Resources(
+            make_environment, _policies(plan, make_policy, cluster), compute, cluster
+        )
+        return _evaluate(plan, ground, observer or SilentObserver(), resume)
 
 
 @dataclass(frozen=True)
-class _Ground:
+class _Resources:
     """What the episodes stand on."""
 
     make_environment: MakeEnvironment
     policies: dict[str, Policy]
-    means: Means
+    compute: ComputeConfig
     cluster: "RayCluster | None"
 
 
-def _joined(means: Means, stack: ExitStack) -> "RayCluster | None":
-    if means.ray_address is None:
+def _joined(compute: ComputeConfig, stack: ExitStack) -> "RayCluster | None":
+    if compute.ray_address is None:
         return None
     from eyehand.agent.evaluation.ray.cluster import RayCluster
 
-    return stack.enter_context(closing(RayCluster(means.ray_address, means.engines or 1)))
+    return stack.enter_context(closing(RayCluster(compute.ray_address, compute.engines or 1)))
 
 
 def _policies(
@@ -157,62 +164,68 @@ def _policies(
         return cluster.policies(make_policy, plan.specs, plan.batch)
     policies = {spec: make_policy(spec) for spec in plan.specs}
     for policy in policies.values():
-        policy.expect(plan.batch)
+        policy.set_batch_size(plan.batch)
     return policies
 
 
-def _evaluate(plan: Plan, ground: _Ground, watcher: Watcher, resume: bool) -> Evaluation:
+def _evaluate(
+    plan: Plan, ground: _Resources, observer: EvaluationObserver, resume: bool
+) -> Evaluation:
     """Run the plan on what is there by now."""
-    evaluation, shelf = Evaluation(plan), Shelf(plan.out)
+    evaluation, evaluation_folder = Evaluation(plan), EvaluationFolder(plan.out)
     described = {spec: policy.describe() for spec, policy in ground.policies.items()}
     evaluation.policy = described[plan.specs[-1]]
     document = {"eyehand": eyehand.__version__, **plan.to_json(), "policies": described}
-    with Ledger(plan.out, document, resume) as ledger:
-        jobs = [job for job in plan.jobs() if job.index not in ledger.rows]
+    with ResultStore(plan.out, document, resume) as store:
+        jobs = [job for job in plan.jobs() if job.index not in store.rows]
         for job in jobs if resume else ():
-            shelf.clear(job.spec, job.seed)
-        watcher.begins(plan, ledger.in_order())
+            evaluation_folder.clear(job.spec, job.seed)
+        observer.begins(plan, store.in_order())
         try:
-            with closing(_run(plan, jobs, ground, shelf, ledger)) as run:
-                _count(run, evaluation, ledger, shelf, watcher)
+            with closing(_run(plan, jobs, ground, evaluation_folder, store)) as run:
+                _count(run, evaluation, store, evaluation_folder, observer)
         except KeyboardInterrupt:
             evaluation.finished = False
         except (UsageError, CheckpointError):
-            if not ledger.rows and not resume:
-                shelf.discard(plan.specs)
+            if not store.rows and not resume:
+                evaluation_folder.discard(plan.specs)
             raise
-        ledger.sort()
-        evaluation.count(ledger.in_order())
-        shelf.save(evaluation.to_json())
+        store.sort()
+        evaluation.count(store.in_order())
+        evaluation_folder.save(evaluation.to_json())
         if plan.out is not None:
-            write_csv(plan.out, ledger.in_order())
+            write_csv(plan.out, store.in_order())
     return evaluation
 
 
 def _count(
-    episodes: Iterator[Finished],
+    episodes: Iterator[EpisodeFinished],
     evaluation: Evaluation,
-    ledger: Ledger,
-    shelf: Shelf,
-    watcher: Watcher,
+    store: ResultStore,
+    evaluation_folder: EvaluationFolder,
+    observer: EvaluationObserver,
 ) -> None:
     """Write every episode's row as it ends, and tell who watches."""
     results = {spec: TaskResult(spec) for spec in evaluation.plan.specs}
-    for row in ledger.in_order():
+    for row in store.in_order():
         results[row.spec].add(row)
     for finished in episodes:
-        shelf.deliver(finished.row, finished.files)
-        ledger.append(finished.row)
+        evaluation_folder.deliver(finished.row, finished.files)
+        store.append(finished.row)
         results[finished.row.spec].add(finished.row)
-        watcher.episode_ended(finished.row, results[finished.row.spec])
+        observer.episode_ended(finished.row, results[finished.row.spec])
 
 
 def _run(
-    plan: Plan, jobs: list[Job], ground: _Ground, shelf: Shelf, ledger: Ledger
-) -> Generator[Finished, None, None]:
+    plan: Plan,
+    jobs: list[EpisodeJob],
+    ground: _Resources,
+    evaluation_folder: EvaluationFolder,
+    store: ResultStore,
+) -> Generator[EpisodeFinished, None, None]:
     """Yield the episodes as they end, wherever they run."""
-    means, policies = ground.means, ground.policies
-    setup = Setup(
+    compute, policies = ground.compute, ground.policies
+    setup = WorkerSetup(
         ground.make_environment,
         policies,
         {spec: plan.steps_of(spec) for spec in plan.specs},
@@ -221,31 +234,35 @@ def _run(
         plan.out.absolute() if plan.out else None,
         plan.keep,
     )
-    if means.here:
+    if compute.here:
         yield from _run_here(setup, jobs)
         return
-    pairs = {spec: parted(policy) for spec, policy in policies.items()}
+    pairs = {spec: split(policy) for spec, policy in policies.items()}
     setup = replace(setup, policies={spec: shipped for spec, (shipped, _) in pairs.items()})
-    decider = LocalDecider(
+    inference = LocalInferenceServer(
         {spec: served for spec, (_, served) in pairs.items() if served is not None}, plan.batch
     )
-    fleet = _fleet(setup, ground.cluster, ledger)
+    worker_pool = _pool(setup, ground.cluster, store)
     scheduler = Scheduler(
-        fleet, decider, jobs, means.workers, lambda job: shelf.clear(job.spec, job.seed)
+        worker_pool,
+        inference,
+        jobs,
+        compute.workers,
+        lambda job: evaluation_folder.clear(job.spec, job.seed),
     )
     yield from scheduler.run()
 
 
-def _fleet(setup: Setup, cluster: "RayCluster | None", ledger: Ledger) -> Fleet:
+def _pool(setup: WorkerSetup, cluster: "RayCluster | None", store: ResultStore) -> WorkerPool:
     if cluster is None:
-        return ProcessFleet(setup, ledger.descriptor)
-    return cluster.fleet(replace(setup, deliver=True))
+        return ProcessPool(setup, store.descriptor)
+    return cluster.worker_pool(replace(setup, deliver=True))
 
 
-def _run_here(setup: Setup, jobs: list[Job]) -> Iterator[Finished]:
-    station = Station(setup)
+def _run_here(setup: WorkerSetup, jobs: list[EpisodeJob]) -> Iterator[EpisodeFinished]:
+    runner = EpisodeRunner(setup)
     try:
         for job in jobs:
-            yield station.run(job)
+            yield runner.run(job)
     finally:
-        station.close()
+        runner.close()

@@ -6,30 +6,30 @@ from typing import Any, Protocol
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.episode import Privileged
-from eyehand.agent.evaluation.messages import Answer, Ask, Begin
+from eyehand.agent.evaluation.messages import ConversationStart, DecisionReply, DecisionRequest
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.blind import BlindPolicy
 from eyehand.envs.env import Observation
 from eyehand.errors import EyehandError, UsageError
 
-Question = tuple[int, str, Ask]
+SlotRequest = tuple[int, str, DecisionRequest]
 """Who asks (the seat's number), the spec of its episode, and what it asks."""
 
 
-class Decider(Protocol):
+class InferenceServer(Protocol):
     """Who decides for the workers."""
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Answer]]:
+    def answer(self, questions: Sequence[SlotRequest]) -> Iterator[tuple[int, DecisionReply]]:
         """Yield the seats' answers, each as soon as it is known."""
 
-    def forget(self, seat: int) -> None:
+    def forget(self, slot: int) -> None:
         """Drop a seat's conversation: its episode ended or was lost."""
 
     def close(self) -> None:
         """Let go of what it holds."""
 
 
-class LocalDecider:
+class LocalInferenceServer:
     """Holds the conversations of the policies that decide in this process.
 
     Args:
@@ -44,53 +44,53 @@ class LocalDecider:
         self._batch = batch
         self._conversations: dict[int, Conversation] = {}
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[int, Answer]]:
+    def answer(self, questions: Sequence[SlotRequest]) -> Iterator[tuple[int, DecisionReply]]:
         """Yield the seats' answers; at most a batch at once goes to a policy."""
-        groups: dict[int, tuple[Policy, list[Question]]] = {}
+        groups: dict[int, tuple[Policy, list[SlotRequest]]] = {}
         for question in questions:
             policy = self._policies[question[1]]
             groups.setdefault(id(policy), (policy, []))[1].append(question)
         for policy, group in groups.values():
             waiting = iter(group)
             while chunk := list(islice(waiting, self._batch)):
-                seats = (seat for seat, _, _ in chunk)
-                yield from zip(seats, self._decide(policy, chunk), strict=True)
+                slots = (slot for slot, _, _ in chunk)
+                yield from zip(slots, self._decide(policy, chunk), strict=True)
 
-    def forget(self, seat: int) -> None:
+    def forget(self, slot: int) -> None:
         """Drop a seat's conversation, with the memory that it holds."""
-        self._conversations.pop(seat, None)
+        self._conversations.pop(slot, None)
 
     def close(self) -> None:
         """Drop every conversation."""
         self._conversations.clear()
 
-    def _decide(self, policy: Policy, questions: list[Question]) -> list[Answer]:
+    def _decide(self, policy: Policy, questions: list[SlotRequest]) -> list[DecisionReply]:
         """Let the policy decide; what it raises on purpose is raised again in the episodes."""
         try:
             requests = [
-                (self._conversation(policy, seat, ask), ask.observation)
-                for seat, _, ask in questions
+                (self._conversation(policy, slot, ask), ask.observation)
+                for slot, _, ask in questions
             ]
-            return [Answer(decision) for decision in policy.decide_many(requests)]
+            return [DecisionReply(decision) for decision in policy.decide_many(requests)]
         except EyehandError as error:
-            return [Answer(error=error) for _ in questions]
+            return [DecisionReply(error=error) for _ in questions]
 
-    def _conversation(self, policy: Policy, seat: int, ask: Ask) -> Conversation:
+    def _conversation(self, policy: Policy, slot: int, ask: DecisionRequest) -> Conversation:
         if ask.begin is not None:
             begin = ask.begin
-            self._conversations[seat] = policy.start(begin.task, begin.action_space, begin.seed)
-        return self._conversations[seat]
+            self._conversations[slot] = policy.start(begin.task, begin.action_space, begin.seed)
+        return self._conversations[slot]
 
 
-AskFunction = Callable[[Ask], Answer]
+RequestFunction = Callable[[DecisionRequest], DecisionReply]
 """Sends an observation and waits for the answer."""
 
 
-class DeciderGone(Exception):
+class InferenceLost(Exception):
     """Who decided for an episode is gone. It ends the episode, and is heard by `serve` alone."""
 
 
-class Asking(Policy):
+class InferenceClient(Policy):
     """Sends each observation to where the policy is, and waits for its decision.
 
     Args:
@@ -102,7 +102,7 @@ class Asking(Policy):
     def __init__(self, policy: Policy) -> None:
         self.name = policy.name
         self._described = policy.describe()
-        self.ask: AskFunction | None = None
+        self.ask: RequestFunction | None = None
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode; the policy hears of it with the first observation.
@@ -113,22 +113,24 @@ class Asking(Policy):
         if self.ask is None:
             raise UsageError("a policy that decides elsewhere works only inside a worker")
         # Neither handlers nor the generator: whoever decides needs to know the types alone.
-        return _AskingConversation(self.ask, Begin(task, ActionSpace(action_space.types), seed))
+        return _ClientConversation(
+            self.ask, ConversationStart(task, ActionSpace(action_space.types), seed)
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the deciding policy's description."""
         return self._described
 
 
-class _AskingConversation(Conversation):
-    def __init__(self, ask: AskFunction, begin: Begin) -> None:
+class _ClientConversation(Conversation):
+    def __init__(self, ask: RequestFunction, begin: ConversationStart) -> None:
         self._ask = ask
-        self._begin: Begin | None = begin
+        self._begin: ConversationStart | None = begin
 
     def decide(self, observation: Observation) -> Decision:
         """Ask; what the policy raised is raised here, where the episode deals with it."""
         begin, self._begin = self._begin, None
-        answer = self._ask(Ask(observation, begin))
+        answer = self._ask(DecisionRequest(observation, begin))
         if answer.error is not None:
             raise answer.error
         if answer.decision is None:
@@ -136,23 +138,23 @@ class _AskingConversation(Conversation):
         return answer.decision
 
 
-def parted(policy: Policy) -> tuple[Policy, Policy | None]:
+def split(policy: Policy) -> tuple[Policy, Policy | None]:
     """Part a policy into what goes to the workers and who decides elsewhere.
 
     Returns:
         The policy for the workers, and the one that it asks; None where it asks nobody.
     """
     if isinstance(policy, BlindPolicy):
-        inner, served = parted(policy.inner)
+        inner, served = split(policy.inner)
         return BlindPolicy(inner), served
     if policy.portable or isinstance(policy, Privileged):
         return policy, None
-    return Asking(policy), policy
+    return InferenceClient(policy), policy
 
 
-def connect(policy: Policy, ask: AskFunction) -> None:
-    """Tell a policy that came from `parted` how to ask."""
+def connect(policy: Policy, ask: RequestFunction) -> None:
+    """Tell a policy that came from `split` how to ask."""
     if isinstance(policy, BlindPolicy):
         connect(policy.inner, ask)
-    elif isinstance(policy, Asking):
+    elif isinstance(policy, InferenceClient):
         policy.ask = ask

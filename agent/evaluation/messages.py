@@ -16,14 +16,14 @@ import cloudpickle  # type: ignore[import-untyped]
 from eyehand.actions import ActionSpace
 from eyehand.agent.evaluation.retention import Keep
 from eyehand.agent.policies.base import Decision, Policy
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import Factory
 from eyehand.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Setup:
+class WorkerSetup:
     """What a worker needs to know once.
 
     Attributes:
@@ -48,7 +48,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Job:
+class EpisodeJob:
     """An episode to run.
 
     Attributes:
@@ -65,12 +65,12 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ready:
+class WorkerReady:
     """The worker waits for its first job."""
 
 
 @dataclass(frozen=True)
-class Begin:
+class ConversationStart:
     """A conversation to start: the arguments of `Policy.start`."""
 
     task: str
@@ -79,15 +79,15 @@ class Begin:
 
 
 @dataclass(frozen=True)
-class Ask:
+class DecisionRequest:
     """An observation to decide on; the first one of an episode begins its conversation."""
 
     observation: Observation
-    begin: Begin | None = None
+    begin: ConversationStart | None = None
 
 
 @dataclass(frozen=True)
-class Answer:
+class DecisionReply:
     """What the policy decided, or what it raised."""
 
     decision: Decision | None = None
@@ -95,7 +95,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Finished:
+class EpisodeFinished:
     """An episode ended.
 
     Attributes:
@@ -103,25 +103,25 @@ class Finished:
         files: The trajectory's files by relative path, where they are sent back.
     """
 
-    row: EpisodeRow
+    row: EpisodeResult
     files: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Lost:
+class EpisodeLost:
     """Who decided for the episode is gone, and the episode with it; the worker is free."""
 
     why: str
 
 
 @dataclass(frozen=True)
-class Failed:
+class WorkerFailed:
     """The worker met what ends the evaluation: wrong usage, a full disk, a defect."""
 
     error: BaseException
 
 
-Reply = Ready | Ask | Finished | Lost | Failed
+Reply = WorkerReady | DecisionRequest | EpisodeFinished | EpisodeLost | WorkerFailed
 
 
 UNSENDABLE = (TypeError, AttributeError, pickle.PicklingError)
@@ -150,7 +150,7 @@ WHAT_TO_DO = (
 )
 
 
-def packed_setup(setup: Setup) -> bytes:
+def packed_setup(setup: WorkerSetup) -> bytes:
     """Return a setup as bytes.
 
     Raises:
@@ -184,7 +184,7 @@ def require_known_to_workers(specs: list[str]) -> None:
             )
 
 
-def _culprit(setup: Setup) -> str:
+def _culprit(setup: WorkerSetup) -> str:
     for spec, policy in setup.policies.items():
         if not _sendable(policy):
             return f"the policy {policy.name!r} of {spec}"

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.evaluation.messages import Job
+from eyehand.agent.evaluation.messages import EpisodeJob
 from eyehand.agent.evaluation.retention import Keep
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.results.ceiling import Ceiling, ceiling_of
-from eyehand.agent.results.episode_result import ANSWER_ERRORS, EpisodeRow
+from eyehand.agent.results.episode_result import ANSWER_ERRORS, EpisodeResult
 from eyehand.agent.results.plan_file import MOST_EPISODES
 from eyehand.agent.results.statistics import Rate, mean_with_interval
 from eyehand.envs.suite_catalogue import declared_content, step_limit
@@ -63,14 +63,14 @@ class Plan:
         if self.batch < 1:
             raise UsageError(f"expected a batch of at least 1, got {self.batch}")
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[EpisodeJob]:
         """The episodes, in order: each one's number fixes its task and its seed.
 
         Every task has the same seeds, `first_seed`, `first_seed + 1`, ....
         """
         for position, spec in enumerate(self.specs):
             for i in range(self.episodes):
-                yield Job(position * self.episodes + i, spec, self.first_seed + i)
+                yield EpisodeJob(position * self.episodes + i, spec, self.first_seed + i)
 
     def steps_of(self, spec: str) -> int | None:
         """Return the most steps of a task's episodes: as planned, or its suite's.
@@ -128,7 +128,7 @@ class TaskResult:
         tokens: Tokens of all counted episodes, by name.
         rewards: The summed reward of every counted episode.
         raw_rewards: The environment's raw rewards, where it reports them.
-        judged: What the episodes tell of a verdict, see `EpisodeRow.judged`.
+        judged: What the episodes tell of a verdict, see `EpisodeResult.judged`.
     """
 
     task: str
@@ -155,7 +155,7 @@ class TaskResult:
         """The best success rate that there can be, where it is known."""
         return ceiling_of(self.task)
 
-    def add(self, row: EpisodeRow) -> None:
+    def add(self, row: EpisodeResult) -> None:
         """Count an episode; one that only met faults counts as lost, never as a failure."""
         self.environment_faults += len(row.faults)
         if not row.scored:
@@ -223,7 +223,7 @@ class Evaluation:
     tasks: list[TaskResult] = field(default_factory=list)
     finished: bool = True
 
-    def count(self, rows: Iterable[EpisodeRow]) -> None:
+    def count(self, rows: Iterable[EpisodeResult]) -> None:
         """Count the rows anew, in their order."""
         tasks: dict[str, TaskResult] = {}
         for row in rows:

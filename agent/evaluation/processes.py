@@ -15,10 +15,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
 from eyehand.agent.evaluation.messages import (
-    Answer,
-    Job,
+    DecisionReply,
+    EpisodeJob,
     Reply,
-    Setup,
+    WorkerSetup,
     packed,
     packed_setup,
     unpacked,
@@ -31,7 +31,7 @@ CLOSE_TIMEOUT_S = 15.0
 STDERR = 2
 
 
-class ProcessFleet:
+class ProcessPool:
     """Starts worker processes.
 
     Args:
@@ -42,11 +42,11 @@ class ProcessFleet:
         UsageError: the setup cannot be sent to another process.
     """
 
-    def __init__(self, setup: Setup, share: int | None = None) -> None:
+    def __init__(self, setup: WorkerSetup, share: int | None = None) -> None:
         self._setup = packed_setup(setup)
         self._share = [] if share is None else [share]
 
-    def hire(self) -> Worker:
+    def start(self) -> Worker:
         """Start a process."""
         return ProcessWorker(self._setup, self._share)
 
@@ -96,7 +96,7 @@ class ProcessWorker:
         """The process's number."""
         return self._process.pid
 
-    def send(self, message: Job | Answer) -> None:
+    def send(self, message: EpisodeJob | DecisionReply) -> None:
         """Send a message; one that does not arrive shows as a loss in `receive`."""
         blob = packed(message)
         self._send(lambda: self.connection.send_bytes(blob))
@@ -109,13 +109,13 @@ class ProcessWorker:
             return None
         return reply
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """Close the pipe, at which the process closes its environment and ends."""
         self.connection.close()
 
     def close(self) -> None:
         """Dismiss it and wait until it has ended."""
-        self.dismiss()
+        self.stop()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(CLOSE_TIMEOUT_S)
         self.kill()

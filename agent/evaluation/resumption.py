@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.errors import UsageError
 
 LONGEST_SHOWN = 200
@@ -38,8 +38,8 @@ def require_same_plan(out: Path, written: Mapping[str, Any], plan: Mapping[str, 
 
 
 def renumbered(
-    rows: Iterable[EpisodeRow], written: Mapping[str, Any], plan: Mapping[str, Any]
-) -> dict[int, EpisodeRow]:
+    rows: Iterable[EpisodeResult], written: Mapping[str, Any], plan: Mapping[str, Any]
+) -> dict[int, EpisodeResult]:
     """Return the rows by their number in the plan, and under the plan's names of their tasks.
 
     A row's place is its task and its seed, so that a plan with more episodes, and one whose
@@ -49,7 +49,7 @@ def renumbered(
         return {row.index: row for row in rows}
     places = {spec: i for named in (written, plan) for i, spec in enumerate(named["specs"])}
     count, first = plan["episodes"], plan["first_seed"]
-    found: dict[int, EpisodeRow] = {}
+    found: dict[int, EpisodeResult] = {}
     for row in rows:
         place, number = places.get(row.spec), row.seed - first
         if place is not None and 0 <= number < count:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import EVALUATION_FILE, PLAN_FILE
 from eyehand.agent.trajectory.json_text import json_text
 from eyehand.agent.trajectory.run_folder import PARTIAL, RunFolder, missing_folders, write_whole
@@ -18,7 +18,7 @@ LONGEST_SLUG = 80
 Keep = Literal["all", "failures", "none"]
 
 
-class Shelf:
+class EvaluationFolder:
     """The folder of an evaluation: `evaluation.json` and `TASK/SEED/` for each kept episode.
 
     Args:
@@ -72,7 +72,7 @@ class Shelf:
             with suppress(OSError):
                 folder.rmdir()
 
-    def deliver(self, row: EpisodeRow, files: dict[str, bytes]) -> None:
+    def deliver(self, row: EpisodeResult, files: dict[str, bytes]) -> None:
         """Write a trajectory that was run on another machine, whole or not at all.
 
         Raises:

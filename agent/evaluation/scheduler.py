@@ -10,10 +10,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from eyehand.agent.evaluation.inference import Decider, Question
-from eyehand.agent.evaluation.messages import Answer, Ask, Failed, Finished, Job, Lost, Ready, Reply
+from eyehand.agent.evaluation.inference import InferenceServer, SlotRequest
+from eyehand.agent.evaluation.messages import (
+    DecisionReply,
+    DecisionRequest,
+    EpisodeFinished,
+    EpisodeJob,
+    EpisodeLost,
+    Reply,
+    WorkerFailed,
+    WorkerReady,
+)
 from eyehand.agent.evaluation.worker import lost_episode
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.errors import WorkerLost
 
 MOST_LOSSES = 3
@@ -26,10 +35,10 @@ MOST_FALSE_STARTS = 5
 class Worker(Protocol):
     """Where one episode at a time runs; see `messages` for what is said."""
 
-    def send(self, message: Job | Answer) -> None:
-        """Send a message; one that does not arrive shows as a loss in `Fleet.wait`."""
+    def send(self, message: EpisodeJob | DecisionReply) -> None:
+        """Send a message; one that does not arrive shows as a loss in `WorkerPool.wait`."""
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """Tell it to close its environment and end."""
 
     def close(self) -> None:
@@ -42,10 +51,10 @@ class Worker(Protocol):
         """Return what is known about its end."""
 
 
-class Fleet(Protocol):
+class WorkerPool(Protocol):
     """Makes workers and hears them."""
 
-    def hire(self) -> Worker:
+    def start(self) -> Worker:
         """Start a worker; it will say Ready."""
 
     def wait(self, workers: Sequence[Worker]) -> list[tuple[Worker, Reply | None]]:
@@ -56,10 +65,10 @@ class Fleet(Protocol):
 
 
 @dataclass
-class _Seat:
+class _Slot:
     number: int
     worker: Worker
-    job: Job | None = None
+    job: EpisodeJob | None = None
     spec: str | None = None
     ready: bool = False
 
@@ -81,23 +90,23 @@ class Scheduler:
 
     def __init__(
         self,
-        fleet: Fleet,
-        decider: Decider,
-        jobs: Iterable[Job],
+        worker_pool: WorkerPool,
+        inference: InferenceServer,
+        jobs: Iterable[EpisodeJob],
         workers: int,
-        clear: Callable[[Job], None],
+        clear: Callable[[EpisodeJob], None],
     ) -> None:
-        self._fleet = fleet
-        self._decider = decider
+        self._pool = worker_pool
+        self._inference = inference
         self._queue = JobQueue(jobs)
         self._workers = workers
         self._clear = clear
-        self._seats: dict[int, _Seat] = {}
-        self._next_seat = 0
+        self._slots: dict[int, _Slot] = {}
+        self._next_slot = 0
         self._losses: Counter[int] = Counter()
         self._false_starts = 0
 
-    def run(self) -> Iterator[Finished]:
+    def run(self) -> Iterator[EpisodeFinished]:
         """Yield episodes as they end.
 
         Raises:
@@ -111,64 +120,64 @@ class Scheduler:
         finally:
             self._kill()
 
-    def _staff(self) -> list[_Seat]:
+    def _staff(self) -> list[_Slot]:
         """Give the free workers their next jobs, hire what is missing; return who is at work."""
-        for seat in self._seats.values():
-            if seat.free and self._queue:
-                others = [other.spec for other in self._seats.values() if other is not seat]
-                seat.job = self._queue.take(seat.spec, others)
-                seat.spec = seat.job.spec
-                seat.worker.send(seat.job)
-        starting = sum(not seat.ready for seat in self._seats.values())
-        while len(self._seats) < self._workers and starting < len(self._queue):
-            number, self._next_seat = self._next_seat, self._next_seat + 1
-            self._seats[number] = _Seat(number, self._fleet.hire())
+        for slot in self._slots.values():
+            if slot.free and self._queue:
+                others = [other.spec for other in self._slots.values() if other is not slot]
+                slot.job = self._queue.take(slot.spec, others)
+                slot.spec = slot.job.spec
+                slot.worker.send(slot.job)
+        starting = sum(not slot.ready for slot in self._slots.values())
+        while len(self._slots) < self._workers and starting < len(self._queue):
+            number, self._next_slot = self._next_slot, self._next_slot + 1
+            self._slots[number] = _Slot(number, self._pool.start())
             starting += 1
-        if not self._queue and not any(seat.job for seat in self._seats.values()):
+        if not self._queue and not any(slot.job for slot in self._slots.values()):
             return []
-        return [seat for seat in self._seats.values() if not seat.free]
+        return [slot for slot in self._slots.values() if not slot.free]
 
-    def _turn(self) -> Iterator[Finished]:
+    def _turn(self) -> Iterator[EpisodeFinished]:
         """Hear the workers once; whoever is free gets the next job before anything is counted."""
-        seats = {id(seat.worker): seat for seat in self._seats.values() if not seat.free}
-        asking: list[tuple[_Seat, Ask]] = []
-        ended: list[Finished] = []
-        for worker, reply in self._fleet.wait([seat.worker for seat in seats.values()]):
-            seat = seats[id(worker)]
-            if isinstance(reply, Ask):
-                asking.append((seat, reply))
-            elif isinstance(reply, Failed):
+        slots = {id(slot.worker): slot for slot in self._slots.values() if not slot.free}
+        asking: list[tuple[_Slot, DecisionRequest]] = []
+        ended: list[EpisodeFinished] = []
+        for worker, reply in self._pool.wait([slot.worker for slot in slots.values()]):
+            slot = slots[id(worker)]
+            if isinstance(reply, DecisionRequest):
+                asking.append((slot, reply))
+            elif isinstance(reply, WorkerFailed):
                 raise reply.error
             elif reply is None:
-                ended += self._lost(seat)
-            elif isinstance(reply, Lost):
-                ended += self._again(seat, reply.why)
+                ended += self._lost(slot)
+            elif isinstance(reply, EpisodeLost):
+                ended += self._again(slot, reply.why)
             else:
-                ended += self._freed(seat, reply)
+                ended += self._freed(slot, reply)
         self._staff()
         yield from ended
         self._answer(asking)
 
-    def _freed(self, seat: _Seat, reply: Ready | Finished) -> list[Finished]:
-        seat.ready, seat.job, self._false_starts = True, None, 0
-        self._decider.forget(seat.number)
-        return [reply] if isinstance(reply, Finished) else []
+    def _freed(self, slot: _Slot, reply: WorkerReady | EpisodeFinished) -> list[EpisodeFinished]:
+        slot.ready, slot.job, self._false_starts = True, None, 0
+        self._inference.forget(slot.number)
+        return [reply] if isinstance(reply, EpisodeFinished) else []
 
-    def _lost(self, seat: _Seat) -> list[Finished]:
+    def _lost(self, slot: _Slot) -> list[EpisodeFinished]:
         """Take a worker off that has ended; its episode runs again, unless it lost too many."""
-        del self._seats[seat.number]
-        seat.worker.kill()
-        why = seat.worker.why_lost()
-        if not seat.ready:
+        del self._slots[slot.number]
+        slot.worker.kill()
+        why = slot.worker.why_lost()
+        if not slot.ready:
             self._false_starts += 1
             if self._false_starts >= MOST_FALSE_STARTS:
                 raise WorkerLost(f"workers end before they can begin: {why}")
-        return self._again(seat, why)
+        return self._again(slot, why)
 
-    def _again(self, seat: _Seat, why: str) -> list[Finished]:
+    def _again(self, slot: _Slot, why: str) -> list[EpisodeFinished]:
         """Queue a seat's episode once more, which was lost, unless that was too often."""
-        self._decider.forget(seat.number)
-        lost, seat.job = seat.job, None
+        self._inference.forget(slot.number)
+        lost, slot.job = slot.job, None
         if lost is None:
             return []
         job = replace(lost, faults=(*lost.faults, f"{WorkerLost.__name__}: {why}"))
@@ -178,32 +187,32 @@ class Scheduler:
             self._queue.put_back(job)
             return []
         episode = lost_episode(job.spec, job.seed, job.faults[-1])
-        return [Finished(EpisodeRow.of(job.index, job.spec, episode, job.faults))]
+        return [EpisodeFinished(EpisodeResult.of(job.index, job.spec, episode, job.faults))]
 
-    def _answer(self, asking: list[tuple[_Seat, Ask]]) -> None:
-        questions: list[Question] = [
-            (seat.number, seat.job.spec, ask) for seat, ask in asking if seat.job is not None
+    def _answer(self, asking: list[tuple[_Slot, DecisionRequest]]) -> None:
+        questions: list[SlotRequest] = [
+            (slot.number, slot.job.spec, ask) for slot, ask in asking if slot.job is not None
         ]
         if questions:
-            for number, answer in self._decider.answer(questions):
-                self._seats[number].worker.send(answer)
+            for number, answer in self._inference.answer(questions):
+                self._slots[number].worker.send(answer)
 
     def _close(self) -> None:
         """End all workers; each may take a moment to close its environment, all at once."""
-        for seat in self._seats.values():
-            seat.worker.dismiss()
-        while self._seats:
-            self._seats.popitem()[1].worker.close()
+        for slot in self._slots.values():
+            slot.worker.stop()
+        while self._slots:
+            self._slots.popitem()[1].worker.close()
 
     def _kill(self) -> None:
         """End what still runs, after an interruption: its episodes will be run again."""
-        while self._seats:
-            seat = self._seats.popitem()[1]
-            seat.worker.kill()
-            if seat.job is not None:
-                self._clear(seat.job)
-        self._decider.close()
-        self._fleet.close()
+        while self._slots:
+            slot = self._slots.popitem()[1]
+            slot.worker.kill()
+            if slot.job is not None:
+                self._clear(slot.job)
+        self._inference.close()
+        self._pool.close()
 
 
 class JobQueue:
@@ -217,8 +226,8 @@ class JobQueue:
         jobs: The episodes, in the order in which they begin where nothing speaks against it.
     """
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
-        self._waiting: dict[str, deque[Job]] = {}
+    def __init__(self, jobs: Iterable[EpisodeJob]) -> None:
+        self._waiting: dict[str, deque[EpisodeJob]] = {}
         for job in jobs:
             self._waiting.setdefault(job.spec, deque()).append(job)
 
@@ -226,7 +235,7 @@ class JobQueue:
         """Return how many wait."""
         return sum(map(len, self._waiting.values()))
 
-    def take(self, own: str | None, others: Collection[str | None]) -> Job:
+    def take(self, own: str | None, others: Collection[str | None]) -> EpisodeJob:
         """Take an episode for a worker.
 
         Args:
@@ -246,6 +255,6 @@ class JobQueue:
             del self._waiting[own]
         return job
 
-    def put_back(self, job: Job) -> None:
+    def put_back(self, job: EpisodeJob) -> None:
         """Let an episode that was lost run again, as the next one of its task."""
         self._waiting.setdefault(job.spec, deque()).appendleft(job)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from eyehand.agent.evaluation.resumption import renumbered, require_same_plan
-from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import EVALUATION_FILE, PLAN_FILE, read_plan, read_rows
 from eyehand.agent.trajectory.json_text import json_text
 from eyehand.agent.trajectory.run_folder import RunFolder, write_all, write_whole
@@ -24,7 +24,7 @@ LOCK_TIMEOUT_S = 20.0
 LOCK_POLL_S = 0.05
 
 
-class Ledger:
+class ResultStore:
     """Keeps the rows, in memory and in the folder.
 
     Args:
@@ -39,7 +39,7 @@ class Ledger:
     """
 
     def __init__(self, out: Path | None, plan: dict[str, Any], resume: bool = False) -> None:
-        self.rows: dict[int, EpisodeRow] = {}
+        self.rows: dict[int, EpisodeResult] = {}
         self.descriptor: int | None = None
         self._out = out
         if out is None:
@@ -60,7 +60,7 @@ class Ledger:
             self.close()
             raise
 
-    def append(self, row: EpisodeRow) -> None:
+    def append(self, row: EpisodeResult) -> None:
         """Count an episode that has ended.
 
         Raises:
@@ -77,7 +77,7 @@ class Ledger:
                 "free some space and go on with --resume"
             ) from error
 
-    def in_order(self) -> list[EpisodeRow]:
+    def in_order(self) -> list[EpisodeResult]:
         """Return the rows by their number."""
         return [self.rows[index] for index in sorted(self.rows)]
 
@@ -137,7 +137,7 @@ def check_unused(out: Path) -> None:
         )
 
 
-def _line(row: EpisodeRow) -> bytes:
+def _line(row: EpisodeResult) -> bytes:
     return (json_text(row.to_json()) + "\n").encode("ascii")
 
 

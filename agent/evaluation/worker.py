@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Protocol
 
 from eyehand.agent.episode import Episode, run_episode
-from eyehand.agent.evaluation.inference import AskFunction, DeciderGone, connect
+from eyehand.agent.evaluation.inference import InferenceLost, RequestFunction, connect
 from eyehand.agent.evaluation.messages import (
     WHAT_TO_DO,
-    Answer,
-    Ask,
-    Failed,
-    Finished,
-    Job,
-    Lost,
-    Ready,
-    Setup,
+    DecisionReply,
+    DecisionRequest,
+    EpisodeFinished,
+    EpisodeJob,
+    EpisodeLost,
+    WorkerFailed,
+    WorkerReady,
+    WorkerSetup,
     packed,
     unpacked,
 )
-from eyehand.agent.evaluation.retention import Shelf, episode_folder
+from eyehand.agent.evaluation.retention import EvaluationFolder, episode_folder
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.blind import BlindPolicy
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.trajectory.run_folder import RunFolder
 from eyehand.envs.env import Environment
 from eyehand.envs.temporary import TemporaryFolder
@@ -38,19 +38,19 @@ MOST_SENT_BYTES = 1024 * 1024 * 1024
 """Of a file that is sent from one machine to another."""
 
 
-class Station:
+class EpisodeRunner:
     """Runs jobs. Its environment stays open while the spec stays the same.
 
     Args:
         setup: What holds for all jobs.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
         self._environment: Environment | None = None
         self._spec: str | None = None
 
-    def run(self, job: Job) -> Finished:
+    def run(self, job: EpisodeJob) -> EpisodeFinished:
         """Run an episode until it meets no fault of the environment, at most three times.
 
         Each try has the same seed and, after a fault, a fresh environment.
@@ -86,7 +86,7 @@ class Station:
             with suppress(EnvironmentFault):
                 environment.close()
 
-    def _attempt(self, job: Job, attempt: int) -> Episode:
+    def _attempt(self, job: EpisodeJob, attempt: int) -> Episode:
         setup, policy = self._setup, self._setup.policies[job.spec]
         try:
             environment = self._open(job, policy)
@@ -109,7 +109,7 @@ class Station:
             raise RecordingFailed(message)
         return episode
 
-    def _open(self, job: Job, policy: Policy) -> Environment:
+    def _open(self, job: EpisodeJob, policy: Policy) -> Environment:
         if self._environment is None:
             self._environment = self._setup.make_environment(job.spec)
         if isinstance(policy, BlindPolicy):
@@ -117,10 +117,10 @@ class Station:
             policy.show(self._environment.reset(seed=job.seed ^ 1)[0])
         return self._environment
 
-    def _finished(self, job: Job, episode: Episode, faults: list[str]) -> Finished:
+    def _finished(self, job: EpisodeJob, episode: Episode, faults: list[str]) -> EpisodeFinished:
         """Settle what stays on disk, before anybody counts the episode."""
         out = self._setup.out
-        row = EpisodeRow.of(job.index, job.spec, episode, faults, out)
+        row = EpisodeResult.of(job.index, job.spec, episode, faults, out)
         files: dict[str, bytes] = {}
         if out is not None and (folder := row.folder) is not None:
             if self._setup.keep == "failures" and row.succeeded:
@@ -129,7 +129,7 @@ class Station:
             elif self._setup.deliver:
                 files = _files(RunFolder(out, folder))
                 RunFolder(out).remove_tree(folder)
-        return Finished(row, files)
+        return EpisodeFinished(row, files)
 
 
 def lost_episode(spec: str, seed: int, message: str) -> Episode:
@@ -155,10 +155,10 @@ def _files(folder: RunFolder) -> dict[str, bytes]:
 
 
 GONE = (EOFError, BrokenPipeError, ConnectionResetError)
-"""What `Link` raises when the other side is gone."""
+"""What `MessageLink` raises when the other side is gone."""
 
 
-class Link(Protocol):
+class MessageLink(Protocol):
     """Carries packed messages; both functions raise one of `GONE` when there is nobody."""
 
     def send_bytes(self, blob: bytes) -> None:
@@ -168,55 +168,57 @@ class Link(Protocol):
         """Wait for a message."""
 
 
-def serve(link: Link, ask: AskFunction | None = None) -> None:
+def serve(link: MessageLink, ask: RequestFunction | None = None) -> None:
     """Take the Setup and then job after job, until the other side is gone.
 
     Args:
         link: To the evaluator.
-        ask: Asks who decides; None asks the evaluator. It may raise `DeciderGone`.
+        ask: Asks who decides; None asks the evaluator. It may raise `InferenceLost`.
     """
     blob = link.recv_bytes()
     try:
-        setup: Setup = unpacked(blob)
+        setup: WorkerSetup = unpacked(blob)
     except Exception as error:  # unpickling imports whatever was sent by its name
         said = " ".join(str(error).split())
         unknown = UsageError(f"a worker cannot load what it was sent ({said}); {WHAT_TO_DO}")
-        link.send_bytes(packed(Failed(unknown)))
+        link.send_bytes(packed(WorkerFailed(unknown)))
         return
     with ExitStack() as stack:
         if setup.deliver and setup.out is not None:
             setup = replace(setup, out=stack.enter_context(TemporaryFolder()).path)
         for policy in setup.policies.values():
             connect(policy, ask or _asking(link))
-        station = Station(setup)
-        link.send_bytes(packed(Ready()))
+        runner = EpisodeRunner(setup)
+        link.send_bytes(packed(WorkerReady()))
         try:
             while True:
-                link.send_bytes(packed(_run(station, setup.out, unpacked(link.recv_bytes()))))
+                link.send_bytes(packed(_run(runner, setup.out, unpacked(link.recv_bytes()))))
         except GONE:
             return
         finally:
-            station.close()
+            runner.close()
 
 
-def _asking(link: Link) -> AskFunction:
-    def ask(question: Ask) -> Answer:
+def _asking(link: MessageLink) -> RequestFunction:
+    def ask(question: DecisionRequest) -> DecisionReply:
         link.send_bytes(packed(question))
-        answer: Answer = unpacked(link.recv_bytes())
+        answer: DecisionReply = unpacked(link.recv_bytes())
         return answer
 
     return ask
 
 
-def _run(station: Station, out: Path | None, job: Job) -> Finished | Lost | Failed:
+def _run(
+    runner: EpisodeRunner, out: Path | None, job: EpisodeJob
+) -> EpisodeFinished | EpisodeLost | WorkerFailed:
     try:
-        return station.run(job)
+        return runner.run(job)
     except GONE:
         raise
-    except DeciderGone as gone:
+    except InferenceLost as gone:
         # This worker may be the one that runs it again.
-        Shelf(out).clear(job.spec, job.seed)
-        return Lost(str(gone))
+        EvaluationFolder(out).clear(job.spec, job.seed)
+        return EpisodeLost(str(gone))
     except Exception as error:  # whatever it is, the evaluator raises it
         error.add_note("".join(traceback.format_exception(error)))
-        return Failed(error)
+        return WorkerFailed(error)

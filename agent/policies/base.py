@@ -75,7 +75,7 @@ class Policy(ABC):
             seed: Fixes the policy's own randomness, where it has any.
         """
 
-    def expect(self, batch: int) -> None:  # noqa: B027 - most policies need not know
+    def set_batch_size(self, batch: int) -> None:  # noqa: B027 - most policies need not know
         """Hear how many conversations are decided in one call at most, before the first one.
 
         A policy whose arithmetic depends on how much it computes at once rounds every decision as

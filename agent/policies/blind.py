@@ -28,9 +28,9 @@ class BlindPolicy(Policy):
         """Set the screen that the next episode sees: the first one of another seed."""
         self._shown = other
 
-    def expect(self, batch: int) -> None:
+    def set_batch_size(self, batch: int) -> None:
         """Tell the inner policy."""
-        self.inner.expect(batch)
+        self.inner.set_batch_size(batch)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode on the real task.

@@ -14,7 +14,7 @@ from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
 from eyehand.agent.policies.habits import read_habits
-from eyehand.agent.policies.model_conversation import Limits, VlmConversation
+from eyehand.agent.policies.model_conversation import ContextLimits, VlmConversation
 from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.folder import resolve
@@ -49,8 +49,8 @@ class VlmPolicy(Policy):
             alone; several at once would mix their words.
 
     Attributes:
-        batch: How many conversations are decided together at most; `expect` sets it. Above 1
-            every decision is computed in passes that are as wide as a full batch, so that it does
+        batch: How many conversations are decided together at most; `set_batch_size` sets it. Above
+            1 every decision is computed in passes that are as wide as a full batch, so that it does
             not depend on how many others happened to be ready.
 
     Raises:
@@ -87,13 +87,13 @@ class VlmPolicy(Policy):
         self.label = "embedded" if model is None else str(model)
         self.checkpoint: LoadedModel = load(folder, device=device, dtype=precision)
         positions = self.checkpoint.model.config.text.max_position_embeddings
-        self.limits = Limits(max_new_tokens, positions)
+        self.limits = ContextLimits(max_new_tokens, positions)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode; nothing is computed before its first screen."""
         return VlmConversation(self, task, action_space, seed or 0)
 
-    def expect(self, batch: int) -> None:
+    def set_batch_size(self, batch: int) -> None:
         """Set how many conversations are decided together at most.
 
         Raises:

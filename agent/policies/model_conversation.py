@@ -13,11 +13,11 @@ from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
 from eyehand.agent.policies.long_text import LONGEST_TOKEN, fit
 from eyehand.envs.env import Observation
-from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.answering import GenerationConfig
 from eyehand.model.inference.generation import Generation
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
-from eyehand.prompts.conversation import Piece, Plain, Screen, observation_words
+from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, observation_words
 
 if TYPE_CHECKING:
     from eyehand.agent.policies.model import VlmPolicy
@@ -27,7 +27,7 @@ _SEED_STRIDE = 10_000
 
 
 @dataclass(frozen=True)
-class Limits:
+class ContextLimits:
     """How a conversation's context is bounded.
 
     Attributes:
@@ -45,7 +45,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Prompt:
+class StepInput:
     """What a step adds to the history before the model writes.
 
     Attributes:
@@ -104,23 +104,23 @@ class VlmConversation(Conversation):
         )
         return self.conclude(prompt, answer)
 
-    def read(self, observation: Observation) -> Prompt:
+    def read(self, observation: Observation) -> StepInput:
         """Append the observation; the network has not seen it yet."""
         began_s = time.perf_counter()
         image_tokens, left_out = self._observe(observation)
         tokens = self.session.num_pending
-        return Prompt(observation, tokens, image_tokens, time.perf_counter() - began_s, left_out)
+        return StepInput(observation, tokens, image_tokens, time.perf_counter() - began_s, left_out)
 
-    def rules(self, on_text: TokenCallback | None) -> AnswerRules:
+    def rules(self, on_text: TokenCallback | None) -> GenerationConfig:
         """Return how this step's answer is sampled."""
-        return AnswerRules(
+        return GenerationConfig(
             self.policy.limits.max_new_tokens,
             self._stop_words(),
             self._sampling(),
             on_token=on_text,
         )
 
-    def conclude(self, prompt: Prompt, answer: Generation) -> Decision:
+    def conclude(self, prompt: StepInput, answer: Generation) -> Decision:
         """Read the call that the model wrote, and count the step."""
         began_s = time.perf_counter()
         self._positions += len(answer.token_ids)
@@ -197,7 +197,7 @@ class VlmConversation(Conversation):
         session = self.session
         before, image_tokens, image_positions = session.num_pending, 0, 0
         for piece in pieces:
-            if isinstance(piece, Screen):
+            if isinstance(piece, ScreenSlot):
                 image_tokens, image_positions = session.cost_of(self._append_screen(observation))
             elif isinstance(piece, Plain):
                 # Words of a page or a person: control tokens in them stay plain characters.

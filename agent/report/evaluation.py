@@ -10,7 +10,15 @@ from typing import Any
 from markupsafe import Markup
 
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, Mark, dots, histogram, stacked
+from eyehand.agent.report.evaluation_charts import (
+    Bar,
+    ChartMark,
+    Dot,
+    DotRow,
+    dots,
+    histogram,
+    stacked,
+)
 from eyehand.agent.report.evaluation_tables import ceiling_lines, column_names, number, percent
 from eyehand.agent.report.pages import (
     EVALUATION_STYLES,
@@ -22,7 +30,7 @@ from eyehand.agent.report.pages import (
     written_by_us,
 )
 from eyehand.agent.results.ceiling import Ceiling
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.run import EvaluationRun, read_runs
 from eyehand.agent.results.statistics import NO_VERDICT, Rate
 from eyehand.agent.results.summary import LATENCY_PARTS, Summary, by_spec, is_simulated, shown_name
@@ -45,7 +53,7 @@ SLOWEST = 12
 class EpisodeLink:
     """An episode on the page; `href` is empty where it has no page of its own."""
 
-    row: EpisodeRow
+    row: EpisodeResult
     href: str
 
     @property
@@ -173,7 +181,7 @@ def _links(run: EvaluationRun, out: Path, pages: int) -> list[EpisodeLink]:
     return links
 
 
-def _episode_page(folder: Path, row: EpisodeRow, write: bool) -> Path | None:
+def _episode_page(folder: Path, row: EpisodeResult, write: bool) -> Path | None:
     """Return the page of an episode where it has one, or gets one now."""
     if row.folder is None:
         return None
@@ -218,7 +226,7 @@ def _rates_plot(tasks: Sequence[TaskView]) -> Markup:
         series = [_dot(rate or Rate(0, 0)) for rate in (view.summary.rate, *view.beside)]
         top = view.ceiling
         said = f"ceiling {top}, {top.source}" if top else ""
-        rows.append(DotRow(view.name, series, Mark(top.value, said) if top else None))
+        rows.append(DotRow(view.name, series, ChartMark(top.value, said) if top else None))
     return dots(rows)
 
 
@@ -247,7 +255,7 @@ def _parts_ms(summary: Summary) -> dict[str, float]:
     return {part: 1000 * found[part] for part in LATENCY_PARTS if part in found}
 
 
-def _fault_kinds(rows: Sequence[EpisodeRow]) -> list[tuple[str, int, str]]:
+def _fault_kinds(rows: Sequence[EpisodeResult]) -> list[tuple[str, int, str]]:
     """Return each kind of fault, how often it was met and an example's message."""
     met = [fault.partition(": ") for row in rows for fault in row.faults]
     examples = {kind: message for kind, _, message in reversed(met)}
@@ -261,7 +269,7 @@ def _spread(links: Sequence[EpisodeLink]) -> list[EpisodeLink]:
     return sorted(links, key=lambda link: order[link.row.index])
 
 
-def _spread_rows(rows: Sequence[EpisodeRow]) -> list[EpisodeRow]:
+def _spread_rows(rows: Sequence[EpisodeResult]) -> list[EpisodeResult]:
     failed = by_spec(row for row in rows if not row.succeeded).values()
     solved = by_spec(row for row in rows if row.succeeded).values()
     turns = chain(chain(*zip_longest(*failed)), chain(*zip_longest(*solved)))

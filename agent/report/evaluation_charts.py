@@ -37,7 +37,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Mark:
+class ChartMark:
     """A line across a task's dots: the best rate there can be, 0 to 1."""
 
     value: float
@@ -50,7 +50,7 @@ class DotRow:
 
     name: str
     dots: Sequence[Dot]
-    ceiling: Mark | None = None
+    ceiling: ChartMark | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _rate_x(rate: float) -> float:
     return LABEL_WIDTH + (WIDTH - LABEL_WIDTH - RIGHT) * rate
 
 
-def _ceiling(name: str, mark: Mark, top: float, bottom: float) -> Markup:
+def _ceiling(name: str, mark: ChartMark, top: float, bottom: float) -> Markup:
     return Markup(
         '<g class="ceiling"><title>{}: {}</title>'
         '<line x1="{x:.1f}" x2="{x:.1f}" y1="{:.1f}" y2="{:.1f}"/></g>'

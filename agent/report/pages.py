@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from eyehand.agent.outcome import Outcome, word_label
-from eyehand.agent.report.screens import Film, Shown, show
+from eyehand.agent.report.screens import Film, ShownScreen, show
 from eyehand.agent.results.summary import shown_name
 from eyehand.agent.trajectory.reader import Trajectory, read_trajectory
 from eyehand.agent.trajectory.records import StepRecord, cut
@@ -49,7 +49,7 @@ class StepView:
     """A step with its picture, for the template."""
 
     record: StepRecord
-    shown: Shown
+    shown: ShownScreen
 
     @property
     def tone(self) -> str:

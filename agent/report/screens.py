@@ -32,7 +32,7 @@ FRAME_WIDTH_PX = 160
 
 
 @dataclass(frozen=True)
-class Mark:
+class TouchMark:
     """A place on the picture, in its pixels: a ring, or an arrow where a drag ends elsewhere."""
 
     kind: Literal["ring", "arrow"]
@@ -43,7 +43,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownScreen:
     """A picture on the page.
 
     Attributes:
@@ -61,7 +61,7 @@ class Shown:
     width: int
     height: int
     shown_px: int
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[TouchMark] = field(default_factory=list)
     missing: str = ""
     earlier: list[str] = field(default_factory=list)
 
@@ -101,7 +101,7 @@ class Film:
         return self._whole[screen.file]
 
     def before(self, screen: ScreenRecord) -> list[str]:
-        """Return the frames before a screen, as `Shown.earlier`; none for a still picture."""
+        """Return the frames before a screen, as `ShownScreen.earlier`; none for a still picture."""
         return [self._uri(file) for file in (screen.video or [])[:-1]]
 
     def _uri(self, file: str) -> str:
@@ -126,7 +126,7 @@ def show(
     screen: ScreenRecord,
     action: ActionRecord | None,
     film: Film | None = None,
-) -> Shown:
+) -> ShownScreen:
     """Return a screen with the places that the action names, and the frames before it."""
     enlarge = max(1, -(-SMALLEST_SHOWN_PX // screen.width_px))
     film = film or Film(trajectory)
@@ -138,7 +138,7 @@ def show(
     marks = marks_of(action, screen) if action else []
     width = screen.width_px
     earlier = film.before(screen)
-    return Shown(uri, width, screen.height_px, width * enlarge, marks, missing, earlier)
+    return ShownScreen(uri, width, screen.height_px, width * enlarge, marks, missing, earlier)
 
 
 def data_uri(pixels: Pixels) -> str:
@@ -168,7 +168,7 @@ def _embedded(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def marks_of(action: ActionRecord, screen: ScreenRecord) -> list[Mark]:
+def marks_of(action: ActionRecord, screen: ScreenRecord) -> list[TouchMark]:
     """Return a ring for every point of an action; `start` and `end` make one arrow."""
     places = {
         name: (value["x"] * screen.width_px, value["y"] * screen.height_px)
@@ -177,8 +177,8 @@ def marks_of(action: ActionRecord, screen: ScreenRecord) -> list[Mark]:
     }
     marks = []
     if "start" in places and "end" in places:
-        marks.append(Mark("arrow", *places.pop("start"), *places.pop("end")))
-    return marks + [Mark("ring", x, y) for x, y in places.values()]
+        marks.append(TouchMark("arrow", *places.pop("start"), *places.pop("end")))
+    return marks + [TouchMark("ring", x, y) for x, y in places.values()]
 
 
 def _is_point(value: Any) -> bool:

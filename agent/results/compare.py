@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.statistics import (
     CELLS_AT_ONCE,
     RESAMPLES,
@@ -21,7 +21,7 @@ from eyehand.agent.results.summary import without_verdict
 EXACT_FLIPS = 14
 """Up to so many differing pairs every assignment of signs is tried, instead of drawn ones."""
 
-Pair = tuple[EpisodeRow, EpisodeRow]
+Pair = tuple[EpisodeResult, EpisodeResult]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Comparison:
 
 
 def compare(
-    first: Sequence[EpisodeRow], second: Sequence[EpisodeRow], seed: int = RESAMPLING_SEED
+    first: Sequence[EpisodeResult], second: Sequence[EpisodeResult], seed: int = RESAMPLING_SEED
 ) -> Comparison:
     """Compare two runs on the episodes that both of them have.
 
@@ -250,7 +250,7 @@ def _unjudged(task: list[Pair]) -> bool:
     return all(without_verdict([pair[side] for pair in task]) for side in (0, 1))
 
 
-def _rate(judged: list[EpisodeRow], episodes: int) -> Rate:
+def _rate(judged: list[EpisodeResult], episodes: int) -> Rate:
     return Rate(sum(row.succeeded for row in judged), len(judged), episodes - len(judged))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import EVALUATION_FILE, PLAN_FILE, read_plan, read_rows
 from eyehand.agent.trajectory.pictures import read_picture
 from eyehand.agent.trajectory.reader import read_trajectory
@@ -155,16 +155,16 @@ def _planned(folder: Path) -> dict[str, Any]:
     return {key: value for key, value in read_plan(folder).items() if key not in MEANS}
 
 
-def _rows(folder: Path) -> dict[int, EpisodeRow]:
+def _rows(folder: Path) -> dict[int, EpisodeResult]:
     return {row.index: row for row in read_rows(folder / EPISODES_FILE)[0]}
 
 
-def _where(row: EpisodeRow) -> str:
+def _where(row: EpisodeResult) -> str:
     return f"episode {row.index} ({row.spec}, seed {row.seed})"
 
 
 def _episodes(
-    a: Path, row_a: EpisodeRow, b: Path, row_b: EpisodeRow, compared: Compared
+    a: Path, row_a: EpisodeResult, b: Path, row_b: EpisodeResult, compared: Compared
 ) -> Iterator[str]:
     where = _where(row_a)
     yield from _values(where, row_a.to_json(), row_b.to_json())

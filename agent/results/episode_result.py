@@ -48,7 +48,7 @@ RUNNING_COUNTS = ("history", "restarts")
 
 
 @dataclass(frozen=True)
-class EpisodeRow:
+class EpisodeResult:
     """One episode of an evaluation, JSON-ready.
 
     Attributes:
@@ -119,12 +119,12 @@ class EpisodeRow:
         """Return the row, JSON-ready."""
         return asdict(self)
 
-    def without_folder(self) -> "EpisodeRow":
+    def without_folder(self) -> "EpisodeResult":
         """Return the row of an episode whose trajectory was not kept."""
         return replace(self, folder=None)
 
     @classmethod
-    def from_json(cls, data: Any) -> "EpisodeRow":
+    def from_json(cls, data: Any) -> "EpisodeResult":
         """Read a row; fields that a later version added are passed over.
 
         Raises:
@@ -141,7 +141,7 @@ class EpisodeRow:
             raise UsageError(f"expected an episode's row: {error}") from None
         return row if abs(row.reward) <= LARGEST_REWARD else row._lost_to_its_reward()
 
-    def _lost_to_its_reward(self) -> "EpisodeRow":
+    def _lost_to_its_reward(self) -> "EpisodeResult":
         """Return a row of an earlier version, whose reward is no number, as one lost to a fault."""
         why = f"EnvironmentFault: the rewards add up to {self.reward}"
         return replace(
@@ -161,7 +161,7 @@ class EpisodeRow:
         episode: Episode,
         faults: Iterable[str] = (),
         out: Path | None = None,
-    ) -> "EpisodeRow":
+    ) -> "EpisodeResult":
         """Count an episode.
 
         Args:
@@ -196,7 +196,7 @@ class EpisodeRow:
         )
 
 
-_ROW = TypeAdapter(EpisodeRow)
+_ROW = TypeAdapter(EpisodeResult)
 
 
 def _answer_errors(steps: list[StepRecord]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.plan_file import check_plan
 from eyehand.agent.trajectory.json_text import read_json
 from eyehand.agent.trajectory.run_folder import RunFolder
@@ -62,7 +62,7 @@ def read_document(out: Path, name: str) -> dict[str, Any] | None:
     return check_plan(document, path)
 
 
-def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
+def read_rows(path: Path) -> tuple[list[EpisodeResult], int]:
     """Read a file of rows, one JSON line each.
 
     Returns:
@@ -72,7 +72,7 @@ def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
     Raises:
         UsageError: the file is missing, a whole line is no row, or there are too many.
     """
-    rows: list[EpisodeRow] = []
+    rows: list[EpisodeResult] = []
     whole = 0
     specs: set[str] = set()
     try:
@@ -93,8 +93,8 @@ def read_rows(path: Path) -> tuple[list[EpisodeRow], int]:
     return rows, whole
 
 
-def _row(path: Path, number: int, line: bytes) -> EpisodeRow:
+def _row(path: Path, number: int, line: bytes) -> EpisodeResult:
     try:
-        return EpisodeRow.from_json(read_json(line))
+        return EpisodeResult.from_json(read_json(line))
     except (ValueError, UsageError) as error:
         raise UsageError(f"{path}, line {number}: {error}") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.results.ceiling import Ceiling, ceilings_of, mean_ceiling
-from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import EVALUATION_FILE, PLAN_FILE, read_document, read_rows
 from eyehand.agent.results.summary import (
     Summary,
@@ -32,7 +32,7 @@ class EvaluationRun:
 
     folder: Path
     about: dict[str, Any]
-    rows: list[EpisodeRow]
+    rows: list[EpisodeResult]
 
     @property
     def suite(self) -> str:
@@ -77,7 +77,7 @@ class EvaluationRun:
         return len(self.rows) == self.planned
 
     @cached_property
-    def counted(self) -> list[EpisodeRow]:
+    def counted(self) -> list[EpisodeResult]:
         """The rows that tables are made of: without those behind a gap (see `settled`)."""
         return self.rows if self.complete else settled(self.rows, self.seeds)
 
@@ -130,7 +130,7 @@ def read_runs(folders: Sequence[Path]) -> list[EvaluationRun]:
     return [read_run(folder) for folder in folders]
 
 
-def _rows(folder: Path) -> list[EpisodeRow]:
+def _rows(folder: Path) -> list[EpisodeResult]:
     if not is_evaluation(folder):
         raise UsageError(
             f"{folder} holds no evaluation: there is no {EPISODES_FILE}; "

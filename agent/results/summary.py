@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, TypeVar
 
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.statistics import (
     NO_VERDICT,
     Estimate,
@@ -87,7 +87,7 @@ class Summary:
         }
 
 
-def summarize(name: str, rows: Sequence[EpisodeRow]) -> Summary:
+def summarize(name: str, rows: Sequence[EpisodeResult]) -> Summary:
     """Return what the rows of one task came to.
 
     Args:
@@ -100,7 +100,7 @@ def summarize(name: str, rows: Sequence[EpisodeRow]) -> Summary:
     return _summary(name, rows, rate, Estimate(rate.value, *rate.interval, "wilson"))
 
 
-def summarize_suite(name: str, rows: Sequence[EpisodeRow]) -> Summary:
+def summarize_suite(name: str, rows: Sequence[EpisodeResult]) -> Summary:
     """Return what all rows came to; the success rate is the mean of the tasks' rates.
 
     Tasks without a verdict have none, and count in everything else.
@@ -119,20 +119,20 @@ def total_rate(rates: Iterable[Rate]) -> Rate:
     )
 
 
-def summarize_tasks(rows: Sequence[EpisodeRow]) -> list[Summary]:
+def summarize_tasks(rows: Sequence[EpisodeResult]) -> list[Summary]:
     """Return a summary a task, in the order in which the tasks appear in the plan."""
     return [summarize(spec, task) for spec, task in by_spec(rows).items()]
 
 
-def by_spec(rows: Iterable[EpisodeRow]) -> dict[str, list[EpisodeRow]]:
+def by_spec(rows: Iterable[EpisodeResult]) -> dict[str, list[EpisodeResult]]:
     """Return the rows a task, ordered by their index: the order of arrival does not matter."""
-    tasks: dict[str, list[EpisodeRow]] = {}
+    tasks: dict[str, list[EpisodeResult]] = {}
     for row in sorted(rows, key=lambda row: row.index):
         tasks.setdefault(row.spec, []).append(row)
     return tasks
 
 
-def rate_of(rows: Iterable[EpisodeRow]) -> Rate:
+def rate_of(rows: Iterable[EpisodeResult]) -> Rate:
     """Return the success rate of the scored rows; none where nobody judges the task."""
     scored = [row for row in rows if row.scored]
     if without_verdict(scored):
@@ -140,7 +140,7 @@ def rate_of(rows: Iterable[EpisodeRow]) -> Rate:
     return Rate(sum(row.succeeded for row in scored), len(scored))
 
 
-def without_verdict(scored: Sequence[EpisodeRow]) -> bool:
+def without_verdict(scored: Sequence[EpisodeResult]) -> bool:
     """Return whether a task has no verdict: an episode shows that, and none shows one.
 
     Args:
@@ -150,7 +150,7 @@ def without_verdict(scored: Sequence[EpisodeRow]) -> bool:
     return False in judged and True not in judged
 
 
-def settled(rows: Sequence[EpisodeRow], seeds: Sequence[int]) -> list[EpisodeRow]:
+def settled(rows: Sequence[EpisodeResult], seeds: Sequence[int]) -> list[EpisodeResult]:
     """Return, for each task, the rows before its first episode that is still missing.
 
     Where an evaluation was stopped, the episodes that are there lean to the short ones, for those
@@ -180,7 +180,7 @@ def shown_name(spec: str) -> str:
     return f"{spec} ({SIMULATED})" if is_simulated(spec) else spec
 
 
-def _summary(name: str, rows: Sequence[EpisodeRow], rate: Rate, success: Estimate) -> Summary:
+def _summary(name: str, rows: Sequence[EpisodeResult], rate: Rate, success: Estimate) -> Summary:
     scored = [row for row in rows if row.scored]
     steps = [row.steps for row in scored]
     decisions = sum(steps)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.printable import spreadsheet_cell
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.trajectory.run_folder import write_whole
 
 CSV_FILE = "episodes.csv"
@@ -19,7 +19,7 @@ MOST_COLUMNS = 200
 """Further kinds of numbers, which no evaluation of ours has, are left out."""
 
 
-def write_csv(folder: Path, rows: Sequence[EpisodeRow]) -> Path:
+def write_csv(folder: Path, rows: Sequence[EpisodeResult]) -> Path:
     """Write the rows, one a line, with a line of column names.
 
     Returns:
@@ -40,7 +40,7 @@ def write_csv(folder: Path, rows: Sequence[EpisodeRow]) -> Path:
     return folder / CSV_FILE
 
 
-def _flat(row: EpisodeRow) -> dict[str, Any]:
+def _flat(row: EpisodeResult) -> dict[str, Any]:
     cells: dict[str, Any] = {}
     for name, value in row.to_json().items():
         if name in _SPREAD:

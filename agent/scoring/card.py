@@ -13,7 +13,7 @@ from eyehand.agent.scoring.steps import ScoredStep
 from eyehand.errors import UsageError
 
 
-class Rule(StrEnum):
+class ScoringRule(StrEnum):
     """By which rule steps are scored."""
 
     AITZ = "aitz"
@@ -82,7 +82,7 @@ class ScoreCard:
             goal progress.
     """
 
-    rule: Rule
+    rule: ScoringRule
     total: Marks
     kinds: dict[str, Marks]
     answered: Rate
@@ -103,7 +103,9 @@ class ScoreCard:
 
 
 def score(
-    steps: Sequence[ScoredStep], rule: Rule = Rule.AITZ, clicks: Clicks = Clicks.DISTANCE
+    steps: Sequence[ScoredStep],
+    rule: ScoringRule = ScoringRule.AITZ,
+    clicks: Clicks = Clicks.DISTANCE,
 ) -> ScoreCard:
     """Score steps.
 
@@ -136,7 +138,7 @@ def score(
 
 
 def score_step(
-    step: ScoredStep, rule: Rule = Rule.AITZ, clicks: Clicks = Clicks.DISTANCE
+    step: ScoredStep, rule: ScoringRule = ScoringRule.AITZ, clicks: Clicks = Clicks.DISTANCE
 ) -> StepScore:
     """Score one step.
 
@@ -144,7 +146,7 @@ def score_step(
         UsageError: the reference does not say what its kind is scored by.
     """
     reference, prediction = step.reference, step.prediction
-    if rule is Rule.CALLS:
+    if rule is ScoringRule.CALLS:
         match = calls.type_match(prediction, reference)
         return StepScore(step, reference.name, match, calls.exact_match(prediction, reference))
     wanted = gesture_of(reference)

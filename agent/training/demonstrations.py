@@ -13,9 +13,9 @@ from eyehand.actions import Action, Coordinates, Point
 from eyehand.actions.codecs import make_codec
 from eyehand.envs.env import Environment, Observation, Pixels
 from eyehand.errors import UsageError
-from eyehand.model.training.documents import Document, Part
+from eyehand.model.training.documents import Document, DocumentPart
 from eyehand.model.training.pages import Word
-from eyehand.prompts.conversation import Layout, Piece, Plain, Screen, Template
+from eyehand.prompts.conversation import Layout, Piece, Plain, ScreenSlot, Template
 
 TRAINING_SEEDS = range(0, 1_000_000)
 EVALUATION_SEEDS = range(1_000_000, 2_000_000)
@@ -101,29 +101,32 @@ class DocumentWriter:
             characters=[[c for word in shown.words for c in word.characters]],
         )
 
-    def _answer(self, action: Action) -> list[Part]:
+    def _answer(self, action: Action) -> list[DocumentPart]:
         codec = self.layout.codec
         written = codec.write(rounded(action), Coordinates())
-        stop = Part("template", codec.before_observation, learned=True)
-        return [Part("plain", written, learned=True), stop]
+        stop = DocumentPart("template", codec.before_observation, learned=True)
+        return [DocumentPart("plain", written, learned=True), stop]
 
-    def _parts(self, pieces: Sequence[Piece]) -> list[Part]:
+    def _parts(self, pieces: Sequence[Piece]) -> list[DocumentPart]:
         return [_part(piece) for piece in pieces]
 
 
-def _words(answer: str) -> list[Part]:
+def _words(answer: str) -> list[DocumentPart]:
     """Return an answer in words; it ends the turn, as no action does."""
-    return [Part("plain", answer, learned=True), Part("template", "<|im_end|>", learned=True)]
+    return [
+        DocumentPart("plain", answer, learned=True),
+        DocumentPart("template", "<|im_end|>", learned=True),
+    ]
 
 
-def _part(piece: Piece) -> Part:
+def _part(piece: Piece) -> DocumentPart:
     match piece:
         case Template(text):
-            return Part("template", text)
+            return DocumentPart("template", text)
         case Plain(text):
-            return Part("plain", text)
-        case Screen():
-            return Part("screen", screen=0)
+            return DocumentPart("plain", text)
+        case ScreenSlot():
+            return DocumentPart("screen", screen=0)
 
 
 def still(observation: Observation) -> Pixels:

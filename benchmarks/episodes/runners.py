@@ -12,9 +12,9 @@ from typing import Any
 from benchmarks.browsergym.interpreter import Peer, first_of
 from benchmarks.episodes.answers import Clicks, ScriptedAnswers
 from benchmarks.step.runners import PEER_EXTRACTS, RECOLOUR
-from eyehand.agent.evaluation.evaluate import Means, Unwatched, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, SilentObserver, run_evaluation
 from eyehand.agent.evaluation.plan import Plan, TaskResult
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.trajectory.writer import SCREENS_FOLDER
 from eyehand.envs.env import Environment
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
@@ -94,7 +94,7 @@ class OurCrew(Crew):
         """Evaluate a policy that plays the answers."""
         Browser.close_shared()
         seeds = _seeds(answers)
-        watcher = _Ends()
+        observer = _Ends()
         with tempfile.TemporaryDirectory(prefix="eyehand-bench-") as folder:
             plan = Plan(
                 "bench",
@@ -108,14 +108,14 @@ class OurCrew(Crew):
                 plan,
                 _recoloured,
                 lambda spec: ScriptedAnswers(_task(spec), answers[_task(spec)]),
-                watcher,
-                means=Means(self.at_a_time),
+                observer,
+                compute=ComputeConfig(self.at_a_time),
             )
             if not evaluation.finished:
                 raise KeyboardInterrupt
-            for row in watcher.rows:
+            for row in observer.rows:
                 _check(row, len(answers[_task(row.spec)][row.seed]), Path(folder))
-        return Run(watcher.ends_s, self.at_a_time)
+        return Run(observer.ends_s, self.at_a_time)
 
 
 class PeerCrew(Crew):
@@ -169,15 +169,15 @@ class PeerCrew(Crew):
         }
 
 
-class _Ends(Unwatched):
+class _Ends(SilentObserver):
     """Notes when each episode ends."""
 
     def __init__(self) -> None:
         self._began_s = time.perf_counter()
         self.ends_s: list[float] = []
-        self.rows: list[EpisodeRow] = []
+        self.rows: list[EpisodeResult] = []
 
-    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
         """Note the time."""
         self.ends_s.append(time.perf_counter() - self._began_s)
         self.rows.append(row)
@@ -190,7 +190,7 @@ def _recoloured(spec: str) -> Environment:
     return environment
 
 
-def _check(row: EpisodeRow, steps: int, folder: Path) -> None:
+def _check(row: EpisodeResult, steps: int, folder: Path) -> None:
     """Refuse an episode that is no measurement: unsolved, retried, or with screens that repeat."""
     if row.faults or not row.succeeded or row.steps != steps:
         raise EnvironmentFault(

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import read_rows
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import LoadedModel, load
-from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.answering import GenerationConfig
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.together import generate_together
 
@@ -77,14 +77,14 @@ def compare(folders: list[Path]) -> None:
             )
 
 
-def _rows(folder: Path) -> list[EpisodeRow]:
+def _rows(folder: Path) -> list[EpisodeResult]:
     """Return an evaluation's rows in the order of its plan."""
     if not (folder / EPISODES_FILE).is_file():
         raise UsageError(f"{folder} holds no {EPISODES_FILE}: name an evaluation's folder")
     return sorted(read_rows(folder / EPISODES_FILE)[0], key=lambda row: row.index)
 
 
-def _answers(folder: Path, row: EpisodeRow) -> list[str]:
+def _answers(folder: Path, row: EpisodeResult) -> list[str]:
     """Return what the model wrote, step by step."""
     if row.folder is None:
         raise UsageError(f"{folder} was made without --keep all: the answers are gone")
@@ -101,11 +101,11 @@ def _conversation(loaded: LoadedModel, number: int) -> Session:
     return session
 
 
-def _rules(loaded: LoadedModel) -> AnswerRules:
+def _rules(loaded: LoadedModel) -> GenerationConfig:
     """Answers of full length: nothing ends them early."""
     permitted = torch.ones(loaded.model.config.text.vocab_size, dtype=torch.bool)
     permitted[list(loaded.model.config.eos_token_ids)] = False
-    return AnswerRules(TOKENS, stop=(), constraint=lambda _: permitted)
+    return GenerationConfig(TOKENS, stop=(), constraint=lambda _: permitted)
 
 
 def _alone(loaded: LoadedModel) -> float:

@@ -76,9 +76,9 @@ def main() -> None:
                 if policy == "random":
                     words += ["--max-steps", str(arguments.random_steps)]
                 first = arguments.out / f"{suite}-{policy}-0"
-                for number, (where, means) in enumerate(ways.items()):
+                for number, (where, compute) in enumerate(ways.items()):
                     folder = arguments.out / f"{suite}-{policy}-{number}"
-                    seconds = evaluate(folder, [*words, *means])
+                    seconds = evaluate(folder, [*words, *compute])
                     if number:
                         compared = compare_folders(first, folder)
                         print(row(suite, policy, where, compared, seconds), flush=True)

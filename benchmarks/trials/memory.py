@@ -13,10 +13,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan, TaskResult
 from eyehand.agent.policies.registry import policy_maker
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.envs.registry import make
 from eyehand.envs.suites import suite_specs
 
@@ -55,11 +55,11 @@ class Memory:
     def __init__(self) -> None:
         self.ended = 0
 
-    def begins(self, plan: Plan, rows: list[EpisodeRow]) -> None:
+    def begins(self, plan: Plan, rows: list[EpisodeResult]) -> None:
         """Print what the columns are."""
         print("episodes  evaluator  workers  below them (MiB)")
 
-    def episode_ended(self, row: EpisodeRow, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
         """Print a line every hundred episodes."""
         self.ended += 1
         if self.ended % EVERY == 0:
@@ -81,8 +81,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         specs = suite_specs(arguments.suite)
         plan = Plan("memory", specs, arguments.episodes, out=Path(folder))
-        means = Means(arguments.workers)
-        run_evaluation(plan, make, policy_maker(arguments.policy), Memory(), means=means)
+        compute = ComputeConfig(arguments.workers)
+        run_evaluation(plan, make, policy_maker(arguments.policy), Memory(), compute=compute)
 
 
 if __name__ == "__main__":

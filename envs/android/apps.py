@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from eyehand.envs.android.display import Displays
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 from eyehand.envs.android.server import POLL_PAUSE_S, Deadline
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
@@ -71,7 +71,7 @@ class Apps:
         displays: Where they show up.
     """
 
-    def __init__(self, link: Link, displays: Displays) -> None:
+    def __init__(self, link: DeviceLink, displays: Displays) -> None:
         self._link = link
         self._displays = displays
         self._apps: list[App] = []

@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 from PIL import Image
 
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 from eyehand.envs.env import Pixels
 from eyehand.errors import CaptureFailed
 
@@ -113,7 +113,7 @@ class Frame:
         return np.frombuffer(self.data, np.uint32, offset=self._header())
 
 
-class Camera:
+class ScreenCapture:
     """Captures one display, in the form that the device turned out to support.
 
     Args:
@@ -124,7 +124,7 @@ class Camera:
         capacity: About how many bytes a capture has; 0 before the first.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: DeviceLink) -> None:
         self._link = link
         self.form = RAW
         self.capacity = 0

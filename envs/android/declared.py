@@ -11,7 +11,7 @@ from eyehand.envs.android.link import ShellResult
 from eyehand.envs.env import Observation, StepInfo
 from eyehand.envs.gym.rules import Rule, Standing
 from eyehand.envs.names import unknown_name
-from eyehand.envs.suite_file.schema import ANSWER, PHONE_PREFIX, Suite, Task
+from eyehand.envs.suite_file.schema import ANSWER, PHONE_PREFIX, SuiteFile, Task
 from eyehand.errors import EnvironmentFault, UsageError
 
 LINE_TIMEOUT_S = 60.0
@@ -40,7 +40,7 @@ class DeclaredPhone(AndroidEnvironment):
         task: The task's declaration.
     """
 
-    def __init__(self, suite: Suite, task: Task, **options: Any) -> None:
+    def __init__(self, suite: SuiteFile, task: Task, **options: Any) -> None:
         self.suite = suite
         self.task = task
         super().__init__(**_arguments(task, options))

@@ -7,7 +7,7 @@
 import re
 from dataclasses import dataclass
 
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 from eyehand.envs.env import ScreenGeometry
 from eyehand.errors import CaptureFailed
 
@@ -103,7 +103,7 @@ class Displays:
         display_id: Android's number of the display.
     """
 
-    def __init__(self, link: Link, display_id: int = 0) -> None:
+    def __init__(self, link: DeviceLink, display_id: int = 0) -> None:
         self._link = link
         self.display_id = display_id
         self._panels: tuple[str, ...] | None = None

@@ -6,7 +6,7 @@ from typing import Any
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.android import ANDROID_ACTIONS, Answer, Finish
 from eyehand.envs.android.episode import AndroidEpisode, DeviceView
-from eyehand.envs.android.link import CALL_TIMEOUT_S, RECONNECT_S, Link
+from eyehand.envs.android.link import CALL_TIMEOUT_S, RECONNECT_S, DeviceLink
 from eyehand.envs.android.server import AdbServer
 from eyehand.envs.env import (
     Environment,
@@ -85,7 +85,7 @@ class AndroidEnvironment(Environment):
         return self.link.device
 
     @property
-    def link(self) -> Link:
+    def link(self) -> DeviceLink:
         """The connection of the current episode, for custom actions and measurements.
 
         Raises:
@@ -120,7 +120,7 @@ class AndroidEnvironment(Environment):
         EpisodeOptions(**(options or {}))
         self.close()
         try:
-            link = Link(self.server, self.server.choose(self.serial), *self._limits)
+            link = DeviceLink(self.server, self.server.choose(self.serial), *self._limits)
             link.connect()
             self._episode = AndroidEpisode(link, self.display_id, self._settle_timeout_s)
             self._episode.wake()

@@ -7,10 +7,10 @@ from eyehand.actions import Action, android
 from eyehand.envs.android.apps import Apps
 from eyehand.envs.android.capture import CaptureOutcome
 from eyehand.envs.android.display import Displays
-from eyehand.envs.android.link import Link, Undelivered
+from eyehand.envs.android.link import DeviceLink, Undelivered
 from eyehand.envs.android.observe import Eye, Look
-from eyehand.envs.android.perform import Scene, perform
-from eyehand.envs.android.text import Keyboard
+from eyehand.envs.android.perform import DeviceActionContext, perform
+from eyehand.envs.android.text import DeviceKeyboard
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.envs.steps import View
 from eyehand.errors import (
@@ -50,10 +50,10 @@ class AndroidEpisode:
         settle_timeout_s: How long a step waits for a screen that changes.
     """
 
-    def __init__(self, link: Link, display_id: int, settle_timeout_s: float) -> None:
+    def __init__(self, link: DeviceLink, display_id: int, settle_timeout_s: float) -> None:
         self.link = link
         self._displays = Displays(link, display_id)
-        self._keyboard = Keyboard(link)
+        self._keyboard = DeviceKeyboard(link)
         self._apps = Apps(link, self._displays)
         self._eye = Eye(link, self._displays, settle_timeout_s)
         self._seen: Look | None = None
@@ -118,7 +118,7 @@ class AndroidEpisode:
             scene.failed, scene.feedback = True, str(refusal)
         return self.conclude(scene, scene.effect, action, began_s)
 
-    def prepare(self, action: Action) -> Scene | None:
+    def prepare(self, action: Action) -> DeviceActionContext | None:
         """Prepare an action; None where the screen is no longer the one that the model saw.
 
         Raises:
@@ -138,9 +138,11 @@ class AndroidEpisode:
         self._reconnects = self.link.reconnects
         if state.screen != self._seen.state.screen and points:
             return None
-        return Scene(self.link, state, geometry, self._keyboard, self._apps)
+        return DeviceActionContext(self.link, state, geometry, self._keyboard, self._apps)
 
-    def conclude(self, scene: Scene, effect: str, action: Action, began_s: float) -> DeviceView:
+    def conclude(
+        self, scene: DeviceActionContext, effect: str, action: Action, began_s: float
+    ) -> DeviceView:
         """Look at what became of an action.
 
         Args:
@@ -173,7 +175,7 @@ class AndroidEpisode:
     # --- looking --------------------------------------------------------------------------
 
     def _view(
-        self, began_s: float, scene: Scene | None, action: Action | None, effect: str
+        self, began_s: float, scene: DeviceActionContext | None, action: Action | None, effect: str
     ) -> DeviceView:
         acted_s = time.perf_counter()
         before = self._seen
@@ -187,7 +189,11 @@ class AndroidEpisode:
         return DeviceView(observation, effect, failed, timings_s, look.outcome)
 
     def _told(
-        self, scene: Scene | None, action: Action | None, before: Look | None, look: Look
+        self,
+        scene: DeviceActionContext | None,
+        action: Action | None,
+        before: Look | None,
+        look: Look,
     ) -> str:
         """Return what the next screen does not show: a failure, or that nothing changed."""
         if scene is None or scene.feedback or before is None:
@@ -228,7 +234,7 @@ class AndroidEpisode:
         return self.conclude(scene, scene.effect, action, began_s)
 
     def _interrupted(
-        self, scene: Scene, began_s: float, action: Action, error: EnvironmentFault
+        self, scene: DeviceActionContext, began_s: float, action: Action, error: EnvironmentFault
     ) -> DeviceView:
         """Look after a break in the middle of an action, which is not performed again."""
         self._reconnect()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 from eyehand.envs.android.server import POLL_PAUSE_S, Deadline
 from eyehand.errors import ActionHadNoEffect
 
@@ -51,7 +51,7 @@ class ExtraKeyboard:
         left: What is wrong with the phone's keyboard now, for the model; empty where nothing is.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: DeviceLink) -> None:
         self._link = link
         self._installed: bool | None = None
         self._before: str | None = None

@@ -1,7 +1,7 @@
 """What can be told of the connected phones without an episode, for `eyehand doctor`."""
 
 from eyehand.envs.android.extra_keyboard import ExtraKeyboard
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 from eyehand.envs.android.listing import Listed
 from eyehand.envs.android.server import AdbServer
 from eyehand.errors import EnvironmentFault
@@ -33,7 +33,7 @@ def _trouble(server: AdbServer, device: Listed) -> str:
     if not device.ready:
         return f"{device.serial} {device.trouble}"
     try:
-        keyboard = ExtraKeyboard(Link(server, device.serial, CALL_TIMEOUT_S, CALL_TIMEOUT_S))
+        keyboard = ExtraKeyboard(DeviceLink(server, device.serial, CALL_TIMEOUT_S, CALL_TIMEOUT_S))
         before = keyboard.left_behind()
     except EnvironmentFault as fault:
         return f"{device.serial} is listed and does not answer: {fault}"

@@ -72,7 +72,7 @@ class ShellResult:
         return told[:200].rstrip(".")
 
 
-class Link:
+class DeviceLink:
     """A device of an adb server, addressed by its serial.
 
     Args:

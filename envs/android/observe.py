@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from eyehand.envs.android.capture import Camera, CaptureOutcome, Frame, is_black
+from eyehand.envs.android.capture import CaptureOutcome, Frame, ScreenCapture, is_black
 from eyehand.envs.android.display import Displays, DisplayState
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 from eyehand.envs.android.windows import asleep, forbids_capture
 from eyehand.envs.env import Pixels
 from eyehand.errors import CaptureFailed
@@ -68,12 +68,12 @@ class Eye:
         settle_timeout_s: How long to wait for a screen that changes.
     """
 
-    def __init__(self, link: Link, displays: Displays, settle_timeout_s: float) -> None:
+    def __init__(self, link: DeviceLink, displays: Displays, settle_timeout_s: float) -> None:
         self._link = link
         self._displays = displays
         self._settle_timeout_s = settle_timeout_s
         self._restless = False
-        self.camera = Camera(link)
+        self.camera = ScreenCapture(link)
 
     def look(self, before: Frame | None, began_s: float) -> Look:
         """Capture until two captures in a row are equal, at most `settle_timeout_s`.

@@ -8,8 +8,8 @@ from typing import Any
 from eyehand.actions import Action, Point, android
 from eyehand.envs.android.apps import App, Apps
 from eyehand.envs.android.display import DisplayState
-from eyehand.envs.android.link import Link, ShellResult
-from eyehand.envs.android.text import Keyboard
+from eyehand.envs.android.link import DeviceLink, ShellResult
+from eyehand.envs.android.text import DeviceKeyboard
 from eyehand.envs.android.windows import keyboard_top
 from eyehand.envs.env import ScreenGeometry
 from eyehand.envs.steps import performer_of
@@ -28,7 +28,7 @@ SECONDS_PER_KEY = 0.2
 
 
 @dataclass
-class Scene:
+class DeviceActionContext:
     """Where an action takes place, and what it says about itself.
 
     Attributes:
@@ -44,10 +44,10 @@ class Scene:
         opened: The app that must come to the front.
     """
 
-    link: Link
+    link: DeviceLink
     state: DisplayState
     geometry: ScreenGeometry
-    keyboard: Keyboard
+    keyboard: DeviceKeyboard
     apps: Apps
     effect: str = ""
     feedback: str = ""
@@ -87,7 +87,7 @@ class Scene:
         return result
 
 
-def perform(action: Action, scene: Scene) -> None:
+def perform(action: Action, scene: DeviceActionContext) -> None:
     """Perform an action of the phone's vocabulary; `scene` then says what became of it.
 
     Raises:
@@ -129,38 +129,38 @@ def strokes(start: int, extent: int, distance: int, limit: int) -> list[tuple[in
     return made
 
 
-def _tap(action: android.Tap, scene: Scene) -> None:
+def _tap(action: android.Tap, scene: DeviceActionContext) -> None:
     x, y = scene.place(action.point)
     scene.effect = f"tapped ({x}, {y})"
     scene.input(("tap", x, y))
 
 
-def _double_tap(action: android.DoubleTap, scene: Scene) -> None:
+def _double_tap(action: android.DoubleTap, scene: DeviceActionContext) -> None:
     x, y = scene.place(action.point)
     scene.effect = f"tapped ({x}, {y}) twice"
     # In one call: two calls would be too far apart for a double tap.
     scene.input(("tap", x, y), ("tap", x, y))
 
 
-def _long_press(action: android.LongPress, scene: Scene) -> None:
+def _long_press(action: android.LongPress, scene: DeviceActionContext) -> None:
     x, y = scene.place(action.point)
     scene.effect = f"pressed ({x}, {y}) for {LONG_PRESS_MS} ms"
     scene.input(("swipe", x, y, x, y, LONG_PRESS_MS))
 
 
-def _swipe(action: android.Swipe, scene: Scene) -> None:
+def _swipe(action: android.Swipe, scene: DeviceActionContext) -> None:
     start, end = scene.place(action.start), scene.place(action.end)
     scene.effect = f"swiped from {start} to {end}"
     scene.input(("swipe", *start, *end, SWIPE_MS))
 
 
-def _drag(action: android.Drag, scene: Scene) -> None:
+def _drag(action: android.Drag, scene: DeviceActionContext) -> None:
     start, end = scene.place(action.start), scene.place(action.end)
     scene.effect = f"dragged from {start} to {end}"
     scene.input(("draganddrop", *start, *end, DRAG_MS))
 
 
-def _type_text(action: android.TypeText, scene: Scene) -> None:
+def _type_text(action: android.TypeText, scene: DeviceActionContext) -> None:
     scene.keyboard.check(action.text)
     scene.effect = f"typed {action.text[:60]!r}"
     try:
@@ -170,7 +170,7 @@ def _type_text(action: android.TypeText, scene: Scene) -> None:
     scene.feedback = scene.keyboard.extra.left
 
 
-def _replace_text(action: android.ReplaceText, scene: Scene) -> None:
+def _replace_text(action: android.ReplaceText, scene: DeviceActionContext) -> None:
     if action.text:
         scene.keyboard.check(action.text)
     scene.effect = "cleared the field"
@@ -180,7 +180,7 @@ def _replace_text(action: android.ReplaceText, scene: Scene) -> None:
         scene.effect = f"replaced the field's text: {scene.effect}"
 
 
-def _clear_field(scene: Scene) -> None:
+def _clear_field(scene: DeviceActionContext) -> None:
     """Delete what the focused field holds, on both sides of the caret."""
     try:
         scene.input(("keycombination", "KEYCODE_CTRL_LEFT", "KEYCODE_A"))
@@ -195,12 +195,12 @@ def _clear_field(scene: Scene) -> None:
         scene.input(("keyevent", "KEYCODE_DEL"))
 
 
-def _press(action: android.Press, scene: Scene) -> None:
+def _press(action: android.Press, scene: DeviceActionContext) -> None:
     scene.effect = f"pressed {action.key}"
     scene.input(("keyevent", android.KEY_CODES[action.key]))
 
 
-def _open_app(action: android.OpenApp, scene: Scene) -> None:
+def _open_app(action: android.OpenApp, scene: DeviceActionContext) -> None:
     app = scene.apps.find(action.app)
     scene.effect = f"opened {app.package}"
     scene.apps.start(app)
@@ -208,7 +208,7 @@ def _open_app(action: android.OpenApp, scene: Scene) -> None:
     scene.opened = app
 
 
-def _scroll(action: android.Scroll, scene: Scene) -> None:
+def _scroll(action: android.Scroll, scene: DeviceActionContext) -> None:
     """Move the content with a finger: against the direction in which to look."""
     width, height = scene.state.logical
     sideways = action.direction in ("left", "right")
@@ -235,12 +235,12 @@ def _scroll(action: android.Scroll, scene: Scene) -> None:
     scene.input(*lines, timeout_s=scene.link.call_timeout_s + seconds)
 
 
-def _wait(action: android.Wait, scene: Scene) -> None:
+def _wait(action: android.Wait, scene: DeviceActionContext) -> None:
     time.sleep(action.seconds)
     scene.effect = f"waited {action.seconds:.1f} s"
 
 
-_PERFORMERS: dict[type[Action], Callable[[Any, Scene], None]] = {
+_PERFORMERS: dict[type[Action], Callable[[Any, DeviceActionContext], None]] = {
     android.Tap: _tap,
     android.DoubleTap: _double_tap,
     android.LongPress: _long_press,

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from eyehand.envs.android.extra_keyboard import EXTRA_PACKAGE, ExtraKeyboard, KeyboardDenied
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 from eyehand.errors import ActionHadNoEffect, EnvironmentFault, InvalidArgument
 
 PIECE_CHARACTERS = 200
@@ -54,7 +54,7 @@ def untypeable(text: str, extra_keyboard: bool) -> list[str]:
     return list(dict.fromkeys(c for c in text if not typeable(c)))
 
 
-class Keyboard:
+class DeviceKeyboard:
     """Types into the focused field of a device.
 
     Args:
@@ -65,7 +65,7 @@ class Keyboard:
         typed: How many characters of the last text were sent.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: DeviceLink) -> None:
         self._link = link
         self.extra = ExtraKeyboard(link)
         self.typed = 0

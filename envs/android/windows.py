@@ -7,7 +7,7 @@ both the words of newer and the numbers of older ones are read.
 import re
 from collections.abc import Iterator
 
-from eyehand.envs.android.link import Link
+from eyehand.envs.android.link import DeviceLink
 
 # android.view.WindowManager.LayoutParams.FLAG_SECURE
 _FLAG_SECURE = 0x2000
@@ -22,7 +22,7 @@ _KEYBOARD_SHARE = 0.45
 """The part of the screen that a keyboard takes where it does not say."""
 
 
-def forbids_capture(link: Link) -> bool:
+def forbids_capture(link: DeviceLink) -> bool:
     """Return whether a window on the screen has FLAG_SECURE."""
     told = link.ask("dumpsys", "window", "windows").stdout
     return any(
@@ -32,12 +32,12 @@ def forbids_capture(link: Link) -> bool:
     )
 
 
-def asleep(link: Link) -> bool:
+def asleep(link: DeviceLink) -> bool:
     """Return whether the screen is off."""
     return bool(_ASLEEP.search(link.ask("dumpsys", "power").stdout))
 
 
-def keyboard_top(link: Link, height: int) -> int | None:
+def keyboard_top(link: DeviceLink, height: int) -> int | None:
     """Return the y of the soft keyboard's upper edge in touch pixels; None where none is shown.
 
     Args:

@@ -12,7 +12,7 @@ from eyehand.envs.desktop.area import read_area
 from eyehand.envs.desktop.keyboard import Keyboard
 from eyehand.envs.desktop.perform import Hands, perform
 from eyehand.envs.desktop.pointer import Pointer
-from eyehand.envs.desktop.screen import Screen
+from eyehand.envs.desktop.screen import DesktopScreen
 from eyehand.envs.desktop.settle import SettleLimits, changed_share, settle
 from eyehand.envs.desktop.stop_key import DEFAULT_STOP_KEY, StopKey, read_stop_key
 from eyehand.envs.desktop.xlib import connect, x_error, x_faults
@@ -26,7 +26,7 @@ class _Desk:
     """What an episode holds open."""
 
     connection: Any
-    screen: Screen
+    screen: DesktopScreen
     stop_key: StopKey
 
 
@@ -151,7 +151,7 @@ class DesktopEnvironment(Environment):
         connection = connect(self.display)
         try:
             with x_faults("looking at the screen"):
-                screen = Screen(connection, self._choice)
+                screen = DesktopScreen(connection, self._choice)
                 try:
                     name = connection.get_display_name()
                     stop_key = StopKey(name, self._stop_keys, self._interruptible)

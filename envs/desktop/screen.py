@@ -13,7 +13,7 @@ from eyehand.envs.packages import X_CAPTURE, apt_command
 from eyehand.errors import CaptureFailed, StartUnreachable, UsageError
 
 
-class Screen:
+class DesktopScreen:
     """Captures one area of the desktop, and follows it when the monitors change.
 
     On X11 a pixel of the root window is a pixel of the monitor: scaling for small pixels (HiDPI)

@@ -34,7 +34,7 @@ class SettleLimits:
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
+class DesktopSettled:
     """The screen after an action.
 
     Attributes:
@@ -54,7 +54,7 @@ def settle(
     before: Pixels,
     limits: SettleLimits,
     restless: bool = False,
-) -> Settled:
+) -> DesktopSettled:
     """Capture until the screen stays the same, up to a bound.
 
     Args:
@@ -75,7 +75,7 @@ def settle(
         patience_s = limits.quiet_s if changed else limits.reaction_s
         quiet = now_s - same_since_s >= patience_s
         if quiet or now_s - began_s >= bound_s:
-            return Settled(shown, quiet, now_s - began_s)
+            return DesktopSettled(shown, quiet, now_s - began_s)
         pause(CAPTURE_INTERVAL_S)
 
 

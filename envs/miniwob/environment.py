@@ -18,10 +18,10 @@ from eyehand.envs.miniwob.window import leave_window, open_window
 from eyehand.envs.steps import check_action
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
-from eyehand.envs.web.early_look import EarlyLook
+from eyehand.envs.web.early_look import SpeculativeCapture
 from eyehand.envs.web.perform import perform
-from eyehand.envs.web.scene import Scene
-from eyehand.envs.web.settle import Limits, settle
+from eyehand.envs.web.scene import ActionContext
+from eyehand.envs.web.settle import SettleBounds, settle
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.turns import Turns
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
@@ -34,7 +34,7 @@ AREA = (0.0, 0.0, 168.0, 210.0)
 DEFAULT_PIXEL_RATIO = 4 / 3
 STEP_TIMEOUT_S = 30.0
 # Every page has a canvas that a click's own handler draws on; its edge is in the area.
-_LIMITS = Limits(
+_LIMITS = SettleBounds(
     change_s=2.0,
     load_s=5.0,
     arrive_s=5.0,
@@ -224,7 +224,7 @@ class MiniWobEnvironment(Environment):
     async def _start(self, seed: int) -> Pixels:
         page, tabs = self._opened()
         self._instruction = await page.start(seed)
-        look = EarlyLook(self._capture)
+        look = SpeculativeCapture(self._capture)
         settled = await settle(tabs, asyncio.get_running_loop().time(), _LIMITS, look.begin)
         return await look.picture(settled)
 
@@ -233,10 +233,10 @@ class MiniWobEnvironment(Environment):
         clock = asyncio.get_running_loop().time
         began_s = clock()
         permitted = self.action_space.names
-        scene = Scene(tabs, await tabs.shown(), self.geometry, began_s, permitted)
+        scene = ActionContext(tabs, await tabs.shown(), self.geometry, began_s, permitted)
         await perform(action, scene)
         acted_s = clock()
-        look = EarlyLook(self._capture)
+        look = SpeculativeCapture(self._capture)
         settled = await settle(tabs, began_s, _LIMITS, look.begin)
         if scene.afterwards is not None:
             await scene.afterwards()

@@ -6,14 +6,14 @@ from eyehand.envs.phone.state import (
     Alarm,
     Article,
     Contact,
-    Conversation,
     FontSize,
     Message,
+    MessageThread,
     Note,
+    PhoneSettings,
     PhoneState,
     Product,
     Reader,
-    Settings,
     Shop,
 )
 
@@ -70,7 +70,7 @@ def draw_time(draw: Draw, taken: set[str]) -> str:
             return time
 
 
-def _settings(draw: Draw) -> Settings:
+def _settings(draw: Draw) -> PhoneSettings:
     return {
         "airplane_mode": False,
         "wifi": draw.chance(),
@@ -114,7 +114,7 @@ def _contacts(draw: Draw) -> list[Contact]:
     ]
 
 
-def _messages(draw: Draw, contacts: list[Contact]) -> list[Conversation]:
+def _messages(draw: Draw, contacts: list[Contact]) -> list[MessageThread]:
     partners = draw.sample(contacts, draw.integer(*CONVERSATIONS))
     last_texts = draw.sample(pools.INCOMING_TEXTS, len(partners))
     return [

@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, CDPSession, Page, Route
 
 from eyehand.envs.env import Pixels
 from eyehand.envs.phone.geometry import Size
-from eyehand.envs.phone.touch import Gesture
+from eyehand.envs.phone.touch import TouchGesture
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
 
@@ -60,7 +60,7 @@ class PhonePage:
         """Return what the page shows, RGB uint8 (H, W, 3)."""
         return await capture(self._session)
 
-    async def touch(self, gesture: Gesture) -> None:
+    async def touch(self, gesture: TouchGesture) -> None:
         """Touch the page as a finger does."""
         for event in gesture.events():
             await self._session.send("Input.dispatchTouchEvent", event)

@@ -9,7 +9,7 @@ from eyehand.envs.phone.geometry import PhoneGeometry, Size, check_density, chec
 from eyehand.envs.phone.hierarchy import Located, to_xml
 from eyehand.envs.phone.page import PhonePage
 from eyehand.envs.phone.state import ADB_IME, LATIN_IME, PhoneState, default_state, validated
-from eyehand.envs.phone.touch import Gesture, Touch
+from eyehand.envs.phone.touch import Touch, TouchGesture
 from eyehand.envs.web.browser import Browser
 from eyehand.errors import UsageError
 
@@ -176,19 +176,19 @@ class PhoneScreen:
 
     def tap(self, x: float, y: float) -> None:
         """Touch the screen shortly."""
-        self._touch(Gesture(x, y, x, y))
+        self._touch(TouchGesture(x, y, x, y))
 
     def swipe(
         self, x1: float, y1: float, x2: float, y2: float, duration_ms: int = SWIPE_MS
     ) -> None:
         """Drag a finger: a list follows it. In place for 500 ms or more it is a long press."""
-        self._touch(Gesture(x1, y1, x2, y2, duration_ms))
+        self._touch(TouchGesture(x1, y1, x2, y2, duration_ms))
 
     def draganddrop(
         self, x1: float, y1: float, x2: float, y2: float, duration_ms: int = DRAG_MS
     ) -> None:
         """Hold a finger for a long press's time, then drag it."""
-        self._touch(Gesture(x1, y1, x2, y2, duration_ms, held=True))
+        self._touch(TouchGesture(x1, y1, x2, y2, duration_ms, held=True))
 
     def touches(self) -> list[Touch]:
         """Return every touch that the page itself has seen since `open`, in order."""
@@ -297,7 +297,7 @@ class PhoneScreen:
     def _apply_size(self) -> None:
         self._run("resize", self._geometry.current_size)
 
-    def _touch(self, gesture: Gesture) -> None:
+    def _touch(self, gesture: TouchGesture) -> None:
         self._run("touch", gesture)
 
     def _facts(self) -> dict[str, Any]:

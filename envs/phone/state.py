@@ -21,7 +21,7 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 @with_config(STRICT)
-class Settings(TypedDict):
+class PhoneSettings(TypedDict):
     """The switches of the Settings app. `brightness` is 0 to 100."""
 
     airplane_mode: bool
@@ -71,7 +71,7 @@ Message.__doc__ = "One message of a conversation, `time` as HH:MM."
 
 
 @with_config(STRICT)
-class Conversation(TypedDict):
+class MessageThread(TypedDict):
     """A conversation in Messages; its last message is the newest."""
 
     id: int
@@ -162,11 +162,11 @@ class PhoneState(TypedDict):
     methods (both by default).
     """
 
-    settings: Settings
+    settings: PhoneSettings
     alarms: list[Alarm]
     timer: Timer
     contacts: list[Contact]
-    messages: list[Conversation]
+    messages: list[MessageThread]
     notes: list[Note]
     shop: Shop
     reader: Reader
@@ -186,7 +186,7 @@ def _message(sender: Literal["me", "them"], text: str, time: str) -> Message:
     return {"from": sender, "text": text, "time": time}
 
 
-def _settings() -> Settings:
+def _settings() -> PhoneSettings:
     return {
         "airplane_mode": False,
         "wifi": True,
@@ -210,7 +210,7 @@ def _contacts() -> list[Contact]:
     ]
 
 
-def _messages() -> list[Conversation]:
+def _messages() -> list[MessageThread]:
     alice = [
         _message("them", "Are we still on for lunch?", "09:12"),
         _message("me", "Yes! Noon at the station.", "09:15"),

@@ -33,7 +33,7 @@ class Touch:
 
 
 @dataclass(frozen=True)
-class Gesture:
+class TouchGesture:
     """A finger that comes down at (x1, y1), moves straight to (x2, y2) and leaves.
 
     The time that it takes is told to the page in the events' own time stamps and not waited

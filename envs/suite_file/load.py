@@ -1,4 +1,4 @@
-"""Reads declaration files: YAML or JSON, or Python that makes a `Suite` itself."""
+"""Reads declaration files: YAML or JSON, or Python that makes a `SuiteFile` itself."""
 
 import json
 import os
@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from eyehand.envs.suite_file.schema import Suite, Task
+from eyehand.envs.suite_file.schema import SuiteFile, Task
 from eyehand.errors import UsageError
 
 SUFFIXES = (".yaml", ".yml", ".json", ".py")
 PYTHON_NAME = "SUITE"
-"""The name that a Python file gives to its `Suite`."""
+"""The name that a Python file gives to its `SuiteFile`."""
 
 MOST_BYTES = 256 * 1024
 """The largest declaration file that is read."""
@@ -40,7 +40,7 @@ def is_declaration_path(text: str) -> bool:
     return text.lower().endswith(SUFFIXES)
 
 
-def read_suite(path: Path) -> Suite:
+def read_suite(path: Path) -> SuiteFile:
     """Read a declaration file; one that has not changed since is not read again.
 
     Raises:
@@ -54,12 +54,12 @@ def read_suite(path: Path) -> Suite:
     return _read(path.resolve(), changed_ns, path)
 
 
-def built_in_suite(name: str) -> Suite:
+def built_in_suite(name: str) -> SuiteFile:
     """Read one of the suites that come with the package: "minigrid", "robot" or "atari"."""
     return read_suite(BUILT_IN_FOLDER / f"{name}.yaml")
 
 
-def declared_task(name: str) -> tuple[Suite, Task]:
+def declared_task(name: str) -> tuple[SuiteFile, Task]:
     """Return a task of a declaration file, and its suite.
 
     Args:
@@ -76,7 +76,7 @@ def declared_task(name: str) -> tuple[Suite, Task]:
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, changed_ns: int, shown: Path) -> Suite:
+def _read(path: Path, changed_ns: int, shown: Path) -> SuiteFile:
     if path.suffix.lower() == ".py":
         return _python_suite(path, shown)
     content = _content(path, shown)
@@ -84,7 +84,7 @@ def _read(path: Path, changed_ns: int, shown: Path) -> Suite:
         got = repr(content)[:LONGEST_SHOWN]
         raise UsageError(f"{shown}: expected a mapping with 'suite' and 'tasks', got {got}")
     try:
-        return Suite.model_validate(content)
+        return SuiteFile.model_validate(content)
     except ValidationError as error:
         raise UsageError(f"{shown}: {_first_fault(error, content)}") from None
 
@@ -176,7 +176,7 @@ def _measure(text: str) -> None:
             raise ValueError(f"holds more than {MOST_VALUES:,} values, with those of its aliases")
 
 
-def _python_suite(path: Path, shown: Path) -> Suite:
+def _python_suite(path: Path, shown: Path) -> SuiteFile:
     """Run the user's own file and take its `SUITE`. Their code may raise anything."""
     try:
         suite = runpy.run_path(str(path)).get(PYTHON_NAME)
@@ -184,7 +184,7 @@ def _python_suite(path: Path, shown: Path) -> Suite:
         raise UsageError(f"{shown}: {_first_fault(error, {})}") from None
     except Exception as error:
         raise UsageError(f"{shown}: failed with {type(error).__name__}: {error}") from error
-    if not isinstance(suite, Suite):
+    if not isinstance(suite, SuiteFile):
         raise UsageError(f"{shown}: expected {PYTHON_NAME} = Suite(...), found {suite!r}")
     return suite
 

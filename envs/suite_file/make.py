@@ -14,7 +14,7 @@ from eyehand.envs.gym.rules import Rule
 from eyehand.envs.gym.wrappers import EndsWhen, FrameTiles, ScaledNumbers
 from eyehand.envs.names import unknown_name
 from eyehand.envs.suite_file.load import built_in_suite, declared_task
-from eyehand.envs.suite_file.schema import Suite, Task
+from eyehand.envs.suite_file.schema import SuiteFile, Task
 from eyehand.errors import MissingExtra, UsageError
 
 
@@ -36,7 +36,7 @@ class DeclaredEnvironment(GymEnvironment):
         MissingExtra: a package is not installed, or MuJoCo cannot render.
     """
 
-    def __init__(self, suite: Suite, task: Task, **options: Any) -> None:
+    def __init__(self, suite: SuiteFile, task: Task, **options: Any) -> None:
         self.suite = suite
         self.task = task
         self.scaled: ScaledNumbers | None = None
@@ -121,7 +121,7 @@ def make_from_file(name: str, **options: Any) -> Environment:
     return environment
 
 
-def _prepare(suite: Suite) -> None:
+def _prepare(suite: SuiteFile) -> None:
     """Import the suite's packages; before MuJoCo is imported, choose how it renders."""
     if suite.mujoco:
         _import("mujoco", suite)
@@ -130,7 +130,7 @@ def _prepare(suite: Suite) -> None:
         _import(package, suite)
 
 
-def _import(package: str, suite: Suite) -> None:
+def _import(package: str, suite: SuiteFile) -> None:
     try:
         with mujoco_display():
             import_module(package)

@@ -75,7 +75,7 @@ class Actions(_Declared):
         return {key: part for key, part in parts.items() if part}
 
 
-class Screen(_Declared):
+class ScreenSize(_Declared):
     """What the agent sees.
 
     Attributes:
@@ -93,7 +93,7 @@ class Screen(_Declared):
     cameras: list[Camera] = Field(default_factory=list, max_length=4)
 
     @model_validator(mode="after")
-    def _columns_of_tiles(self) -> "Screen":
+    def _columns_of_tiles(self) -> "ScreenSize":
         if self.columns is not None and self.show != "tiles":
             raise ValueError("columns are for tiles: write show: tiles, or leave columns out")
         return self
@@ -116,7 +116,7 @@ class Screen(_Declared):
         return self.frames if self.frames <= 3 else -(-self.frames // 2)
 
 
-class Limits(_Declared):
+class TaskLimits(_Declared):
     """Outer limits of an episode.
 
     Attributes:
@@ -136,8 +136,8 @@ class Task(_Declared):
         options: Keyword arguments for `gymnasium.make`, or of `AndroidEnvironment`.
         instruction: The task in words; by default the observation's "mission".
         actions: See `Actions`.
-        screen: See `Screen`.
-        limits: See `Limits`.
+        screen: See `ScreenSize`.
+        limits: See `TaskLimits`.
         success: When an episode succeeded, see `gym_rules`.
         ends_when: Ends the episode as soon as this rule holds, in the same words.
         ceiling: The best success rate that there can be, where it is known.
@@ -153,8 +153,8 @@ class Task(_Declared):
     options: dict[str, Any] = Field(default_factory=dict)
     instruction: str | None = Field(default=None, min_length=1)
     actions: Actions = Actions()
-    screen: Screen = Screen()
-    limits: Limits = Limits()
+    screen: ScreenSize = ScreenSize()
+    limits: TaskLimits = TaskLimits()
     success: str | None = None
     ends_when: str | None = None
     ceiling: float | None = Field(default=None, ge=0, le=1)
@@ -177,7 +177,7 @@ class Task(_Declared):
             return self
         parts = (*self.actions.labels(), "bounds" * bool(self.actions.bounds))
         labelled = [f"actions.{part}" for part in parts if part]
-        if unused := [*labelled, *(["screen"] if self.screen != Screen() else [])]:
+        if unused := [*labelled, *(["screen"] if self.screen != ScreenSize() else [])]:
             raise ValueError(f"{', '.join(unused)}: for Gymnasium environments, not for phones")
         if self.instruction is None:
             raise ValueError("a phone sets no task by itself: write an instruction")
@@ -198,7 +198,7 @@ class Task(_Declared):
             raise ValueError(str(error)) from None
 
 
-class Suite(_Declared):
+class SuiteFile(_Declared):
     """A suite: what a declaration file holds.
 
     Attributes:
@@ -233,7 +233,7 @@ class Suite(_Declared):
         return {**given, "tasks": tasks}
 
     @model_validator(mode="after")
-    def _different_names(self) -> "Suite":
+    def _different_names(self) -> "SuiteFile":
         names = [task.name for task in self.tasks]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"the task names {twice} come twice")

@@ -10,7 +10,7 @@ from eyehand.envs.web.tab import leave_running
 Take = Callable[[], Awaitable[Pixels]]
 
 
-class EarlyLook:
+class SpeculativeCapture:
     """One picture of a settled page: the early one where it holds, else another.
 
     Waiting until a page is quiet and taking its picture each take a frame or two. Most actions

@@ -19,8 +19,8 @@ from eyehand.envs.env import (
 from eyehand.envs.steps import View, check_action, ended_on_word
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.episode import WebEpisode
-from eyehand.envs.web.observer import Settings
-from eyehand.envs.web.settle import Limits
+from eyehand.envs.web.observer import ObserverSettings
+from eyehand.envs.web.settle import SettleBounds
 from eyehand.envs.web.turns import Turns
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
 
@@ -84,7 +84,7 @@ class WebEnvironment(Environment):
         self.allow_private = allow_private
         self.viewport = viewport
         self.pixel_ratio = pixel_ratio
-        self.limits = Limits(
+        self.limits = SettleBounds(
             change_s=settle_timeout_s,
             load_s=min(step_timeout_s, LOAD_TIMEOUT_S),
             arrive_s=step_timeout_s,
@@ -189,7 +189,9 @@ class WebEnvironment(Environment):
         """End the episode before, and open the start page of the next one."""
         self._close()
         names = self.action_space.names
-        settings = Settings(self.viewport, self.pixel_ratio, self.limits, names, self.allow_private)
+        settings = ObserverSettings(
+            self.viewport, self.pixel_ratio, self.limits, names, self.allow_private
+        )
         self._browser = Browser.shared(self.headed)
         self._episode = WebEpisode(self._browser, settings, options)
         try:

@@ -15,11 +15,11 @@ from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.downloads import COUNT_CLICKS
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.history import Unreachable, open_address
-from eyehand.envs.web.observer import Observer, Settings, attended
+from eyehand.envs.web.observer import Observer, ObserverSettings, attended
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.pictures import worth_telling
 from eyehand.envs.web.private import is_private
-from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.scene import ActionContext
 from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.uploads import PICKER_SCRIPT
@@ -53,7 +53,9 @@ class WebEpisode:
         options: The episode's folder and files.
     """
 
-    def __init__(self, browser: Browser, settings: Settings, options: EpisodeOptions) -> None:
+    def __init__(
+        self, browser: Browser, settings: ObserverSettings, options: EpisodeOptions
+    ) -> None:
         self._browser = browser
         self._settings = settings
         self._options = options
@@ -146,7 +148,7 @@ class WebEpisode:
             self._held = None
         return await self.conclude(scene, scene.effect, action)
 
-    async def conclude(self, scene: Scene, effect: str, action: Action) -> View:
+    async def conclude(self, scene: ActionContext, effect: str, action: Action) -> View:
         """Look at what became of an action.
 
         Args:
@@ -167,7 +169,7 @@ class WebEpisode:
             return limits.arrive_s + extra_s
         return extra_s + (limits.change_s if tab.silent else limits.load_s)
 
-    async def prepare(self, action: Action) -> Scene | None:
+    async def prepare(self, action: Action) -> ActionContext | None:
         """Prepare an action; None where the screen is no longer the one that the model saw.
 
         Raises:
@@ -212,11 +214,11 @@ class WebEpisode:
             hints.append("The screen had changed by itself before this action.")
         return False
 
-    def _scene(self, tab: Tab, hints: list[str]) -> Scene:
+    def _scene(self, tab: Tab, hints: list[str]) -> ActionContext:
         last = self._seeing().last
         if last is None:
             raise ActionHadNoEffect("the episode has not been opened")
-        return Scene(
+        return ActionContext(
             self.tabs,
             tab,
             last.geometry,
@@ -320,7 +322,9 @@ class WebEpisode:
 
     # --- acting ---------------------------------------------------------------------------
 
-    async def _act(self, performing: Any, scene: Scene, timeout_s: float, finish_s: float) -> None:
+    async def _act(
+        self, performing: Any, scene: ActionContext, timeout_s: float, finish_s: float
+    ) -> None:
         work: asyncio.Future[None] = asyncio.ensure_future(performing)
         if not await attended(self.tabs, work, timeout_s, finish_s):
             self._hold(work)

@@ -5,7 +5,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import first_line, is_closed
-from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.scene import ActionContext
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
 FIELD_TIMEOUT_MS = 2000.0
@@ -21,7 +21,7 @@ TAKES_VALUE = """(e, value) => {
 }"""
 
 
-async def set_value(scene: Scene, element: Element, value: str) -> bool:
+async def set_value(scene: ActionContext, element: Element, value: str) -> bool:
     """Set the value of a list, by the start of an option's text too, or of a picker.
 
     Returns:
@@ -40,7 +40,7 @@ async def set_value(scene: Scene, element: Element, value: str) -> bool:
     return True
 
 
-async def select_option(scene: Scene, x: float, y: float, option: str) -> None:
+async def select_option(scene: ActionContext, x: float, y: float, option: str) -> None:
     """Choose an option of the list, or set the value of the picker, at a point in CSS pixels.
 
     Raises:
@@ -55,7 +55,9 @@ async def select_option(scene: Scene, x: float, y: float, option: str) -> None:
     raise ActionHadNoEffect(f"no list or picker is at the point, but {element}; click it instead")
 
 
-async def _choose(scene: Scene, element: Element, wanted: str, prefix: bool = False) -> None:
+async def _choose(
+    scene: ActionContext, element: Element, wanted: str, prefix: bool = False
+) -> None:
     """Select an option by its text, or by its value; with `prefix`, by the start of its text."""
     if element.unusable:
         raise ActionHadNoEffect(f"{element} is switched off")
@@ -93,7 +95,7 @@ def _matching(options: tuple[str, ...], wanted: str, prefix: bool) -> str | None
     return same[0] if same else None
 
 
-async def _fill(scene: Scene, element: Element, value: str) -> None:
+async def _fill(scene: ActionContext, element: Element, value: str) -> None:
     """Set the value of a date, time, color or range field."""
     handle, value = await handle_of(element), value.strip()
     if not await handle.evaluate(TAKES_VALUE, value):

@@ -10,7 +10,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from eyehand.envs.web.faults import first_line, is_closed
 from eyehand.envs.web.network_words import in_plain_words
 from eyehand.envs.web.private import HOW_TO_ALLOW, is_private
-from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.scene import ActionContext
 from eyehand.envs.web.tab import Tab, leave_running, quietly
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
@@ -80,7 +80,7 @@ async def _stop_loading(page: Page) -> None:
     await session.detach()
 
 
-async def go_to(scene: Scene, url: str) -> None:
+async def go_to(scene: ActionContext, url: str) -> None:
     """Open an address that the model chose.
 
     Raises:
@@ -112,7 +112,7 @@ async def go_to(scene: Scene, url: str) -> None:
         scene.effect += f" (HTTP {response.status})"
 
 
-async def _leave_stuck(scene: Scene) -> bool:
+async def _leave_stuck(scene: ActionContext) -> bool:
     """Give a tab whose page is stuck an empty page; returns whether it was."""
     tab = scene.tab
     if not tab.stuck:
@@ -132,7 +132,7 @@ async def _answers(tab: Tab) -> bool:
     return asking.done() and asking.exception() is None
 
 
-async def move(scene: Scene, step: int) -> None:
+async def move(scene: ActionContext, step: int) -> None:
     """Go back (-1) or forward (+1) in the tab's history.
 
     Raises:
@@ -152,7 +152,7 @@ async def move(scene: Scene, step: int) -> None:
     await _bounded(scene, travel(wait_until="commit", timeout=scene.load_s * 1000))
 
 
-async def reload(scene: Scene) -> None:
+async def reload(scene: ActionContext) -> None:
     """Load the page again."""
     scene.effect = "loaded the page again"
     url = scene.tab.page.url
@@ -171,14 +171,14 @@ async def _entries(tab: Tab, step: int) -> tuple[int, list[dict[str, Any]]]:
     return known["currentIndex"] + step, known["entries"]
 
 
-async def _open_again(scene: Scene, url: str) -> None:
+async def _open_again(scene: ActionContext, url: str) -> None:
     """Open an address that the tab showed before, in its new page."""
     if url.lower().startswith(WEB_SCHEMES):
         page = scene.tab.page
         await _bounded(scene, page.goto(url, wait_until="commit", timeout=scene.load_s * 1000))
 
 
-async def _bounded(scene: Scene, travel: object) -> None:
+async def _bounded(scene: ActionContext, travel: object) -> None:
     """Await a navigation; one that does not arrive is told, and the page stays."""
     try:
         await travel  # type: ignore[misc]

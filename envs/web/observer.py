@@ -11,12 +11,12 @@ from playwright.async_api import Error as PlaywrightError
 from eyehand.actions import Action, web
 from eyehand.envs.env import EpisodeOptions, Observation, Pixels, ScreenGeometry
 from eyehand.envs.steps import View
-from eyehand.envs.web.early_look import EarlyLook
+from eyehand.envs.web.early_look import SpeculativeCapture
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.network_words import in_plain_words
 from eyehand.envs.web.pictures import Pictures
-from eyehand.envs.web.scene import Scene
-from eyehand.envs.web.settle import MAX_ARRIVALS, Limits, Settled, settle
+from eyehand.envs.web.scene import ActionContext
+from eyehand.envs.web.settle import MAX_ARRIVALS, SettleBounds, Settled, settle
 from eyehand.envs.web.tab import Tab, leave_running, quietly, stop_loading
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.telling import tell_file_picker, tell_outcome, tell_page
@@ -39,7 +39,7 @@ NO_PICTURE = "The page gives no picture; an older one is shown."
 
 
 @dataclass(frozen=True)
-class Settings:
+class ObserverSettings:
     """What does not change between the episodes of an environment.
 
     Attributes:
@@ -52,7 +52,7 @@ class Settings:
 
     viewport: tuple[int, int]
     pixel_ratio: float
-    limits: Limits
+    limits: SettleBounds
     permitted: tuple[str, ...]
     allow_private: bool = False
 
@@ -71,7 +71,7 @@ class Observer:
         options: The episode's folder and files.
     """
 
-    def __init__(self, tabs: Tabs, settings: Settings, options: EpisodeOptions) -> None:
+    def __init__(self, tabs: Tabs, settings: ObserverSettings, options: EpisodeOptions) -> None:
         self.pictures = Pictures(tabs, settings.pixel_ratio)
         self.last: Observation | None = None
         self.seen: tuple[str, object] = ("", None)
@@ -84,7 +84,7 @@ class Observer:
         self,
         since_s: float,
         act_s: float,
-        scene: Scene | None = None,
+        scene: ActionContext | None = None,
         action: Action | None = None,
     ) -> View:
         """Let the page settle, capture it, and say what became of the action.
@@ -97,7 +97,7 @@ class Observer:
         """
         settling_s = time.perf_counter()
         opening = self.last is None
-        early = EarlyLook(self.pictures.take)
+        early = SpeculativeCapture(self.pictures.take)
         settled = await settle(self._tabs, since_s, self._limits(opening), early.begin)
         if settled.quiet and scene is not None and scene.lingers:
             settled = await self._linger(settled, since_s)
@@ -131,7 +131,7 @@ class Observer:
             observation, effect, scene.failed if scene else False, timings_s, details=details
         )
 
-    async def _measure(self, scene: Scene) -> None:
+    async def _measure(self, scene: ActionContext) -> None:
         if scene.afterwards is None:
             return
         work = asyncio.ensure_future(scene.afterwards())
@@ -142,7 +142,7 @@ class Observer:
         elif error is not None:
             raise error
 
-    def _asked_for_file(self, tab: Tab, scene: Scene | None, action: Action | None) -> str:
+    def _asked_for_file(self, tab: Tab, scene: ActionContext | None, action: Action | None) -> str:
         chooser, tab.chooser = tab.chooser, None
         # Chromium announces the picker a moment after the click that opens it.
         under = scene.under if scene is not None else None
@@ -152,7 +152,7 @@ class Observer:
             return ""
         return tell_file_picker(tuple(self._options.uploads))
 
-    def _limits(self, opening: bool) -> Limits:
+    def _limits(self, opening: bool) -> SettleBounds:
         """Return the limits; a start page may be large, and busy for long until it is laid out."""
         limits = self._settings.limits
         return replace(limits, silent_s=limits.arrive_s) if opening else limits
@@ -168,7 +168,7 @@ class Observer:
             await self._tabs.wait_for_news(end_s - clock())
         return settled
 
-    def _note_failure(self, tab: Tab, scene: Scene | None) -> None:
+    def _note_failure(self, tab: Tab, scene: ActionContext | None) -> None:
         """Say why a page did not open, unless the action says it."""
         failure, tab.failure = tab.failure, ""
         if failure and scene is not None and not scene.failed:
@@ -176,7 +176,7 @@ class Observer:
             scene.feedback = f"The page could not be opened: {in_plain_words(failure)}"
 
     async def _picture(
-        self, early: EarlyLook, settled: Settled, since_s: float
+        self, early: SpeculativeCapture, settled: Settled, since_s: float
     ) -> tuple[Tab, Pixels, str]:
         """Return the shown tab, its picture, and what is wrong with it.
 
@@ -214,7 +214,7 @@ class Observer:
             raise CaptureFailed("the page gave no picture in time")
         return self.pictures.seen(tab, self.last), NO_PICTURE
 
-    async def _pixels(self, tab: Tab, early: EarlyLook, settled: Settled) -> Pixels | None:
+    async def _pixels(self, tab: Tab, early: SpeculativeCapture, settled: Settled) -> Pixels | None:
         """Return the tab's picture; None where it gives none in time."""
         if self._tabs.dialog is not None or tab.crashed:
             return self.pictures.seen(tab, self.last)

@@ -12,7 +12,7 @@ from eyehand.envs.web import fields, history, text, uploads
 from eyehand.envs.web.browser_keys import meant_for_the_browser
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import is_closed
-from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.scene import ActionContext
 from eyehand.envs.web.tab import describe_dialog
 from eyehand.errors import ActionHadNoEffect, OutOfRange
 
@@ -29,7 +29,7 @@ SCROLL_PLACES = """e => {
 }"""
 
 
-async def perform(action: Action, scene: Scene) -> None:
+async def perform(action: Action, scene: ActionContext) -> None:
     """Perform an action of the web vocabulary; `scene` then says what became of it.
 
     Raises:
@@ -39,20 +39,20 @@ async def perform(action: Action, scene: Scene) -> None:
     await performer_of(_PERFORMERS, action)(action, scene)
 
 
-async def _click(action: web.Click, scene: Scene) -> None:
+async def _click(action: web.Click, scene: ActionContext) -> None:
     await _press(scene, action.point, "clicked")
 
 
-async def _double_click(action: web.DoubleClick, scene: Scene) -> None:
+async def _double_click(action: web.DoubleClick, scene: ActionContext) -> None:
     await _press(scene, action.point, "double-clicked", count=2)
 
 
-async def _right_click(action: web.RightClick, scene: Scene) -> None:
+async def _right_click(action: web.RightClick, scene: ActionContext) -> None:
     await _press(scene, action.point, "right-clicked", right=True)
 
 
 async def _press(
-    scene: Scene, point: Point, verb: str, count: int = 1, right: bool = False
+    scene: ActionContext, point: Point, verb: str, count: int = 1, right: bool = False
 ) -> None:
     x, y = scene.place(point)
     page = scene.tab.page
@@ -64,7 +64,7 @@ async def _press(
         await _tell_choices(scene, x, y)
 
 
-async def _tell_choices(scene: Scene, x: float, y: float) -> None:
+async def _tell_choices(scene: ActionContext, x: float, y: float) -> None:
     """Say what a native list or picker offers and close its popup, which no screenshot shows.
 
     Escape reaches the popup only, never the page, and the element keeps the focus: typing and
@@ -82,7 +82,7 @@ async def _tell_choices(scene: Scene, x: float, y: float) -> None:
         scene.hints.append(f"A {element.kind} field has the focus; its value is {form}.{how}")
 
 
-def _tell_suggestions(scene: Scene, typed: str) -> None:
+def _tell_suggestions(scene: ActionContext, typed: str) -> None:
     """Say what a field suggests: the browser's own list, which no screenshot shows."""
     field, plain = scene.under, typed.strip().casefold()
     if field is None or not field.suggestions:
@@ -103,14 +103,14 @@ def _listed(options: Sequence[str]) -> str:
     return " | ".join(shown) + (f" | and {more} more" if more > 0 else "")
 
 
-async def _hover(action: web.Hover, scene: Scene) -> None:
+async def _hover(action: web.Hover, scene: ActionContext) -> None:
     x, y = scene.place(action.point)
     scene.under = await element_at(scene.tab.page, x, y)
     scene.effect = f"moved to {scene.under} at ({x:.0f}, {y:.0f})"
     await scene.tab.page.mouse.move(x, y)
 
 
-async def _drag(action: web.Drag, scene: Scene) -> None:
+async def _drag(action: web.Drag, scene: ActionContext) -> None:
     (x0, y0), (x1, y1) = scene.place(action.start), scene.place(action.end)
     mouse = scene.tab.page.mouse
     scene.under = await element_at(scene.tab.page, x0, y0)
@@ -123,17 +123,17 @@ async def _drag(action: web.Drag, scene: Scene) -> None:
         await mouse.up()
 
 
-async def _type_text(action: web.TypeText, scene: Scene) -> None:
+async def _type_text(action: web.TypeText, scene: ActionContext) -> None:
     await text.type_text(scene, action.text, bool(action.press_enter))
     _tell_suggestions(scene, action.text)
 
 
-async def _replace_text(action: web.ReplaceText, scene: Scene) -> None:
+async def _replace_text(action: web.ReplaceText, scene: ActionContext) -> None:
     await text.replace_text(scene, action.text, bool(action.press_enter))
     _tell_suggestions(scene, action.text)
 
 
-async def _press_keys(action: web.PressKeys, scene: Scene) -> None:
+async def _press_keys(action: web.PressKeys, scene: ActionContext) -> None:
     scene.effect = f"pressed {'+'.join(action.keys)}"
     if meant := meant_for_the_browser(action.keys, scene.permitted):
         scene.hints.append(meant)
@@ -156,7 +156,7 @@ def _as_pressed(keys: list[str]) -> list[str]:
     return [*held, last]
 
 
-async def _scroll(action: web.Scroll, scene: Scene) -> None:
+async def _scroll(action: web.Scroll, scene: ActionContext) -> None:
     width, height = scene.tab.size
     middle = Point(x=0.5, y=0.5)
     x, y = scene.place(action.point or middle)
@@ -183,36 +183,36 @@ async def _scroll(action: web.Scroll, scene: Scene) -> None:
     scene.afterwards = measure
 
 
-async def _select_option(action: web.SelectOption, scene: Scene) -> None:
+async def _select_option(action: web.SelectOption, scene: ActionContext) -> None:
     await fields.select_option(scene, *scene.place(action.point), action.option)
 
 
-async def _upload_file(action: web.UploadFile, scene: Scene) -> None:
+async def _upload_file(action: web.UploadFile, scene: ActionContext) -> None:
     await uploads.upload_files(scene, *scene.place(action.point), action.files)
 
 
-async def _go_to(action: web.GoTo, scene: Scene) -> None:
+async def _go_to(action: web.GoTo, scene: ActionContext) -> None:
     await history.go_to(scene, action.url)
 
 
-async def _back(action: web.Back, scene: Scene) -> None:
+async def _back(action: web.Back, scene: ActionContext) -> None:
     await history.move(scene, -1)
 
 
-async def _forward(action: web.Forward, scene: Scene) -> None:
+async def _forward(action: web.Forward, scene: ActionContext) -> None:
     await history.move(scene, 1)
 
 
-async def _reload(action: web.Reload, scene: Scene) -> None:
+async def _reload(action: web.Reload, scene: ActionContext) -> None:
     await history.reload(scene)
 
 
-async def _new_tab(action: web.NewTab, scene: Scene) -> None:
+async def _new_tab(action: web.NewTab, scene: ActionContext) -> None:
     await scene.tabs.new_tab()
     scene.effect = f"opened tab {len(scene.tabs.tabs) - 1}"
 
 
-async def _switch_tab(action: web.SwitchTab, scene: Scene) -> None:
+async def _switch_tab(action: web.SwitchTab, scene: ActionContext) -> None:
     count = len(scene.tabs.tabs)
     if action.index >= count:
         raise OutOfRange(f"there is no tab {action.index}; the tabs are 0 to {count - 1}")
@@ -222,14 +222,14 @@ async def _switch_tab(action: web.SwitchTab, scene: Scene) -> None:
     await tab.page.bring_to_front()
 
 
-async def _close_tab(action: web.CloseTab, scene: Scene) -> None:
+async def _close_tab(action: web.CloseTab, scene: ActionContext) -> None:
     number = scene.tabs.tabs.index(scene.tab)
     scene.effect = f"began to close tab {number}"
     await scene.tabs.close_tab(scene.tab, CLOSE_TIMEOUT_S)
     scene.effect = f"closed tab {number}" if not scene.tab.open else f"tab {number} stays open"
 
 
-async def _answer_dialog(action: web.AnswerDialog, scene: Scene) -> None:
+async def _answer_dialog(action: web.AnswerDialog, scene: ActionContext) -> None:
     dialog = await scene.tabs.answer_dialog(action.accept, action.text)
     if dialog is None:
         raise ActionHadNoEffect("no dialog is open")
@@ -237,7 +237,7 @@ async def _answer_dialog(action: web.AnswerDialog, scene: Scene) -> None:
     scene.effect = f"{answer} the dialog {describe_dialog(dialog)}"
 
 
-async def _wait(action: web.Wait, scene: Scene) -> None:
+async def _wait(action: web.Wait, scene: ActionContext) -> None:
     clock = asyncio.get_running_loop().time
     began_s = clock()
     sleep = asyncio.ensure_future(asyncio.sleep(action.seconds))
@@ -248,11 +248,11 @@ async def _wait(action: web.Wait, scene: Scene) -> None:
     scene.effect = f"waited {clock() - began_s:.1f} s"
 
 
-async def _nothing(action: Action, scene: Scene) -> None:
+async def _nothing(action: Action, scene: ActionContext) -> None:
     scene.effect = str(action)
 
 
-_PERFORMERS: dict[type[Action], Callable[[Any, Scene], Awaitable[None]]] = {
+_PERFORMERS: dict[type[Action], Callable[[Any, ActionContext], Awaitable[None]]] = {
     web.Click: _click,
     web.DoubleClick: _double_click,
     web.RightClick: _right_click,

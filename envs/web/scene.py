@@ -12,7 +12,7 @@ from eyehand.envs.web.tabs import Tabs
 
 
 @dataclass
-class Scene:
+class ActionContext:
     """What an action works on.
 
     Attributes:

@@ -31,7 +31,7 @@ CRASHED = "This tab crashed and its page is gone; reload, go_to and close_tab le
 
 
 @dataclass(frozen=True)
-class Limits:
+class SettleBounds:
     """How long to wait for a page.
 
     Attributes:
@@ -101,7 +101,7 @@ class Settled:
 
 
 async def settle(
-    tabs: Tabs, since_s: float, limits: Limits, on_watch: Callable[[], None] | None = None
+    tabs: Tabs, since_s: float, limits: SettleBounds, on_watch: Callable[[], None] | None = None
 ) -> Settled:
     """Wait until the shown tab is quiet, following new tabs, up to a bound.
 
@@ -156,7 +156,7 @@ async def _watch(
     tabs: Tabs,
     tab: Tab,
     bounds_s: tuple[float, float],
-    limits: Limits,
+    limits: SettleBounds,
     on_watch: Callable[[], None] | None,
 ) -> tuple[str, bool]:
     """Watch every frame of a tab until each is quiet.

@@ -1,7 +1,7 @@
 """What an observation says in words beside its pixels: short, and only what they do not show."""
 
 from eyehand.actions import Action, web
-from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.scene import ActionContext
 from eyehand.envs.web.tab import describe_dialog
 from eyehand.envs.web.tabs import Tabs
 
@@ -43,7 +43,7 @@ def tell_file_picker(names: tuple[str, ...]) -> str:
     return f"The page asks for a file: use upload_file at the same point (files: {files})."
 
 
-def tell_outcome(scene: Scene, action: Action | None, restless: str, same: bool) -> str:
+def tell_outcome(scene: ActionContext, action: Action | None, restless: str, same: bool) -> str:
     """Return what the next screen does not show: a failure, or that nothing visible happened.
 
     Args:

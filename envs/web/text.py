@@ -16,7 +16,7 @@ from eyehand.envs.web.arrival import Arrival, Field, arrived
 from eyehand.envs.web.closed import hears_keys
 from eyehand.envs.web.elements import Element, focused_element
 from eyehand.envs.web.faults import has_navigated, is_closed
-from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.scene import ActionContext
 from eyehand.errors import ActionHadNoEffect
 
 # Typing sends every character as a key, about 1 ms each; longer text is put in as by pasting.
@@ -40,7 +40,7 @@ _SELECT_ALL = """e => {
 }"""
 
 
-async def type_text(scene: Scene, text: str, press_enter: bool = False) -> None:
+async def type_text(scene: ActionContext, text: str, press_enter: bool = False) -> None:
     """Type into what has the focus; a list or picker takes the text as its value.
 
     Args:
@@ -59,7 +59,7 @@ async def type_text(scene: Scene, text: str, press_enter: bool = False) -> None:
     await _Typing(scene, element, f"typed {{}} into {element}").enter(text, press_enter)
 
 
-async def replace_text(scene: Scene, text: str, press_enter: bool = False) -> None:
+async def replace_text(scene: ActionContext, text: str, press_enter: bool = False) -> None:
     """Put a text in place of all that the focused field holds; see `type_text`."""
     element = scene.under = await focused_element(scene.tab.page)
     if await fields.set_value(scene, element, text):
@@ -77,13 +77,13 @@ async def replace_text(scene: Scene, text: str, press_enter: bool = False) -> No
     await typing.enter(text, press_enter)
 
 
-async def _finish(scene: Scene, press_enter: bool) -> None:
+async def _finish(scene: ActionContext, press_enter: bool) -> None:
     if press_enter:
         scene.effect += " and pressed Enter"
         await scene.tab.page.keyboard.press("Enter")
 
 
-async def _check_typeable(scene: Scene, element: Element, text: str) -> None:
+async def _check_typeable(scene: ActionContext, element: Element, text: str) -> None:
     """Refuse text that nothing would take.
 
     Raises:
@@ -104,7 +104,7 @@ async def _check_typeable(scene: Scene, element: Element, text: str) -> None:
         )
 
 
-async def _clear(scene: Scene, element: Element, typed_over: bool) -> None:
+async def _clear(scene: ActionContext, element: Element, typed_over: bool) -> None:
     """Select all that a field holds and delete it.
 
     A field that holds nothing may stand for another (a code editor's, a spreadsheet's): its text
@@ -147,7 +147,9 @@ class _Typing:
         blank: The field holds nothing that was there before.
     """
 
-    def __init__(self, scene: Scene, element: Element, verb: str, blank: bool = False) -> None:
+    def __init__(
+        self, scene: ActionContext, element: Element, verb: str, blank: bool = False
+    ) -> None:
         self._scene = scene
         self._page = scene.tab.page
         self._element = element

@@ -8,7 +8,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web.elements import Element, element_at
 from eyehand.envs.web.fields import FIELD_TIMEOUT_MS, handle_of, refused
-from eyehand.envs.web.scene import Scene
+from eyehand.envs.web.scene import ActionContext
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
 CHOOSER_TIMEOUT_S = 2.0
@@ -58,7 +58,7 @@ _HEAR_DRAG = """() => {
 }"""
 
 
-async def upload_files(scene: Scene, x: float, y: float, names: Sequence[str]) -> None:
+async def upload_files(scene: ActionContext, x: float, y: float, names: Sequence[str]) -> None:
     """Give some of the episode's files to what asks for files at a point.
 
     Args:
@@ -94,7 +94,7 @@ async def upload_files(scene: Scene, x: float, y: float, names: Sequence[str]) -
         raise refused(error) from error
 
 
-def _given(scene: Scene, name: str) -> Path:
+def _given(scene: ActionContext, name: str) -> Path:
     path = scene.uploads.get(name)
     if path is None:
         known = ", ".join(scene.uploads) or "none"
@@ -111,7 +111,7 @@ def _check_number(paths: Sequence[Path], several: bool) -> None:
         raise ActionHadNoEffect(f"one file is asked for, and {len(paths)} were given")
 
 
-async def _answer_chooser(scene: Scene, paths: Sequence[Path], timeout_s: float) -> bool:
+async def _answer_chooser(scene: ActionContext, paths: Sequence[Path], timeout_s: float) -> bool:
     """Give the files to the picker that a click opens; return whether one did in time."""
     clock = asyncio.get_running_loop().time
     end_s = clock() + timeout_s
@@ -126,7 +126,7 @@ async def _answer_chooser(scene: Scene, paths: Sequence[Path], timeout_s: float)
 
 
 async def _drop(
-    scene: Scene, element: Element, place: tuple[float, float], paths: Sequence[Path]
+    scene: ActionContext, element: Element, place: tuple[float, float], paths: Sequence[Path]
 ) -> bool:
     """Drag the files to a point and drop them where the page takes them; return whether it does."""
     session = await scene.tab.session()

@@ -14,9 +14,9 @@ from torch import Tensor
 from eyehand.errors import UsageError
 from eyehand.model.inference.generation import (
     STOP_WORDS,
-    Continuation,
     Generation,
     StopReason,
+    TokenBuffer,
     end_ids,
     now_s,
 )
@@ -32,7 +32,7 @@ GREEDY = Greedy()
 
 
 @dataclass(frozen=True)
-class AnswerRules:
+class GenerationConfig:
     """How an answer is sampled.
 
     Attributes:
@@ -54,7 +54,7 @@ class AnswerRules:
             raise UsageError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
 
 
-class Answering:
+class Decoder:
     """An answer that grows a session's history token by token.
 
     `read` once, then `choose` with the newest scores until it returns False, then `finish`; or
@@ -65,11 +65,11 @@ class Answering:
         rules: How.
     """
 
-    def __init__(self, session: "Session", rules: AnswerRules) -> None:
+    def __init__(self, session: "Session", rules: GenerationConfig) -> None:
         self._session = session
         self._rules = rules
         self._before = session.num_tokens
-        self._answer = Continuation(session.tokenizer, rules.stop, rules.on_token)
+        self._answer = TokenBuffer(session.tokenizer, rules.stop, rules.on_token)
         self._sampler = Sampler(rules.sampling)
         self._ends = end_ids(session.model.config, session.tokenizer)
         self._limit = rules.max_new_tokens

@@ -13,9 +13,9 @@ from eyehand.errors import UsageError
 from eyehand.model.inference.cache import KVCache
 from eyehand.model.inference.generation import (
     STOP_WORDS,
-    Continuation,
     Generation,
     StopReason,
+    TokenBuffer,
     check_tokenizer,
     end_ids,
     now_s,
@@ -98,7 +98,7 @@ class _Row:
         max_new_tokens: int,
     ) -> None:
         self.reason: StopReason | None = None
-        self._answer = Continuation(tokenizer, stop)
+        self._answer = TokenBuffer(tokenizer, stop)
         self._sampler = Sampler(sampling)
         self._ends = end_ids(model.config, tokenizer)
         self._max_new_tokens = max_new_tokens

@@ -47,7 +47,7 @@ class Generation:
 
 
 @dataclass
-class Continuation:
+class TokenBuffer:
     """The tokens sampled so far.
 
     Attributes:

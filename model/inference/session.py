@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.answering import GREEDY, Answering, AnswerRules
+from eyehand.model.inference.answering import GREEDY, Decoder, GenerationConfig
 from eyehand.model.inference.answering import Constraint as Constraint
 from eyehand.model.inference.cache import KVCache
 from eyehand.model.inference.generation import (
@@ -232,8 +232,8 @@ class Session:
             Exception: Whatever `constraint` or `on_token` raise; the history is then what it
                 was before the call.
         """
-        answering = Answering(
-            self, AnswerRules(max_new_tokens, stop, sampling, constraint, on_token)
+        answering = Decoder(
+            self, GenerationConfig(max_new_tokens, stop, sampling, constraint, on_token)
         )
         try:
             with torch.inference_mode(), memory_told(self.model.device, "to answer"):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.answering import Answering, AnswerRules
+from eyehand.model.inference.answering import Decoder, GenerationConfig
 from eyehand.model.inference.cache import KVCache, Slots
 from eyehand.model.inference.generation import Generation, without_placeholders
 from eyehand.model.inference.session import Session
@@ -35,7 +35,7 @@ KEY_STEP = 64
 """Keys come in multiples of this: whole vectors of the kernels, so that no key falls into a
 remainder that is summed in another way."""
 
-Turn = tuple[Session, AnswerRules]
+Turn = tuple[Session, GenerationConfig]
 """A session, and how its answer is sampled."""
 
 
@@ -60,7 +60,7 @@ def generate_together(turns: Sequence[Turn], *, rows: int = 1) -> list[Generatio
             were before the call.
     """
     model = _common_model([session for session, _ in turns])
-    answers = [Answering(session, rules) for session, rules in turns]
+    answers = [Decoder(session, rules) for session, rules in turns]
     try:
         with torch.inference_mode(), memory_told(model.device, "to answer"):
             scores = [answer.read() for answer in answers]
@@ -151,7 +151,7 @@ def next_scores(model: Qwen2VL, stack: StackedCache, tokens: Sequence[int]) -> T
 def _decode(
     model: Qwen2VL,
     sessions: Sequence[Session],
-    answers: Sequence[Answering],
+    answers: Sequence[Decoder],
     going: Sequence[int],
     rows: int,
 ) -> None:

@@ -17,7 +17,7 @@ from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import IGNORED_TARGET
 from eyehand.model.qwen2vl.mrope import position_ids
 from eyehand.model.training.characters import UNKNOWN, Cells, Character, cells_of_token
-from eyehand.model.training.documents import Document, Part
+from eyehand.model.training.documents import Document, DocumentPart
 
 TRUNK = 0
 NOWHERE = -1
@@ -146,7 +146,7 @@ class Encoder:
         )
 
     def _extend(
-        self, tokens: "_Tokens", parts: Sequence[Part], images: Sequence[ImageInput]
+        self, tokens: "_Tokens", parts: Sequence[DocumentPart], images: Sequence[ImageInput]
     ) -> None:
         for part in parts:
             if part.kind == "screen":
@@ -182,7 +182,7 @@ class Encoder:
         pads = [self._config.image_token_id] * image.num_tokens
         return [self._config.vision_start_token_id, *pads, self._config.vision_end_token_id]
 
-    def _text(self, part: Part) -> list[int]:
+    def _text(self, part: DocumentPart) -> list[int]:
         key = (part.kind, part.text)
         found = self._text_cache.get(key)
         if found is None:

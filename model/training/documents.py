@@ -29,7 +29,7 @@ SHARD_SUFFIX = ".shard.zip"
 
 
 @dataclass(frozen=True)
-class Part:
+class DocumentPart:
     """A piece of a document.
 
     Attributes:
@@ -61,8 +61,8 @@ class Document:
 
     source: str
     seed: int
-    trunk: list[Part]
-    branches: list[list[Part]] = field(default_factory=list)
+    trunk: list[DocumentPart]
+    branches: list[list[DocumentPart]] = field(default_factory=list)
     images: list[NDArray[np.uint8]] = field(default_factory=list)
     characters: list[list[Character]] = field(default_factory=list)
 
@@ -176,12 +176,12 @@ def _rounded(character: Character) -> list[Any]:
     return [character.text, round(character.x_px, 1), round(character.y_px, 1)]
 
 
-def _to_json(part: Part) -> list[Any]:
+def _to_json(part: DocumentPart) -> list[Any]:
     return [part.kind, part.screen if part.kind == "screen" else part.text, part.learned]
 
 
-def _from_json(part: list[Any]) -> Part:
+def _from_json(part: list[Any]) -> DocumentPart:
     kind, value, learned = part
     if kind == "screen":
-        return Part("screen", screen=value)
-    return Part(kind, text=value, learned=learned)
+        return DocumentPart("screen", screen=value)
+    return DocumentPart(kind, text=value, learned=learned)

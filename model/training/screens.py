@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from eyehand.model.training.characters import Character
-from eyehand.model.training.documents import Document, Part
+from eyehand.model.training.documents import Document, DocumentPart
 from eyehand.model.training.pages import FONTS, Box, draw_page, set_word, text_font, word_lists
 
 SIZES_PX = ((168, 112), (168, 112), (224, 168), (224, 280), (224, 280), (280, 196))
@@ -35,9 +35,9 @@ _INKS = ("black", "black", "#333333", "#555555")
 _FACES = (("#efefef", "black"), ("#efefef", "black"), ("#3366cc", "white"), ("white", "#1a73e8"))
 _MARGIN_PX = 3
 _TRIES = 40
-OPENING = (Part("template", "<|im_start|>user\n"), Part("screen", screen=0))
-QUESTION_END = Part("template", "<|im_end|>\n<|im_start|>assistant\n")
-_ANSWER_END = Part("template", "<|im_end|>", learned=True)
+OPENING = (DocumentPart("template", "<|im_start|>user\n"), DocumentPart("screen", screen=0))
+QUESTION_END = DocumentPart("template", "<|im_end|>\n<|im_start|>assistant\n")
+_ANSWER_END = DocumentPart("template", "<|im_end|>", learned=True)
 
 Question = tuple[str, str]
 """What is asked and the answer."""
@@ -167,8 +167,13 @@ def point(box: Box, size: tuple[int, int]) -> str:
     return f"[{min(max(x, 10), 990)}, {min(max(y, 10), 990)}]"
 
 
-def _branch(question: str, answer: str) -> list[Part]:
-    return [Part("plain", question), QUESTION_END, Part("plain", answer, learned=True), _ANSWER_END]
+def _branch(question: str, answer: str) -> list[DocumentPart]:
+    return [
+        DocumentPart("plain", question),
+        QUESTION_END,
+        DocumentPart("plain", answer, learned=True),
+        _ANSWER_END,
+    ]
 
 
 class _Form:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.base import Conversation, Decision, Request
 from eyehand.agent.policies.blind import BlindPolicy
@@ -30,7 +30,7 @@ def policy() -> VlmPolicy:
 
 @pytest.fixture(autouse=True)
 def _as_constructed(policy: VlmPolicy) -> None:
-    policy.expect(1)
+    policy.set_batch_size(1)
     policy.on_text = None
 
 
@@ -74,7 +74,7 @@ def test_several_conversations_decide_as_each_would_alone(policy: VlmPolicy) -> 
 
 def test_a_full_batch_and_a_lone_request_give_the_same_draws() -> None:
     policy = VlmPolicy(device="cpu", temperature=1.5, max_new_tokens=24)
-    policy.expect(4)
+    policy.set_batch_size(4)
     episodes = [Episode(policy, FIRST_SEED + number) for number in range(4)]
     together = policy.decide_many([episode.request for episode in episodes])
     lone = [Episode(policy, FIRST_SEED + number) for number in range(4)]
@@ -85,7 +85,7 @@ def test_a_full_batch_and_a_lone_request_give_the_same_draws() -> None:
 
 def test_words_are_shown_as_they_come_where_one_conversation_is_asked(policy: VlmPolicy) -> None:
     for batch in (1, 4):
-        policy.expect(batch)
+        policy.set_batch_size(batch)
         shown: list[str] = []
         policy.on_text = shown.append
         decision = policy.decide_many([Episode(policy, FIRST_SEED).request])[0]
@@ -106,14 +106,14 @@ def test_only_own_conversations_are_decided_each_once(policy: VlmPolicy) -> None
     with pytest.raises(UsageError, match="given twice"):
         policy.decide_many([episode.request, episode.request])
     with pytest.raises(UsageError, match="at least 1"):
-        policy.expect(0)
+        policy.set_batch_size(0)
     assert policy.decide_many([]) == []
 
 
 def test_the_inner_policy_hears_of_the_batch(policy: VlmPolicy) -> None:
-    BlindPolicy(policy).expect(3)
+    BlindPolicy(policy).set_batch_size(3)
     assert policy.batch == 3
-    RandomPolicy().expect(3)  # it need not know
+    RandomPolicy().set_batch_size(3)  # it need not know
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.5])
@@ -123,6 +123,6 @@ def test_one_two_and_four_workers_give_the_same_files_for_a_batch(
     make_policy = policy_maker("model", device="cpu", temperature=temperature, max_new_tokens=24)
     for workers in (1, 2, 4):
         plan = Plan("s", [LINE], 6, max_steps=3, out=tmp_path / str(workers), batch=4)
-        run_evaluation(plan, make, make_policy, means=Means(workers))
+        run_evaluation(plan, make, make_policy, compute=ComputeConfig(workers))
     assert differences(tmp_path / "1", tmp_path / "2") == []
     assert differences(tmp_path / "1", tmp_path / "4") == []

@@ -11,7 +11,7 @@ import pytest
 
 from eyehand.agent.cli.main import main
 from eyehand.agent.report import write_report
-from eyehand.agent.report.evaluation_charts import Dot, DotRow, Mark, dots
+from eyehand.agent.report.evaluation_charts import ChartMark, Dot, DotRow, dots
 from eyehand.agent.results.ceiling import Ceiling, ceiling_of, mean_ceiling
 from eyehand.agent.results.run import read_run
 from eyehand.agent.results.statistics import Estimate, Rate
@@ -165,7 +165,7 @@ def test_the_page_marks_them_in_its_plot_and_says_where_they_are_from(
 
 
 def test_a_plots_ceiling_stands_at_its_rate() -> None:
-    plot = dots([DotRow("a", [Dot(0.5, 0.25, 0.75, "x")], Mark(0.75, "c"))])
+    plot = dots([DotRow("a", [Dot(0.5, 0.25, 0.75, "x")], ChartMark(0.75, "c"))])
     (x,) = re.findall(r'<g class="ceiling">.*?x1="([\d.]+)"', plot)
     (end,) = re.findall(r'x2="([\d.]+)" y1="[\d.]+" y2="[\d.]+" class="whisker"', plot)
     assert x == end

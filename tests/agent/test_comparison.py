@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 from eyehand.agent.cli.main import main
 from eyehand.agent.results.compare import compare, holm, mcnemar, paired_difference, sign_flip
-from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 
 
 def row(
     seed: int, solved: bool, spec: str = "a:x", task: str = "t", reward: float = 0
-) -> EpisodeRow:
+) -> EpisodeResult:
     outcome = "succeeded" if solved else "failed"
-    return EpisodeRow(
+    return EpisodeResult(
         index=seed, spec=spec, seed=seed, task=task, outcome=outcome, reward=reward or float(solved)
     )
 
 
-def lost(seed: int) -> EpisodeRow:
-    return EpisodeRow(index=seed, spec="a:x", seed=seed, task="", outcome="environment_fault")
+def lost(seed: int) -> EpisodeResult:
+    return EpisodeResult(index=seed, spec="a:x", seed=seed, task="", outcome="environment_fault")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_is_not_paired_is_listed_and_counts_nowhere() -> None:
     }
 
 
-def evaluation(folder: Path, rows: list[EpisodeRow]) -> str:
+def evaluation(folder: Path, rows: list[EpisodeResult]) -> str:
     folder.mkdir()
     lines = "".join(json.dumps(one.to_json()) + "\n" for one in rows)
     (folder / EPISODES_FILE).write_text(lines + '{"index": 7, "sp')  # killed in mid-line

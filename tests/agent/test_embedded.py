@@ -16,7 +16,7 @@ from eyehand.envs.miniwob.tasks import permitted_actions, task_names
 from eyehand.envs.registry import make
 from eyehand.envs.suites import EMBEDDED_CHECKPOINT, model_card, trained_for
 from eyehand.model.inputs.image import preprocess
-from eyehand.prompts.conversation import Plain, Screen, Template
+from eyehand.prompts.conversation import Plain, ScreenSlot, Template
 
 MOST_BYTES = 40_000_000
 MOST_FIRST_TURN_TOKENS = 600
@@ -39,7 +39,7 @@ def _first_turn(policy: VlmPolicy, space: ActionSpace, task: str) -> tuple[list[
     pieces = [*policy.layout.opening(space), *policy.layout.task(task)]
     count = 0
     for piece in pieces:
-        if isinstance(piece, Screen):
+        if isinstance(piece, ScreenSlot):
             count += 80 + 2  # 224 x 280, and the two marks around it
         elif isinstance(piece, Plain):
             count += len(tokenizer.encode_text(piece.text))
@@ -87,7 +87,7 @@ def test_it_writes_what_transformers_writes(policy: VlmPolicy, screen: Observati
     pieces, _ = _first_turn(policy, environment.action_space, environment.instruction)
     session, tokenizer = policy.checkpoint.session(), policy.checkpoint.tokenizer
     for piece in pieces:
-        if isinstance(piece, Screen):
+        if isinstance(piece, ScreenSlot):
             session.append_image(screen.pixels)
         elif isinstance(piece, Plain):
             session.append_text(piece.text)

@@ -11,8 +11,15 @@ from typing import Any
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.evaluation.messages import Answer, Ask, Begin, Failed, packed, unpacked
-from eyehand.agent.evaluation.ray.inference_actor import EngineActor, Made, Recipe
+from eyehand.agent.evaluation.messages import (
+    ConversationStart,
+    DecisionReply,
+    DecisionRequest,
+    WorkerFailed,
+    packed,
+    unpacked,
+)
+from eyehand.agent.evaluation.ray.inference_actor import InferenceActor, InferenceSetup, Made
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.envs.cards.number_line import Plus
@@ -85,19 +92,19 @@ def policy() -> Iterator[Noting]:
 def question() -> bytes:
     environment = make(LINE)
     observation, _ = environment.reset(seed=1)
-    begin = Begin("go", environment.action_space, 1)
+    begin = ConversationStart("go", environment.action_space, 1)
     environment.close()
-    return packed(Ask(observation, begin))
+    return packed(DecisionRequest(observation, begin))
 
 
-def engine(make_policy: Any, batch: int = 1) -> EngineActor:
-    return EngineActor(packed(Recipe(make_policy, (LINE,), batch, ".")))
+def engine(make_policy: Any, batch: int = 1) -> InferenceActor:
+    return InferenceActor(packed(InferenceSetup(make_policy, (LINE,), batch, ".")))
 
 
 def test_questions_that_arrive_meanwhile_go_into_the_next_call_up_to_the_batch(
     policy: Noting, question: bytes
 ) -> None:
-    async def ask() -> list[Answer]:
+    async def ask() -> list[DecisionReply]:
         actor = engine(noting, batch=2)
         await actor.begun()
         first = asyncio.ensure_future(actor.decide(0, LINE, question))
@@ -137,8 +144,8 @@ def test_a_defect_of_the_policy_reaches_the_episode_that_asked(
     policy.go_on.set()
     policy.error = ZeroDivisionError("a defect")
 
-    async def ask() -> Answer:
-        answer: Answer = unpacked(await engine(noting).decide(0, LINE, question))
+    async def ask() -> DecisionReply:
+        answer: DecisionReply = unpacked(await engine(noting).decide(0, LINE, question))
         return answer
 
     error = asyncio.run(ask()).error
@@ -152,9 +159,9 @@ def test_a_decision_that_cannot_be_sent_is_an_error_and_not_a_question_without_a
     policy.go_on.set()
     policy.decision = Decision(action=Plus(), timings_s={"lock": threading.Lock()})  # type: ignore[dict-item]
 
-    async def ask() -> Answer:
+    async def ask() -> DecisionReply:
         asking = engine(noting).decide(0, LINE, question)
-        answer: Answer = unpacked(await asyncio.wait_for(asking, TIMEOUT_S))
+        answer: DecisionReply = unpacked(await asyncio.wait_for(asking, TIMEOUT_S))
         return answer
 
     assert "cannot pickle" in str(asyncio.run(ask()).error)
@@ -164,9 +171,9 @@ def test_an_error_that_cannot_be_sent_is_told_in_words(policy: Noting, question:
     policy.go_on.set()
     policy.error = ZeroDivisionError("a defect", threading.Lock())
 
-    async def ask() -> Answer:
+    async def ask() -> DecisionReply:
         asking = engine(noting).decide(0, LINE, question)
-        answer: Answer = unpacked(await asyncio.wait_for(asking, TIMEOUT_S))
+        answer: DecisionReply = unpacked(await asyncio.wait_for(asking, TIMEOUT_S))
         return answer
 
     assert "ZeroDivisionError: ('a defect'" in str(asyncio.run(ask()).error)
@@ -180,7 +187,7 @@ def test_a_policy_that_cannot_be_made_is_told_with_its_node_and_to_who_asks(
         return [unpacked(await actor.begun()), unpacked(await actor.decide(0, LINE, question))]
 
     begun, answer = asyncio.run(ask())
-    assert isinstance(begun, Failed)
+    assert isinstance(begun, WorkerFailed)
     for error in (begun.error, answer.error):
         assert isinstance(error, CheckpointError)
         assert str(error).startswith("no weights (on node ")
@@ -205,7 +212,7 @@ def test_a_recipe_that_cannot_be_sent_says_so() -> None:
         raise UsageError(str(lock))
 
     with pytest.raises(UsageError, match="cannot be sent there: cannot pickle"):
-        _packed_recipe(Recipe(closed_over, (LINE,), 1, "."))
+        _packed_recipe(InferenceSetup(closed_over, (LINE,), 1, "."))
 
 
 def test_modules_are_found_by_name() -> None:

@@ -13,7 +13,7 @@ from eyehand.agent.evaluation.plan import Plan, TaskResult
 from eyehand.agent.evaluation.retention import slug
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.folder import read_rows
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
@@ -22,7 +22,7 @@ LINE = "cards:number-line"
 SCRIPT = ["no call", "✿FUNCTION✿: jump\n✿ARGS✿: {}", "✿FUNCTION✿: plus\n✿ARGS✿: {}"]
 
 
-def evaluated(out: Path, episodes: int = 2) -> list[EpisodeRow]:
+def evaluated(out: Path, episodes: int = 2) -> list[EpisodeResult]:
     plan = Plan("s", [LINE], episodes, 40, max_steps=3, out=out)
     run_evaluation(plan, make, lambda spec: ScriptedPolicy(SCRIPT))
     return read_rows(out / "episodes.jsonl")[0]
@@ -42,8 +42,8 @@ def test_a_row_says_what_an_episode_was_and_what_came_of_it(tmp_path: Path) -> N
 
 def test_a_row_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
     for row in evaluated(tmp_path):
-        assert EpisodeRow.from_json(row.to_json()) == row
-        assert EpisodeRow.from_json({**row.to_json(), "of_a_later_version": 1}) == row
+        assert EpisodeResult.from_json(row.to_json()) == row
+        assert EpisodeResult.from_json({**row.to_json(), "of_a_later_version": 1}) == row
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_row_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_no_row_is_refused(data: object) -> None:
     with pytest.raises(UsageError, match="expected an episode's row"):
-        EpisodeRow.from_json(data)
+        EpisodeResult.from_json(data)
 
 
 def test_the_table_has_a_line_an_episode_and_a_column_a_number(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_table_has_a_line_an_episode_and_a_column_a_number(tmp_path: Path) -
 def test_progress_tells_the_rate_its_interval_and_what_was_lost() -> None:
     terminal = io.StringIO()
     plan = Plan("mine", [LINE], 3)
-    rows = [EpisodeRow(i, LINE, i, "go", outcome) for i, outcome in
+    rows = [EpisodeResult(i, LINE, i, "go", outcome) for i, outcome in
             enumerate(("succeeded", "failed", "environment_fault"))]  # fmt: skip
     result = TaskResult(LINE)
     with EvaluationProgress(Console(file=terminal, width=200)) as progress:

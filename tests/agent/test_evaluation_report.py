@@ -20,7 +20,7 @@ from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.report import write_report
 from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, dots, histogram, stacked
 from eyehand.agent.report.evaluation_scales import bins, round_ticks
-from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeRow
+from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.run import read_run
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import UsageError
@@ -31,7 +31,7 @@ ReadPage = Callable[[str], Any]
 HOSTILE = "</script><script>alert('x')</script><img src=https://example.org/x onerror=y>|\n\ud83d"
 
 
-def row(index: int, solved: bool, spec: str = "miniwob:click-tab", **more: Any) -> EpisodeRow:
+def row(index: int, solved: bool, spec: str = "miniwob:click-tab", **more: Any) -> EpisodeResult:
     values = {
         "seed": index,
         "task": "Click it",
@@ -41,10 +41,10 @@ def row(index: int, solved: bool, spec: str = "miniwob:click-tab", **more: Any) 
         "timings_s": {"decide": 0.2, "perform": 0.1, "policy.prefill": 0.15},
         **more,
     }
-    return EpisodeRow(index=index, spec=spec, **values)
+    return EpisodeResult(index=index, spec=spec, **values)
 
 
-def evaluation(folder: Path, rows: list[EpisodeRow], **about: Any) -> Path:
+def evaluation(folder: Path, rows: list[EpisodeResult], **about: Any) -> Path:
     folder.mkdir(parents=True)
     lines = "".join(json.dumps(one.to_json()) + "\n" for one in rows)
     (folder / EPISODES_FILE).write_text(lines)

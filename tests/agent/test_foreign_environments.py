@@ -12,11 +12,11 @@ import gymnasium
 import pytest
 
 from eyehand.agent.cli.main import main
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.report import write_report
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.folder import read_rows
 from eyehand.agent.results.run import read_run
 from eyehand.agent.trajectory.reader import read_trajectory
@@ -155,7 +155,7 @@ def test_one_episode_that_ends_or_blocks_its_process_costs_itself_only(
 def test_rows_of_an_earlier_version_with_rewards_that_are_no_numbers_are_lost_ones(
     tmp_path: Path,
 ) -> None:
-    row = EpisodeRow(0, "gym:a", 0, "t", "failed", verdict=False, reward=float("nan"), steps=3)
+    row = EpisodeResult(0, "gym:a", 0, "t", "failed", verdict=False, reward=float("nan"), steps=3)
     (tmp_path / "episodes.jsonl").write_text(json.dumps(row.to_json()) + "\n")
     run = read_run(tmp_path)
     assert (run.summary.lost, run.summary.rate.trials) == (1, 0)
@@ -226,7 +226,9 @@ def with_workers(
 ) -> UsageError:
     plan = Plan("s", [spec], 2, out=out)
     with pytest.raises(UsageError) as caught:
-        run_evaluation(plan, make_environment, policy_maker("random"), means=Means(workers=2))
+        run_evaluation(
+            plan, make_environment, policy_maker("random"), compute=ComputeConfig(workers=2)
+        )
     assert "\n" not in str(caught.value)
     return caught.value
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from eyehand.agent.cli.main import main
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.results.diff import compare_folders, differences
@@ -22,7 +22,7 @@ GAMES = ["cards:number-line", "cards:ez-points"]
 
 def evaluated(out: Path, policy: str = "expert", workers: int = 1) -> Path:
     plan = Plan("s", GAMES, 2, max_steps=4, out=out)
-    run_evaluation(plan, make, policy_maker(policy), means=Means(workers))
+    run_evaluation(plan, make, policy_maker(policy), compute=ComputeConfig(workers))
     return out
 
 
@@ -108,8 +108,8 @@ def test_a_picture_that_was_packed_otherwise_is_the_same(first: Path, second: Pa
 def test_what_an_evaluation_ran_on_is_set_aside(first: Path, second: Path) -> None:
     plan = second / "plan.json"
     document = json.loads(plan.read_text())
-    means = {"workers": 4, "ray": "head:6379", "ray_address": "auto", "engines": 2, "suite": "t"}
-    plan.write_text(json.dumps({**document, **means, "eyehand": "9.9"}))
+    compute = {"workers": 4, "ray": "head:6379", "ray_address": "auto", "engines": 2, "suite": "t"}
+    plan.write_text(json.dumps({**document, **compute, "eyehand": "9.9"}))
     assert differences(first, second) == []
     plan.write_text(json.dumps({**document, "batch": 4}))
     assert differences(first, second) == ["plan: batch: '1' and '4'"]

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from eyehand.agent.evaluation.messages import Job
+from eyehand.agent.evaluation.messages import EpisodeJob
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.scheduler import JobQueue
 
@@ -66,6 +66,6 @@ def _play(jobs: JobQueue, workers: int) -> Sequence[list[str]]:
     while len(jobs):
         for specs in played[: len(jobs)]:
             others = [theirs[-1] for theirs in played if theirs is not specs and theirs]
-            job: Job = jobs.take(specs[-1] if specs else None, others)
+            job: EpisodeJob = jobs.take(specs[-1] if specs else None, others)
             specs.append(job.spec)
     return played

@@ -9,7 +9,7 @@ import pytest
 
 from eyehand.agent.cli.main import main
 from eyehand.agent.results.compare import compare
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.run import read_run
 from eyehand.agent.results.summary import rate_of
 
@@ -100,8 +100,8 @@ def test_two_runs_are_compared_by_their_rewards(both: Path) -> None:
     assert (comparison.overall.first.trials, comparison.overall.first.episodes) == (4, 8)
 
 
-def row(outcome: str, **parts: Any) -> EpisodeRow:
-    return EpisodeRow(0, "gym:a", 0, "t", outcome, **parts)
+def row(outcome: str, **parts: Any) -> EpisodeResult:
+    return EpisodeResult(0, "gym:a", 0, "t", outcome, **parts)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,6 @@ def row(outcome: str, **parts: Any) -> EpisodeRow:
     ],
 )
 def test_a_task_has_no_verdict_where_episodes_show_that_and_none_shows_one(
-    rows: list[EpisodeRow], shown: str
+    rows: list[EpisodeResult], shown: str
 ) -> None:
     assert str(rate_of(rows)) == shown

@@ -14,10 +14,10 @@ import pytest
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.cli.main import main
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Evaluation, Plan
 from eyehand.agent.evaluation.ray import inference_pool as engines_module
-from eyehand.agent.evaluation.ray.inference_actor import EngineActor
+from eyehand.agent.evaluation.ray.inference_actor import InferenceActor
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
 from eyehand.agent.policies.model import VlmPolicy
 from eyehand.agent.results.diff import differences
@@ -107,7 +107,7 @@ def evaluate(
     out: Path, policy: Any, address: str | None, engines: int | None = None, episodes: int = 4
 ) -> Evaluation:
     plan = Plan("s", [LINE], episodes, max_steps=3, out=out, batch=2)
-    return run_evaluation(plan, make, policy, means=Means(2, address, engines))
+    return run_evaluation(plan, make, policy, compute=ComputeConfig(2, address, engines))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_killed_engine_costs_its_episodes_in_flight_only(
 ) -> None:
     killed = tmp_path / "was-killed"
     plan = Plan.from_json(read_plan(local), tmp_path / "killed")
-    run_evaluation(plan, make, lambda spec: DyingModel(killed), means=Means(2, cluster))
+    run_evaluation(plan, make, lambda spec: DyingModel(killed), compute=ComputeConfig(2, cluster))
     assert killed.exists()
     assert differences(local, tmp_path / "killed") == []
     faults = [row.faults for row in read_rows(tmp_path / "killed" / "episodes.jsonl")[0]]
@@ -195,8 +195,8 @@ def test_engines_wait_for_room_within_a_bound(
 
     ray.init(address=cluster, log_to_driver=False, logging_level="ERROR")
     try:
-        others = [ray.remote(num_cpus=1)(EngineActor).remote(b"") for _ in range(4)]
-        ray.get([other.greet.remote() for other in others])
+        others = [ray.remote(num_cpus=1)(InferenceActor).remote(b"") for _ in range(4)]
+        ray.get([other.wait_ready.remote() for other in others])
         monkeypatch.setattr(engines_module, "ROOM_TIMEOUT_S", 0.1)
         monkeypatch.setattr(engines_module, "TEND_INTERVAL_S", 0.2)
         with pytest.raises(WorkerLost, match="has had room for an engine"):

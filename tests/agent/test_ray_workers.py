@@ -13,7 +13,7 @@ import pytest
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.cli.main import main
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.registry import policy_maker
@@ -73,7 +73,7 @@ def station_pids(ancestor: int) -> list[int]:
 
 def evaluate(out: Path, policy: Any, address: str | None, episodes: int = 6) -> Any:
     plan = Plan("s", [LINE], episodes, max_steps=4, out=out)
-    return run_evaluation(plan, make, policy, means=Means(2 if address else 1, address))
+    return run_evaluation(plan, make, policy, compute=ComputeConfig(2 if address else 1, address))
 
 
 @pytest.mark.parametrize("policy", ["expert", "random"])

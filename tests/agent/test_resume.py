@@ -16,7 +16,7 @@ import pytest
 from eyehand.agent.cli.main import main
 from eyehand.agent.evaluation.evaluate import run_evaluation
 from eyehand.agent.evaluation.plan import Plan
-from eyehand.agent.evaluation.store import Ledger
+from eyehand.agent.evaluation.store import ResultStore
 from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.results.diff import differences
@@ -177,11 +177,11 @@ def test_two_evaluations_cannot_write_one_folder(
 ) -> None:
     monkeypatch.setattr("eyehand.agent.evaluation.store.LOCK_TIMEOUT_S", 0.1)
     with (
-        Ledger(tmp_path, {"suite": "s"}),
+        ResultStore(tmp_path, {"suite": "s"}),
         pytest.raises(UsageError, match="another process is writing"),
     ):
-        Ledger(tmp_path, {"suite": "s"}, resume=True)
-    Ledger(tmp_path, {"suite": "s"}, resume=True).close()
+        ResultStore(tmp_path, {"suite": "s"}, resume=True)
+    ResultStore(tmp_path, {"suite": "s"}, resume=True).close()
 
 
 def test_the_command_goes_on_as_it_was_asked(
@@ -304,7 +304,7 @@ def test_adding_episodes_may_be_cut_off_anywhere(tmp_path: Path) -> None:
     run_evaluation(two, make, policy_maker("random"))
     plan = (folder / "plan.json").read_text()
     document = {**json.loads(plan), "episodes": 4}
-    Ledger(folder, document, resume=True).close()
+    ResultStore(folder, document, resume=True).close()
     assert [row.index for row in read_rows(folder / "episodes.jsonl")[0]] == [0, 1, 4, 5]
     assert not (folder / "evaluation.json").exists()
     (folder / "plan.json").write_text(plan)
@@ -318,9 +318,9 @@ def test_rows_that_were_replaced_meanwhile_are_locked_anew(tmp_path: Path) -> No
     plan = Plan("s", [LINE], 1, max_steps=3, out=folder)
     run_evaluation(plan, make, policy_maker("random"))
     document = {**json.loads((folder / "plan.json").read_text()), "episodes": 3}
-    with Ledger(folder, document, resume=True) as ledger:
-        assert ledger.descriptor is not None
+    with ResultStore(folder, document, resume=True) as store:
+        assert store.descriptor is not None
         path = folder / "episodes.jsonl"
-        assert os.path.samestat(os.fstat(ledger.descriptor), path.stat())
-        ledger.append(replace(ledger.rows[0], index=1, seed=1_000_001))
+        assert os.path.samestat(os.fstat(store.descriptor), path.stat())
+        store.append(replace(store.rows[0], index=1, seed=1_000_001))
     assert [row.seed for row in read_rows(path)[0]] == [1_000_000, 1_000_001]

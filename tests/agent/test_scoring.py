@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eyehand.agent.cli.main import main
 from eyehand.agent.scoring import aitz, calls
 from eyehand.agent.scoring.aitz import Clicks
-from eyehand.agent.scoring.card import Rule, score
+from eyehand.agent.scoring.card import ScoringRule, score
 from eyehand.agent.scoring.gestures import gesture_of
 from eyehand.agent.scoring.recorded import call_of, steps_of_folders
 from eyehand.agent.scoring.similarity import similarity
@@ -195,7 +195,7 @@ def test_a_reference_that_says_too_little_is_refused() -> None:
     incomplete = step("a", 3, call("stop"), call("click"))
     with pytest.raises(UsageError, match=r"step 3 of episode 'a'.*needs \"point\""):
         score([incomplete])
-    assert score([incomplete], Rule.CALLS).total.type_match.value == 0
+    assert score([incomplete], ScoringRule.CALLS).total.type_match.value == 0
 
 
 def test_steps_survive_a_file(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.summary import (
     by_spec,
     settled,
@@ -17,8 +17,10 @@ from eyehand.agent.results.summary import (
 )
 
 
-def row(index: int, outcome: str = "succeeded", spec: str = "a:x", **more: Any) -> EpisodeRow:
-    return EpisodeRow(index=index, spec=spec, seed=100 + index, task="t", outcome=outcome, **more)
+def row(index: int, outcome: str = "succeeded", spec: str = "a:x", **more: Any) -> EpisodeResult:
+    return EpisodeResult(
+        index=index, spec=spec, seed=100 + index, task="t", outcome=outcome, **more
+    )
 
 
 def test_an_episode_lost_to_faults_is_counted_apart() -> None:

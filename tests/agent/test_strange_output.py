@@ -34,7 +34,7 @@ from eyehand.agent.episode import run_episode
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report import write_report
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.table import write_csv
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs import registry
@@ -151,7 +151,7 @@ def test_no_cell_is_a_formula(tmp_path: Path, capsys: Capture, formula: str) -> 
     rows = [row(0, **fields, **kinds), row(1, **fields, reward=-1.0)]
     policies = {"p": {"name": formula}}
     folder = evaluation(tmp_path / "e", *rows, suite=formula, policies=policies)
-    write_csv(folder, [EpisodeRow.from_json(one) for one in rows])
+    write_csv(folder, [EpisodeResult.from_json(one) for one in rows])
     assert main(["view", str(folder), "--csv"]) == 0
     texts = [capsys.readouterr().out, (folder / "episodes.csv").read_text()]
     for text in texts:

@@ -11,7 +11,7 @@ import pytest
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.episode import run_episode
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.experts import expert_for
 from eyehand.agent.policies.base import Conversation, Decision, Policy
@@ -180,7 +180,7 @@ def test_the_page_shows_the_frames_before_each_screen(played: tuple[Watching, Pa
 def test_workers_give_the_same_videos(tmp_path: Path) -> None:
     for workers in (1, 2):
         plan = Plan("s", [FREEWAY], 2, max_steps=5, out=tmp_path / str(workers))
-        run_evaluation(plan, make, policy_maker("random"), means=Means(workers))
+        run_evaluation(plan, make, policy_maker("random"), compute=ComputeConfig(workers))
     assert differences(tmp_path / "1", tmp_path / "2") == []
     frames = sorted((tmp_path / "1").rglob("screens/*.png"))
     frames[-1].write_bytes(frames[0].read_bytes())

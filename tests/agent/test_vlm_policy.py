@@ -20,7 +20,7 @@ from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
 from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.weights import save_checkpoint
 from eyehand.prompts import render_system
-from eyehand.prompts.conversation import Layout, Piece, Screen, Template
+from eyehand.prompts.conversation import Layout, Piece, ScreenSlot, Template
 
 SPACE = ActionSpace([Click, Reload, Finish])
 SCREEN_TOKENS = 4
@@ -73,7 +73,7 @@ def ids_of(tokenizer: Tokenizer, pieces: list[Piece]) -> list[int]:
     """Encode a layout piece by piece, as training does."""
     ids: list[int] = []
     for piece in pieces:
-        if isinstance(piece, Screen):
+        if isinstance(piece, ScreenSlot):
             pads = "<|image_pad|>" * SCREEN_TOKENS
             ids += tokenizer.encode_template(f"<|vision_start|>{pads}<|vision_end|>")
         elif isinstance(piece, Template):

@@ -8,17 +8,22 @@ from pathlib import Path
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.evaluation.evaluate import Means, run_evaluation
-from eyehand.agent.evaluation.inference import Asking, LocalDecider, Question, parted
+from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
+from eyehand.agent.evaluation.inference import (
+    InferenceClient,
+    LocalInferenceServer,
+    SlotRequest,
+    split,
+)
 from eyehand.agent.evaluation.messages import (
-    Answer,
-    Ask,
-    Begin,
-    Finished,
-    Job,
-    Lost,
-    Ready,
+    ConversationStart,
+    DecisionReply,
+    DecisionRequest,
+    EpisodeFinished,
+    EpisodeJob,
+    EpisodeLost,
     Reply,
+    WorkerReady,
     packed,
     unpacked,
 )
@@ -31,7 +36,7 @@ from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.results.diff import differences
-from eyehand.agent.results.episode_result import EpisodeRow
+from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make
@@ -82,7 +87,7 @@ def evaluate(
     out: Path, specs: list[str], policy: str, workers: int, episodes: int = 6
 ) -> Evaluation:
     plan = Plan("s", specs, episodes, max_steps=4, out=out)
-    return run_evaluation(plan, make, policy_maker(policy), means=Means(workers))
+    return run_evaluation(plan, make, policy_maker(policy), compute=ComputeConfig(workers))
 
 
 @pytest.mark.parametrize("policy", ["expert", "random"])
@@ -108,7 +113,7 @@ def test_browser_tasks_are_the_same_in_workers(tmp_path: Path, policy: str, work
 def test_the_embedded_model_decides_for_workers_as_it_does_here(tmp_path: Path) -> None:
     for workers in (1, 2):
         plan = Plan("s", [LINE], 2, max_steps=2, out=tmp_path / str(workers))
-        run_evaluation(plan, make, policy_maker("model"), means=Means(workers))
+        run_evaluation(plan, make, policy_maker("model"), compute=ComputeConfig(workers))
     assert differences(tmp_path / "1", tmp_path / "2") == []
 
 
@@ -126,7 +131,7 @@ def test_action_types_made_at_run_time_go_there_and_back(tmp_path: Path) -> None
     for workers in (1, 2):
         plan = Plan("s", [CART], 3, max_steps=3, out=tmp_path / str(workers))
         evaluation = run_evaluation(
-            plan, make, lambda spec: ScriptedPolicy(script), means=Means(workers)
+            plan, make, lambda spec: ScriptedPolicy(script), compute=ComputeConfig(workers)
         )
         row = evaluation.tasks[0].to_json()
         assert row["answer_errors"] == {"unparsable": 3, "unknown": 0, "illegal": 0}
@@ -136,16 +141,16 @@ def test_action_types_made_at_run_time_go_there_and_back(tmp_path: Path) -> None
 def test_the_blind_control_works_in_workers(tmp_path: Path) -> None:
     for workers in (1, 2):
         plan = Plan("s", [LINE], 3, max_steps=3, out=tmp_path / str(workers))
-        run_evaluation(plan, make, lambda spec: BlindPolicy(Up()), means=Means(workers))
+        run_evaluation(plan, make, lambda spec: BlindPolicy(Up()), compute=ComputeConfig(workers))
     assert differences(tmp_path / "1", tmp_path / "2") == []
 
 
 def test_a_killed_workers_episode_is_run_again(tmp_path: Path) -> None:
     plan = Plan("s", [LINE], 8, max_steps=4, out=tmp_path / "calm")
-    run_evaluation(plan, make, lambda spec: Up(), means=Means(2))
+    run_evaluation(plan, make, lambda spec: Up(), compute=ComputeConfig(2))
     policy = Up(kills=(3, 9))
     plan = Plan("s", [LINE], 8, max_steps=4, out=tmp_path / "killed")
-    result = run_evaluation(plan, make, lambda spec: policy, means=Means(2)).tasks[0]
+    result = run_evaluation(plan, make, lambda spec: policy, compute=ComputeConfig(2)).tasks[0]
     assert policy.killed == 2
     assert (result.rate.trials, result.unscored) == (8, 0)
     # A worker between two episodes loses none.
@@ -161,14 +166,14 @@ class Doomed:
     """
 
     def __init__(
-        self, fatal: Sequence[int], false_starts: int = 0, end: Lost | None = None
+        self, fatal: Sequence[int], false_starts: int = 0, end: EpisodeLost | None = None
     ) -> None:
         self.fatal, self.false_starts, self.end = fatal, false_starts, end
         self.hired = 0
 
-    def hire(self) -> "DoomedWorker":
+    def start(self) -> "DoomedWorker":
         self.hired += 1
-        return DoomedWorker(self, None if self.hired <= self.false_starts else Ready())
+        return DoomedWorker(self, None if self.hired <= self.false_starts else WorkerReady())
 
     def wait(self, workers: Sequence[Worker]) -> list[tuple[Worker, Reply | None]]:
         return [(w, w.reply) for w in workers if isinstance(w, DoomedWorker)]
@@ -178,15 +183,19 @@ class Doomed:
 
 
 class DoomedWorker:
-    def __init__(self, fleet: Doomed, reply: Reply | None) -> None:
-        self.fleet, self.reply = fleet, reply
+    def __init__(self, worker_pool: Doomed, reply: Reply | None) -> None:
+        self.worker_pool, self.reply = worker_pool, reply
 
-    def send(self, message: Job | Answer) -> None:
-        assert isinstance(message, Job)
-        row = EpisodeRow(message.index, message.spec, message.seed, "", "failed")
-        self.reply = self.fleet.end if message.index in self.fleet.fatal else Finished(row)
+    def send(self, message: EpisodeJob | DecisionReply) -> None:
+        assert isinstance(message, EpisodeJob)
+        row = EpisodeResult(message.index, message.spec, message.seed, "", "failed")
+        self.reply = (
+            self.worker_pool.end
+            if message.index in self.worker_pool.fatal
+            else EpisodeFinished(row)
+        )
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         pass
 
     def close(self) -> None:
@@ -199,9 +208,11 @@ class DoomedWorker:
         return "doomed"
 
 
-def scheduled(fleet: Doomed, cleared: list[int]) -> list[EpisodeRow]:
+def scheduled(worker_pool: Doomed, cleared: list[int]) -> list[EpisodeResult]:
     jobs = Plan("s", [LINE], 4, 0).jobs()
-    scheduler = Scheduler(fleet, LocalDecider({}), jobs, 2, lambda job: cleared.append(job.index))
+    scheduler = Scheduler(
+        worker_pool, LocalInferenceServer({}), jobs, 2, lambda job: cleared.append(job.index)
+    )
     return sorted((f.row for f in scheduler.run()), key=lambda row: row.index)
 
 
@@ -216,12 +227,12 @@ def test_an_episode_that_ends_three_workers_is_lost_and_the_others_count() -> No
 
 def test_an_episode_that_loses_who_decides_runs_again_on_the_same_worker() -> None:
     cleared: list[int] = []
-    fleet = Doomed(fatal=[2], end=Lost("nobody decides"))
-    rows = scheduled(fleet, cleared)
+    worker_pool = Doomed(fatal=[2], end=EpisodeLost("nobody decides"))
+    rows = scheduled(worker_pool, cleared)
     assert [row.outcome for row in rows] == ["failed", "failed", "environment_fault", "failed"]
     assert rows[2].faults == ["WorkerLost: nobody decides"] * 3
     assert cleared == [2, 2, 2]
-    assert fleet.hired == 2
+    assert worker_pool.hired == 2
 
 
 def test_workers_that_end_before_they_begin_are_replaced_within_a_bound() -> None:
@@ -240,7 +251,7 @@ def test_what_a_policy_refuses_ends_the_evaluation_as_it_would_here() -> None:
     for workers in (1, 2):
         with pytest.raises(UsageError, match="not this task"):
             run_evaluation(
-                Plan("s", [LINE], 2), make, lambda spec: Refusing(), means=Means(workers)
+                Plan("s", [LINE], 2), make, lambda spec: Refusing(), compute=ComputeConfig(workers)
             )
     assert worker_pids() == []
 
@@ -248,13 +259,15 @@ def test_what_a_policy_refuses_ends_the_evaluation_as_it_would_here() -> None:
 def test_a_spec_that_cannot_be_made_ends_the_evaluation() -> None:
     with pytest.raises(UsageError, match="no card game is called"):
         run_evaluation(
-            Plan("s", ["cards:none"], 2), make, lambda spec: Up(), means=Means(workers=2)
+            Plan("s", ["cards:none"], 2), make, lambda spec: Up(), compute=ComputeConfig(workers=2)
         )
 
 
 def test_the_limit_of_tokens_ends_an_episode() -> None:
     plan = Plan("s", [LINE], 2, 0, max_steps=9, max_tokens=20)
-    result = run_evaluation(plan, make, lambda spec: Up(), means=Means(workers=2)).tasks[0]
+    result = run_evaluation(plan, make, lambda spec: Up(), compute=ComputeConfig(workers=2)).tasks[
+        0
+    ]
     assert set(result.outcomes) <= {"token_limit", "succeeded", "failed"}
     assert result.outcomes["token_limit"] >= 1
     assert result.steps <= 4
@@ -270,19 +283,21 @@ def test_a_policy_is_asked_for_many_episodes_at_once_up_to_the_batch() -> None:
 
     with make(LINE) as environment:
         observation, _ = environment.reset(seed=1)
-        begin = Begin("go", environment.action_space, 1)
-    questions: list[Question] = [(seat, LINE, Ask(observation, begin)) for seat in (4, 7, 9)]
-    decider = LocalDecider({LINE: Counting()}, batch=2)
-    assert [seat for seat, _ in decider.answer(questions)] == [4, 7, 9]
+        begin = ConversationStart("go", environment.action_space, 1)
+    questions: list[SlotRequest] = [
+        (slot, LINE, DecisionRequest(observation, begin)) for slot in (4, 7, 9)
+    ]
+    inference = LocalInferenceServer({LINE: Counting()}, batch=2)
+    assert [slot for slot, _ in inference.answer(questions)] == [4, 7, 9]
     assert sizes == [2, 1]
 
 
 def test_privileged_and_random_policies_go_along_and_others_stay() -> None:
-    assert parted(RandomPolicy())[1] is None
-    assert parted(NumberLineExpert())[1] is None
+    assert split(RandomPolicy())[1] is None
+    assert split(NumberLineExpert())[1] is None
     policy = Up()
-    shipped, served = parted(policy)
-    assert isinstance(shipped, Asking)
+    shipped, served = split(policy)
+    assert isinstance(shipped, InferenceClient)
     assert served is policy
     assert shipped.describe() == policy.describe()
 
@@ -298,13 +313,13 @@ def test_a_type_that_comes_back_is_the_type_that_was_sent() -> None:
 
 def test_engines_are_refused_without_a_cluster() -> None:
     with pytest.raises(UsageError, match="--engines needs --ray"):
-        Means(engines=2)
+        ComputeConfig(engines=2)
     with pytest.raises(UsageError, match="at least 1 engine"):
-        Means(ray_address="auto", engines=0)
+        ComputeConfig(ray_address="auto", engines=0)
 
 
 def test_fewer_than_one_worker_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 1 worker"):
-        Means(workers=0)
+        ComputeConfig(workers=0)
     with pytest.raises(UsageError, match="batch of at least 1"):
         Plan("s", [LINE], batch=0)

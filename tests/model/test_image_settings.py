@@ -23,7 +23,7 @@ from eyehand.model.inputs.video import preprocess_video
 from eyehand.model.qwen2vl.config import Qwen2VLConfig, VisionConfig
 from eyehand.model.qwen2vl.model import Qwen2VL
 from eyehand.model.training.batching import Encoder
-from eyehand.model.training.documents import Document, Part
+from eyehand.model.training.documents import Document, DocumentPart
 
 VISION = VisionConfig(32, 1280, 16, 4, hidden_size=1536)
 PATCHES = [(7, 2, 2), (14, 2, 2), (16, 2, 2), (14, 1, 2), (5, 3, 1)]
@@ -165,7 +165,7 @@ def test_training_looks_where_the_point_lies_at_every_patch_size(
     config: Qwen2VLConfig, tokenizer: Tokenizer
 ) -> None:
     screen = noise(1, 112, 168)
-    parts = [Part("screen", screen=0), Part("plain", "[999, 999]", learned=True)]
+    parts = [DocumentPart("screen", screen=0), DocumentPart("plain", "[999, 999]", learned=True)]
     for settings, columns, tokens in (
         (ImageSettings(patch_size=7), 12, 8 * 12),
         (ImageSettings(patch_size=7, merge_size=4), 6, 4 * 6),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from eyehand.errors import CheckpointError, NotEnoughMemory, UsageError
-from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.answering import GenerationConfig
 from eyehand.model.inference.batch import generate_batch
 from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
 from eyehand.model.inference.session import Session
@@ -96,8 +96,8 @@ def test_every_way_to_answer_ends_with_one_line(broken: Qwen2VL, tokenizer: Toke
     assert one.token_ids == before
 
 
-def _rules() -> AnswerRules:
-    return AnswerRules(max_new_tokens=8)
+def _rules() -> GenerationConfig:
+    return GenerationConfig(max_new_tokens=8)
 
 
 def test_what_the_allocators_refuse_is_one_line() -> None:

@@ -11,14 +11,14 @@ from torch import Tensor
 from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import LoadedModel, load
-from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.answering import GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.together import KEY_STEP, StackedCache, generate_together, next_scores
 
 WORDS = "open the second tab, then answer the question and press the green button below it. "
-FREE = AnswerRules(16, stop=())
-DRAWN = AnswerRules(16, stop=(), sampling=Sampling(temperature=1.2))
+FREE = GenerationConfig(16, stop=())
+DRAWN = GenerationConfig(16, stop=(), sampling=Sampling(temperature=1.2))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def computed(session: Session) -> Session:
     return session
 
 
-def drawn(seed: int) -> AnswerRules:
+def drawn(seed: int) -> GenerationConfig:
     return replace(DRAWN, sampling=replace(DRAWN.sampling, seed=seed))
 
 
@@ -235,4 +235,4 @@ def test_what_cannot_be_answered_together_is_refused(loaded: LoadedModel) -> Non
     with pytest.raises(UsageError, match="share one model"):
         generate_together([(session, FREE), (stranger, FREE)])
     with pytest.raises(UsageError, match="at least 1"):
-        AnswerRules(0)
+        GenerationConfig(0)

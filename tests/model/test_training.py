@@ -21,7 +21,7 @@ from eyehand.model.training.characters import UNKNOWN, CharacterLoss
 from eyehand.model.training.documents import (
     SHARD_SUFFIX,
     Document,
-    Part,
+    DocumentPart,
     ShardWriter,
     read_shard,
     shards,
@@ -49,12 +49,12 @@ def picture(
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def question(words: str, answer: str) -> list[Part]:
+def question(words: str, answer: str) -> list[DocumentPart]:
     return [
-        Part("plain", words),
-        Part("template", "<|im_end|>\n<|im_start|>assistant\n"),
-        Part("plain", answer, learned=True),
-        Part("template", "<|im_end|>", learned=True),
+        DocumentPart("plain", words),
+        DocumentPart("template", "<|im_end|>\n<|im_start|>assistant\n"),
+        DocumentPart("plain", answer, learned=True),
+        DocumentPart("template", "<|im_end|>", learned=True),
     ]
 
 
@@ -63,9 +63,9 @@ def document(seed: int = 0, answers: tuple[str, ...] = ("left", "right top", "en
         source="test:page",
         seed=seed,
         trunk=[
-            Part("template", "<|im_start|>user\n"),
-            Part("plain", "press the button <|im_end|>"),
-            Part("screen", screen=0),
+            DocumentPart("template", "<|im_start|>user\n"),
+            DocumentPart("plain", "press the button <|im_end|>"),
+            DocumentPart("screen", screen=0),
         ],
         branches=[
             question(f"{color} button", a)

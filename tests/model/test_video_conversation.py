@@ -12,7 +12,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import LoadedModel, load
-from eyehand.model.inference.answering import AnswerRules
+from eyehand.model.inference.answering import GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.together import generate_together
@@ -212,7 +212,7 @@ def test_sessions_with_videos_write_together_what_each_writes_alone(
 ) -> None:
     together = [conversation(loaded, number) for number in range(5)]
     alone = [conversation(loaded, number) for number in range(5)]
-    rules = AnswerRules(12, stop=(), sampling=Sampling(temperature=temperature))
+    rules = GenerationConfig(12, stop=(), sampling=Sampling(temperature=temperature))
     for turn in range(2):
         seeded = [
             replace(rules, sampling=replace(rules.sampling, seed=10 * turn + row))

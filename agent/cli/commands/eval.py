@@ -161,7 +161,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Evaluate, write the index page, print the table."""
     from eyehand.agent.cli.progress import EvaluationProgress
     from eyehand.agent.episode import check_task
-    from eyehand.agent.evaluation.evaluate import Means, run_evaluation
+    from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
     from eyehand.agent.evaluation.store import check_unused
     from eyehand.agent.policies.registry import check_model_named, check_random
     from eyehand.agent.report import write_report
@@ -169,7 +169,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     make_environment = make_with_private if arguments.allow_private else make
     plan = _plan(arguments)
-    means = Means(
+    compute = ComputeConfig(
         arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
     )
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
@@ -195,7 +195,7 @@ def execute(arguments: argparse.Namespace) -> int:
             make_environment,
             _policy_maker(plan.options),
             progress,
-            means=means,
+            compute=compute,
             resume=arguments.resume is not None,
         )
     out = plan.out or Path()

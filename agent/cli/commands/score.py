@@ -87,15 +87,15 @@ def execute(arguments: argparse.Namespace) -> int:
     """Score and print the card."""
     from eyehand.agent.outcome import EXIT_SUCCESS
     from eyehand.agent.scoring.aitz import Clicks
-    from eyehand.agent.scoring.card import Rule, score
+    from eyehand.agent.scoring.card import ScoringRule, score
     from eyehand.agent.scoring.steps import write_steps
 
     steps, left_out = _steps(arguments)
-    card = score(steps, Rule(arguments.rule), Clicks(arguments.clicks))
+    card = score(steps, ScoringRule(arguments.rule), Clicks(arguments.clicks))
     if arguments.out:
         write_steps(arguments.out, steps)
     if arguments.json:
-        clicks = {"clicks": arguments.clicks} if card.rule is Rule.AITZ else {}
+        clicks = {"clicks": arguments.clicks} if card.rule is ScoringRule.AITZ else {}
         shared.print_json({**card.to_json(), **clicks, **left_out})
     else:
         _print(card)

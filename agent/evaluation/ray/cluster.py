@@ -9,12 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from eyehand.agent.evaluation.messages import Reply, Setup, packed_setup
+from eyehand.agent.evaluation.messages import Reply, WorkerSetup, packed_setup
 from eyehand.agent.evaluation.ray.connect import connect, require_ray
-from eyehand.agent.evaluation.ray.inference_actor import Recipe
-from eyehand.agent.evaluation.ray.inference_pool import TEND_INTERVAL_S, Engines
-from eyehand.agent.evaluation.ray.workers import RayWorker, StationActor
-from eyehand.agent.evaluation.scheduler import Fleet, Worker
+from eyehand.agent.evaluation.ray.inference_actor import InferenceSetup
+from eyehand.agent.evaluation.ray.inference_pool import TEND_INTERVAL_S, InferencePool
+from eyehand.agent.evaluation.ray.workers import RayWorker, WorkerActor
+from eyehand.agent.evaluation.scheduler import Worker, WorkerPool
 from eyehand.agent.policies.base import Policy
 
 
@@ -35,7 +35,7 @@ class RayCluster:
         self._ray = require_ray()
         self._joined = connect(self._ray, address)
         self._count = engines
-        self._engines: Engines | None = None
+        self._engines: InferencePool | None = None
 
     def policies(
         self, make_policy: Callable[[str], Policy], specs: Sequence[str], batch: int
@@ -55,16 +55,16 @@ class RayCluster:
             CheckpointError: a node cannot use the policy's model.
             WorkerLost: engines end before they are ready.
         """
-        recipe = Recipe(make_policy, tuple(specs), batch, str(Path.cwd()))
-        self._engines = Engines(self._ray, recipe, self._count)
+        setup = InferenceSetup(make_policy, tuple(specs), batch, str(Path.cwd()))
+        self._engines = InferencePool(self._ray, setup, self._count)
         made = self._engines.made()
         if not made.serves:
             self._dismiss_engines()
         return made.policies
 
-    def fleet(self, setup: Setup) -> Fleet:
+    def worker_pool(self, setup: WorkerSetup) -> WorkerPool:
         """Return what makes the workers."""
-        return RayFleet(self._ray, setup, self._engines)
+        return RayPool(self._ray, setup, self._engines)
 
     def close(self) -> None:
         """End the engines; leave the cluster, if it was joined here."""
@@ -81,7 +81,7 @@ class RayCluster:
             engines.close()
 
 
-class RayFleet:
+class RayPool:
     """Starts actors, spread over the nodes, one CPU each.
 
     Args:
@@ -90,15 +90,17 @@ class RayFleet:
         engines: Who decides for their episodes; None where nobody has to.
     """
 
-    def __init__(self, ray: ModuleType, setup: Setup, engines: Engines | None = None) -> None:
+    def __init__(
+        self, ray: ModuleType, setup: WorkerSetup, engines: InferencePool | None = None
+    ) -> None:
         self._ray = ray
         self._setup = packed_setup(setup)
         self._engines = engines
         self._actor: Any = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(
-            StationActor
+            WorkerActor
         )
 
-    def hire(self) -> Worker:
+    def start(self) -> Worker:
         """Start an actor; it waits for a CPU of the cluster where there is none free."""
         return RayWorker(self._ray, self._actor.remote(), self._setup, self._engines)
 
@@ -110,7 +112,7 @@ class RayFleet:
         while not ready:
             ready, _ = self._ray.wait(references, num_returns=1, timeout=TEND_INTERVAL_S)
             if self._engines is not None:
-                self._engines.tend()
+                self._engines.check_health()
         ready, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
         return [(worker, worker.receive()) for worker in ours if worker.pending in ready]
 

@@ -11,15 +11,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from eyehand.agent.evaluation.inference import LocalDecider, Question, parted
-from eyehand.agent.evaluation.messages import UNSENDABLE, Answer, Ask, Failed, packed, unpacked
+from eyehand.agent.evaluation.inference import LocalInferenceServer, SlotRequest, split
+from eyehand.agent.evaluation.messages import (
+    UNSENDABLE,
+    DecisionReply,
+    DecisionRequest,
+    WorkerFailed,
+    packed,
+    unpacked,
+)
 from eyehand.agent.evaluation.ray.connect import first_line
 from eyehand.agent.policies.base import Policy
 from eyehand.errors import CheckpointError, EyehandError, WorkerLost
 
 
 @dataclass(frozen=True)
-class Recipe:
+class InferenceSetup:
     """What makes an engine's policies. It travels; the weights are read where the engine is.
 
     Attributes:
@@ -40,7 +47,7 @@ class Made:
     """An engine is ready.
 
     Attributes:
-        policies: Spec to what goes to the workers, see `parted`.
+        policies: Spec to what goes to the workers, see `split`.
         serves: Whether any of them asks the engine.
     """
 
@@ -49,11 +56,11 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Desk:
+class ConversationHandle:
     """Where one episode's questions go, from its beginning to its end.
 
     Attributes:
-        engine: Handle of an `EngineActor`; the conversation lives there.
+        engine: Handle of an `InferenceActor`; the conversation lives there.
         number: The conversation's number, never used again.
         spec: The episode's spec.
     """
@@ -71,7 +78,7 @@ class _Waiting:
     answer: Future[bytes] = field(default_factory=Future)
 
 
-class EngineActor:
+class InferenceActor:
     """Decides. One thread computes; questions that arrive meanwhile go into its next call.
 
     Args:
@@ -81,20 +88,20 @@ class EngineActor:
     def __init__(self, blob: bytes) -> None:
         self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
         self._lost: set[int] = set()
-        self._decider = LocalDecider({})
+        self._inference = LocalInferenceServer({})
         self._batch = 1
         self._failure: Exception | None = None
         self._thread = ThreadPoolExecutor(1, "engine")
         self._made = self._thread.submit(self._make, blob)
 
-    async def greet(self) -> None:
+    async def wait_ready(self) -> None:
         """Show that a node had room for the engine; its policies may still be being made."""
 
     async def begun(self) -> bytes:
         """Wait until the policies are made; returns Made, or Failed with the reason, packed."""
         return packed(await asyncio.wrap_future(self._made))
 
-    async def stay(self) -> None:
+    async def wait_closed(self) -> None:
         """Never return: the call ends, with an error, when the engine does."""
         await asyncio.Event().wait()
 
@@ -123,20 +130,20 @@ class EngineActor:
         """
         self._thread.submit(self._forget, number, lost)
 
-    def _make(self, blob: bytes) -> Made | Failed:
+    def _make(self, blob: bytes) -> Made | WorkerFailed:
         try:
-            recipe: Recipe = unpacked(blob)
+            setup: InferenceSetup = unpacked(blob)
             with suppress(OSError):
-                os.chdir(recipe.folder)
-            policies = {spec: recipe.make_policy(spec) for spec in recipe.specs}
+                os.chdir(setup.folder)
+            policies = {spec: setup.make_policy(spec) for spec in setup.specs}
             for policy in policies.values():
-                policy.expect(recipe.batch)
-            pairs = {spec: parted(policy) for spec, policy in policies.items()}
+                policy.set_batch_size(setup.batch)
+            pairs = {spec: split(policy) for spec, policy in policies.items()}
         except Exception as error:  # whatever it is, the evaluator raises it
             self._failure = _told(error)
-            return Failed(self._failure)
+            return WorkerFailed(self._failure)
         served = {spec: policy for spec, (_, policy) in pairs.items() if policy is not None}
-        self._batch, self._decider = recipe.batch, LocalDecider(served, recipe.batch)
+        self._batch, self._inference = setup.batch, LocalInferenceServer(served, setup.batch)
         return Made({spec: shipped for spec, (shipped, _) in pairs.items()}, bool(served))
 
     def _turn(self) -> None:
@@ -152,7 +159,7 @@ class EngineActor:
         try:
             if self._failure is not None:
                 raise self._failure
-            for number, answer in self._decider.answer(self._questions(taken)):
+            for number, answer in self._inference.answer(self._questions(taken)):
                 blob = packed(answer)
                 taken.pop(number).answer.set_result(blob)
         except Exception as error:  # whatever it is, the episodes raise it
@@ -160,20 +167,20 @@ class EngineActor:
             for waiting in taken.values():
                 waiting.answer.set_result(_packed_error(error))
 
-    def _questions(self, taken: dict[int, _Waiting]) -> list[Question]:
+    def _questions(self, taken: dict[int, _Waiting]) -> list[SlotRequest]:
         """Unpack the questions; those of lost episodes are answered to nobody."""
-        questions: list[Question] = []
+        questions: list[SlotRequest] = []
         for number in tuple(taken):
             if number in self._lost:
-                gone = Answer(error=WorkerLost("the episode was given up"))
+                gone = DecisionReply(error=WorkerLost("the episode was given up"))
                 taken.pop(number).answer.set_result(packed(gone))
             else:
-                ask: Ask = unpacked(taken[number].blob)
+                ask: DecisionRequest = unpacked(taken[number].blob)
                 questions.append((number, taken[number].spec, ask))
         return questions
 
     def _forget(self, number: int, lost: bool) -> None:
-        self._decider.forget(number)
+        self._inference.forget(number)
         if lost:
             self._lost.add(number)
 
@@ -181,9 +188,9 @@ class EngineActor:
 def _packed_error(error: Exception) -> bytes:
     """Pack an error; one that cannot be sent is told in words."""
     try:
-        return packed(Answer(error=error))
+        return packed(DecisionReply(error=error))
     except UNSENDABLE:
-        return packed(Answer(error=RuntimeError(f"{type(error).__name__}: {error}")))
+        return packed(DecisionReply(error=RuntimeError(f"{type(error).__name__}: {error}")))
 
 
 def _told(error: Exception) -> Exception:

@@ -5,9 +5,14 @@ import time
 from types import ModuleType
 from typing import Any
 
-from eyehand.agent.evaluation.messages import UNSENDABLE, Failed, packed, unpacked
+from eyehand.agent.evaluation.messages import UNSENDABLE, WorkerFailed, packed, unpacked
 from eyehand.agent.evaluation.ray.connect import first_line, lost_errors
-from eyehand.agent.evaluation.ray.inference_actor import Desk, EngineActor, Made, Recipe
+from eyehand.agent.evaluation.ray.inference_actor import (
+    ConversationHandle,
+    InferenceActor,
+    InferenceSetup,
+    Made,
+)
 from eyehand.agent.evaluation.scheduler import MOST_FALSE_STARTS
 from eyehand.errors import UsageError, WorkerLost
 
@@ -32,15 +37,15 @@ class _Engine:
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
-        self.greeting: Any = actor.greet.remote()
+        self.greeting: Any = actor.wait_ready.remote()
         self.begun: Any = actor.begun.remote()
-        self.ended: Any = actor.stay.remote()
+        self.ended: Any = actor.wait_closed.remote()
         self.episodes = 0
         self.seated = 0
         self.hired_s = time.monotonic()
 
 
-class Engines:
+class InferencePool:
     """Starts engines, one GPU each where the cluster has GPUs, else one CPU each.
 
     Their places are reserved as long as the evaluation runs: a fresh engine takes the place of one
@@ -55,10 +60,10 @@ class Engines:
         UsageError: the cluster is too small, or the recipe cannot be sent.
     """
 
-    def __init__(self, ray: ModuleType, recipe: Recipe, count: int) -> None:
+    def __init__(self, ray: ModuleType, setup: InferenceSetup, count: int) -> None:
         self._ray = ray
         self._lost_errors = lost_errors(ray)
-        self._blob = _packed_recipe(recipe)
+        self._blob = _packed_recipe(setup)
         self._bundle = _bundle(ray.cluster_resources(), count)
         self._numbers = itertools.count()
         self._at: dict[int, _Engine] = {}
@@ -81,46 +86,46 @@ class Engines:
         while True:
             waiting = [engine.begun for engine in self._engines]
             ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=TEND_INTERVAL_S)
-            self.tend()
+            self.check_health()
             _require_patience([e for e in self._engines if not self._is_ready(e.greeting)])
             words = [self._word(engine) for engine in self._engines if engine.begun in ready]
             for word in words:
-                if isinstance(word, Failed):
+                if isinstance(word, WorkerFailed):
                     raise word.error
             made = [word for word in words if isinstance(word, Made)]
             if len(made) == len(self._engines):
                 return made[0]
 
-    def seat(self, spec: str) -> Desk:
+    def assign(self, spec: str) -> ConversationHandle:
         """Bind an episode to the engine with the fewest, in turn where several have as few.
 
         A fresh one gets none while it loads, or waits for room, unless no other is ready.
         """
-        self.tend()
+        self.check_health()
         ready = [engine for engine in self._engines if self._is_ready(engine.begun)]
         engine = min(ready or self._engines, key=lambda engine: (engine.episodes, engine.seated))
         engine.episodes, engine.seated = engine.episodes + 1, engine.seated + 1
         number = next(self._numbers)
         self._at[number] = engine
-        return Desk(engine.actor, number, spec)
+        return ConversationHandle(engine.actor, number, spec)
 
-    def leave(self, desk: Desk, lost: bool = False) -> None:
+    def release(self, handle: ConversationHandle, lost: bool = False) -> None:
         """Drop an episode's conversation.
 
         Args:
-            desk: What `seat` returned.
+            handle: What `assign` returned.
             lost: The episode did not end by itself: its worker is gone.
         """
-        self._at.pop(desk.number).episodes -= 1
-        desk.engine.forget.remote(desk.number, lost)
+        self._at.pop(handle.number).episodes -= 1
+        handle.engine.forget.remote(handle.number, lost)
 
-    def desert(self, desk: Desk) -> None:
+    def mark_lost(self, handle: ConversationHandle) -> None:
         """Take note that an episode's engine did not answer it: a fresh one takes its place."""
-        engine = self._at.pop(desk.number)
+        engine = self._at.pop(handle.number)
         if engine in self._engines:
             self._replace(engine, "it no longer answers")
 
-    def tend(self) -> None:
+    def check_health(self) -> None:
         """Start a fresh engine in the place of each that has ended.
 
         Raises:
@@ -149,7 +154,7 @@ class Engines:
             num_gpus=self._bundle.get("GPU", 0),
             max_restarts=0,
             scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=self._places),
-        )(EngineActor)
+        )(InferenceActor)
         return _Engine(actor.remote(self._blob))
 
     def _replace(self, engine: _Engine, why: str) -> None:
@@ -162,10 +167,10 @@ class Engines:
     def _has_begun(self, engine: _Engine) -> bool:
         return self._is_ready(engine.begun) and isinstance(self._word(engine), Made)
 
-    def _word(self, engine: _Engine) -> Made | Failed | None:
+    def _word(self, engine: _Engine) -> Made | WorkerFailed | None:
         """Return what a ready engine said; None where it ended before it could."""
         try:
-            word: Made | Failed = unpacked(self._ray.get(engine.begun))
+            word: Made | WorkerFailed = unpacked(self._ray.get(engine.begun))
         except self._lost_errors:
             return None
         return word
@@ -181,9 +186,9 @@ class Engines:
         return "it ended by itself"
 
 
-def _packed_recipe(recipe: Recipe) -> bytes:
+def _packed_recipe(setup: InferenceSetup) -> bytes:
     try:
-        return packed(recipe)
+        return packed(setup)
     except UNSENDABLE as error:
         raise UsageError(
             "on a cluster engines make the policy on their nodes, but what makes it cannot be "

@@ -8,21 +8,21 @@ import threading
 from types import ModuleType
 from typing import Any
 
-from eyehand.agent.evaluation.inference import DeciderGone
+from eyehand.agent.evaluation.inference import InferenceLost
 from eyehand.agent.evaluation.messages import (
-    Answer,
-    Ask,
-    Failed,
-    Job,
-    Lost,
-    Ready,
+    DecisionReply,
+    DecisionRequest,
+    EpisodeJob,
+    EpisodeLost,
     Reply,
+    WorkerFailed,
+    WorkerReady,
     packed,
     unpacked,
 )
 from eyehand.agent.evaluation.ray.connect import first_line, lost_errors, require_ray
-from eyehand.agent.evaluation.ray.inference_actor import Desk
-from eyehand.agent.evaluation.ray.inference_pool import Engines
+from eyehand.agent.evaluation.ray.inference_actor import ConversationHandle
+from eyehand.agent.evaluation.ray.inference_pool import InferencePool
 from eyehand.agent.evaluation.worker import GONE, serve
 from eyehand.envs.gym.watchdog import end_process_when_stuck
 from eyehand.errors import ClusterUnreachable, UsageError
@@ -30,29 +30,29 @@ from eyehand.errors import ClusterUnreachable, UsageError
 CLOSE_TIMEOUT_S = 15.0
 
 
-class StationActor:
+class WorkerActor:
     """Runs episodes on a node, in a thread of their own: an environment wants to stay on one."""
 
     def __init__(self) -> None:
         end_process_when_stuck()
         self._inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._desk: Desk | None = None
-        self._thread = threading.Thread(target=self._serve, name="station", daemon=True)
+        self._handle: ConversationHandle | None = None
+        self._thread = threading.Thread(target=self._serve, name="runner", daemon=True)
         self._thread.start()
 
-    def advance(self, blob: bytes, desk: Desk | None = None) -> bytes:
+    def advance(self, blob: bytes, handle: ConversationHandle | None = None) -> bytes:
         """Take a message and return the reply, however long that takes.
 
         Args:
             blob: The packed message.
-            desk: Where the questions of the episode go that it begins.
+            handle: Where the questions of the episode go that it begins.
         """
-        self._desk = desk
+        self._handle = handle
         self._inbox.put(blob)
         reply = self._outbox.get()
         if reply is None:
-            raise ClusterUnreachable("the station's thread has ended")
+            raise ClusterUnreachable("the runner's thread has ended")
         return reply
 
     def close(self) -> None:
@@ -61,26 +61,28 @@ class StationActor:
         self._thread.join(CLOSE_TIMEOUT_S)
 
     def send_bytes(self, blob: bytes) -> None:
-        """Hand a reply to `advance`; called on the station's thread."""
+        """Hand a reply to `advance`; called on the runner's thread."""
         self._outbox.put(blob)
 
     def recv_bytes(self) -> bytes:
-        """Wait for the next message; called on the station's thread."""
+        """Wait for the next message; called on the runner's thread."""
         blob = self._inbox.get()
         if blob is None:
             raise EOFError
         return blob
 
-    def _ask(self, question: Ask) -> Answer:
-        """Ask the episode's engine and wait; called on the station's thread."""
-        ray, desk = require_ray(), self._desk
-        if desk is None:
+    def _ask(self, question: DecisionRequest) -> DecisionReply:
+        """Ask the episode's engine and wait; called on the runner's thread."""
+        ray, handle = require_ray(), self._handle
+        if handle is None:
             raise UsageError("a policy that decides elsewhere needs an engine")
         try:
-            blob = ray.get(desk.engine.decide.remote(desk.number, desk.spec, packed(question)))
+            blob = ray.get(
+                handle.engine.decide.remote(handle.number, handle.spec, packed(question))
+            )
         except lost_errors(ray) as lost:
-            raise DeciderGone(f"the engine ended: {first_line(lost)}") from lost
-        answer: Answer = unpacked(blob)
+            raise InferenceLost(f"the engine ended: {first_line(lost)}") from lost
+        answer: DecisionReply = unpacked(blob)
         return answer
 
     def _serve(self) -> None:
@@ -97,7 +99,7 @@ class RayWorker:
 
     Args:
         ray: The module.
-        actor: Handle of a `StationActor`.
+        actor: Handle of a `WorkerActor`.
         setup: The packed Setup.
         engines: Who decides for its episodes; None where nobody has to.
 
@@ -106,22 +108,22 @@ class RayWorker:
     """
 
     def __init__(
-        self, ray: ModuleType, actor: Any, setup: bytes, engines: Engines | None = None
+        self, ray: ModuleType, actor: Any, setup: bytes, engines: InferencePool | None = None
     ) -> None:
         self._ray = ray
         self._actor = actor
         self._engines = engines
-        self._desk: Desk | None = None
+        self._handle: ConversationHandle | None = None
         self._why = "the actor ended"
         self._closing: Any = None
         self._heard = False
         self.pending: Any = actor.advance.remote(setup)
 
-    def send(self, message: Job | Answer) -> None:
+    def send(self, message: EpisodeJob | DecisionReply) -> None:
         """Send a message; one that does not arrive shows as a loss in `receive`."""
-        if self._engines is not None and isinstance(message, Job):
-            self._desk = self._engines.seat(message.spec)
-        self.pending = self._actor.advance.remote(packed(message), self._desk)
+        if self._engines is not None and isinstance(message, EpisodeJob):
+            self._handle = self._engines.assign(message.spec)
+        self.pending = self._actor.advance.remote(packed(message), self._handle)
 
     def receive(self) -> Reply | None:
         """Return the reply that has arrived; None where the actor has ended."""
@@ -132,19 +134,19 @@ class RayWorker:
             self._leave(None)
             return None
         except self._ray.exceptions.RayTaskError as error:
-            return Failed(error)
+            return WorkerFailed(error)
         self._heard = True
         self._leave(reply)
         return reply
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """Tell the actor to close its environment; one that never began has none."""
         if self._heard and self._closing is None:
             self._closing = self._actor.close.remote()
 
     def close(self) -> None:
         """Dismiss it and wait until its environment is closed, within a bound."""
-        self.dismiss()
+        self.stop()
         if self._closing is not None:
             self._ray.wait([self._closing], timeout=CLOSE_TIMEOUT_S)
         self.kill()
@@ -159,10 +161,10 @@ class RayWorker:
 
     def _leave(self, reply: Reply | None) -> None:
         """Tell the engine that the episode has ended, or is lost."""
-        desk, self._desk = self._desk, None
-        if self._engines is None or desk is None or isinstance(reply, Ready):
+        handle, self._handle = self._handle, None
+        if self._engines is None or handle is None or isinstance(reply, WorkerReady):
             return
-        if isinstance(reply, Lost):
-            self._engines.desert(desk)
+        if isinstance(reply, EpisodeLost):
+            self._engines.mark_lost(handle)
         else:
-            self._engines.leave(desk, lost=reply is None)
+            self._engines.release(handle, lost=reply is None)

@@ -6,12 +6,12 @@ import time
 from eyehand.envs.phone.shell.commands import COMMANDS
 from eyehand.envs.phone.shell.files import absolute
 from eyehand.envs.phone.shell.syntax import (
-    Part,
+    PipelineStep,
     Redirect,
     ShellSyntaxError,
     Simple,
-    Step,
     Word,
+    WordPart,
     read_line,
 )
 from eyehand.envs.phone.shell.system import (
@@ -78,10 +78,10 @@ class Shell:
         record.exit_status = self._status
         return self._status
 
-    def _is_due(self, step: Step) -> bool:
+    def _is_due(self, step: PipelineStep) -> bool:
         return step.when == ";" or (step.when == "&&") == (self._status == 0)
 
-    def _run_pipeline(self, step: Step, record: CommandRecord) -> int:
+    def _run_pipeline(self, step: PipelineStep, record: CommandRecord) -> int:
         stdin, status = b"", 0
         for number, command in enumerate(step.pipeline):
             last = number == len(step.pipeline) - 1
@@ -149,7 +149,7 @@ class Shell:
             return self._system.files.matching(pattern) or [text]
         return [text] if text or any(quoted for _, quoted in texts) else []
 
-    def _value(self, part: Part) -> str:
+    def _value(self, part: WordPart) -> str:
         if not part.variable:
             return part.text
         return str(self._status) if part.text == "?" else VARIABLES.get(part.text, "")

@@ -20,7 +20,7 @@ class ShellSyntaxError(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
+class WordPart:
     """A piece of a word: text, or a variable's name.
 
     Attributes:
@@ -34,7 +34,7 @@ class Part:
     variable: bool = False
 
 
-Word = tuple[Part, ...]
+Word = tuple[WordPart, ...]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Simple:
 
 
 @dataclass
-class Step:
+class PipelineStep:
     """A pipeline, and when it runs: ";" always, "&&" after success, "||" after failure."""
 
     when: str
@@ -72,7 +72,7 @@ class Script:
         injections: Every `$(...)` and back-tick substitution that `sh` would have run.
     """
 
-    steps: list[Step]
+    steps: list[PipelineStep]
     injections: list[str]
 
 
@@ -126,12 +126,12 @@ class _Lexer:
                 return
 
     def _word(self) -> Word:
-        parts: list[Part] = []
+        parts: list[WordPart] = []
         while self.at < len(self.line) and self.line[self.at] not in WORD_ENDS:
             character = self.line[self.at]
             self.at += 1
             if character == "'":
-                parts.append(Part(self._until("'"), quoted=True))
+                parts.append(WordPart(self._until("'"), quoted=True))
             elif character == '"':
                 parts.extend(self._double_quoted())
             elif character == "\\":
@@ -139,7 +139,7 @@ class _Lexer:
             elif character in "$`":
                 parts.append(self._substitution(character, quoted=False))
             else:
-                parts.append(Part(character))
+                parts.append(WordPart(character))
         return tuple(parts)
 
     def _until(self, closing: str) -> str:
@@ -150,13 +150,13 @@ class _Lexer:
         self.at = end + len(closing)
         return text
 
-    def _escaped(self) -> list[Part]:
+    def _escaped(self) -> list[WordPart]:
         character = self.line[self.at : self.at + 1]
         self.at += 1
-        return [] if character == "\n" else [Part(character or "\\", quoted=True)]
+        return [] if character == "\n" else [WordPart(character or "\\", quoted=True)]
 
-    def _double_quoted(self) -> list[Part]:
-        parts = [Part("", quoted=True)]
+    def _double_quoted(self) -> list[WordPart]:
+        parts = [WordPart("", quoted=True)]
         while self.at < len(self.line):
             character = self.line[self.at]
             self.at += 1
@@ -167,23 +167,23 @@ class _Lexer:
             elif character in "$`":
                 parts.append(self._substitution(character, quoted=True))
             else:
-                parts.append(Part(character, quoted=True))
+                parts.append(WordPart(character, quoted=True))
         raise ShellSyntaxError("no closing quote")
 
-    def _substitution(self, character: str, quoted: bool) -> Part:
+    def _substitution(self, character: str, quoted: bool) -> WordPart:
         if character == "`":
             self.injections.append("`" + self._until("`") + "`")
-            return Part("", quoted)
+            return WordPart("", quoted)
         if self.line.startswith("(", self.at):
             self.injections.append("$" + self._bracketed("(", ")"))
-            return Part("", quoted)
+            return WordPart("", quoted)
         if self.line.startswith("{", self.at):
-            return Part(self._bracketed("{", "}")[1:-1], quoted, variable=True)
+            return WordPart(self._bracketed("{", "}")[1:-1], quoted, variable=True)
         name = NAME.match(self.line, self.at)
         if name is None:
-            return Part("$", quoted)
+            return WordPart("$", quoted)
         self.at = name.end()
-        return Part(name.group(), quoted, variable=True)
+        return WordPart(name.group(), quoted, variable=True)
 
     def _bracketed(self, opening: str, closing: str) -> str:
         start, depth = self.at, 0
@@ -204,12 +204,12 @@ class _Parser:
         self.at = 0
 
     def script(self) -> Script:
-        steps: list[Step] = []
+        steps: list[PipelineStep] = []
         when = ";"
         while self.at < len(self.tokens):
             pipeline = self._pipeline()
             if pipeline is not None:
-                steps.append(Step(when, pipeline))
+                steps.append(PipelineStep(when, pipeline))
             when = self._connector(empty=pipeline is None)
         return Script(steps, self.injections)
 
@@ -253,7 +253,7 @@ class _Parser:
         self.at += 1
         target = self._take()
         if target == "&":
-            digit = "".join(part.text for part in self._take() if isinstance(part, Part))
+            digit = "".join(part.text for part in self._take() if isinstance(part, WordPart))
             if not digit.isdigit():
                 raise ShellSyntaxError(f"bad file descriptor '{digit}'")
             return Redirect(descriptor, duplicate=int(digit))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eyehand.envs.phone.state import Conversation, PhoneState, Reader, Shop
+from eyehand.envs.phone.state import MessageThread, PhoneState, Reader, Shop
 
 
 def comparable(state: PhoneState) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def digits(phone: str) -> str:
     return plus + "".join(character for character in phone if character.isdecimal())
 
 
-def _conversation(conversation: Conversation) -> tuple[Any, ...]:
+def _conversation(conversation: MessageThread) -> tuple[Any, ...]:
     texts = [(message["from"], message["text"].strip()) for message in conversation["thread"]]
     return (digits(conversation["phone"]), conversation["name"].strip(), texts)
 

@@ -14,7 +14,7 @@ from eyehand.actions.android import TypeText
 from eyehand.agent.cli.doctor.checks import check_phones
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.android.extra_keyboard import EXTRA_KEYBOARD, ExtraKeyboard
-from eyehand.envs.android.link import Link, ShellResult
+from eyehand.envs.android.link import DeviceLink, ShellResult
 from eyehand.envs.android.server import AdbServer
 from eyehand.envs.phone.shell import activities, keyboards, settings
 from eyehand.envs.phone.shell.hardware import LATIN_IME
@@ -266,7 +266,7 @@ def test_a_start_goes_on_where_the_keyboard_may_not_be_put_back(
     deny("set")
     _, info = phone.environment.reset()
     assert "could not be chosen again" in info["details"]["recovered"]
-    link = Link(AdbServer(adb_port), phone.device.address)
+    link = DeviceLink(AdbServer(adb_port), phone.device.address)
     assert ExtraKeyboard(link).left_behind() == LATIN_IME
 
 

@@ -2,7 +2,7 @@ from typing import cast
 
 import pytest
 
-from eyehand.envs.android.link import Link, ShellResult
+from eyehand.envs.android.link import DeviceLink, ShellResult
 from eyehand.envs.android.windows import asleep, forbids_capture, keyboard_top
 
 NEWER = """WINDOW MANAGER WINDOWS (dumpsys window windows)
@@ -35,8 +35,8 @@ class Answers:
         return ShellResult(self._services.get(argv[1], ""), "", 0)
 
 
-def link(**services: str) -> Link:
-    return cast(Link, Answers(**services))
+def link(**services: str) -> DeviceLink:
+    return cast(DeviceLink, Answers(**services))
 
 
 @pytest.mark.parametrize("told", [NEWER, OLDER])

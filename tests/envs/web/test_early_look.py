@@ -9,7 +9,7 @@ import pytest
 from eyehand.actions import web
 from eyehand.envs.env import Pixels
 from eyehand.envs.web import settle
-from eyehand.envs.web.early_look import EarlyLook
+from eyehand.envs.web.early_look import SpeculativeCapture
 from eyehand.envs.web.settle import Settled
 
 LATE = """([timers, frames]) => {
@@ -68,7 +68,7 @@ class Camera:
 
 
 async def look(camera: Camera, settled: Settled, early: bool = True) -> int:
-    looking = EarlyLook(camera.take)
+    looking = SpeculativeCapture(camera.take)
     if early:
         looking.begin()
     return int((await looking.picture(settled))[0, 0, 0])
