@@ -29,10 +29,12 @@ class Here:
     Attributes:
         coordinates: How places are written, and on which screen.
         fields: The fields that the action has here; vocabularies differ.
+        thought: What the model wrote before the call.
     """
 
     coordinates: Coordinates
     fields: frozenset[str] = frozenset()
+    thought: str = ""
 
 
 Read = Callable[[Arguments, Here], Arguments | None]
@@ -63,15 +65,16 @@ class Verb:
     Attributes:
         word: The dialect's word.
         action: The action's name.
-        read: Turns the arguments of the one into those of the other.
-        write: The way back.
+        read: Turns the arguments of the one into those of the other; None where the word, when it
+            is read, means another action.
+        write: The way back; None where the action is never said so.
         shown: How the prompt shows a call of it.
     """
 
     word: str
     action: str
-    read: Read
-    write: Write
+    read: Read | None
+    write: Write | None
     shown: str = ""
 
 
@@ -109,9 +112,7 @@ def verb(
         if any(values.pop(name, None) != value for name, value in meant.items()):
             return None
         back = {field: name for name, field in fields.items()}
-        if any(name not in back for name in values):
-            return None
-        return fixed | {back[name]: value for name, value in values.items()}
+        return fixed | {back.get(name, name): value for name, value in values.items()}
 
     return Verb(word, action, read, write, shown or word)
 
@@ -173,7 +174,7 @@ class VerbCodec(Codec):
             return Parsed(text.strip(), error=Unparsable(f"{error}; write {self.expected}"))
         others = tuple(shorten(call.text) for call in calls[1:])
         try:
-            action = self._action(calls[0], space, where)
+            action = self._action(calls[0], space, where, thought)
         except ModelFeedback as error:
             return Parsed(thought, error=error, not_performed=others)
         return Parsed(thought, action=action, not_performed=others)
@@ -195,7 +196,7 @@ class VerbCodec(Codec):
     def words_for(self, action: Action, coordinates: Coordinates) -> tuple[str, Arguments] | None:
         """Return the word and the arguments for an action; None where there are none."""
         for known in self.verbs:
-            if known.action == action.name:
+            if known.action == action.name and known.write is not None:
                 arguments = known.write(
                     action, Here(coordinates, frozenset(type(action).model_fields))
                 )
@@ -218,7 +219,7 @@ class VerbCodec(Codec):
 
     def words(self, space: ActionSpace) -> list[Verb]:
         """Return the words that mean something in an action space, in the dialect's order."""
-        return [known for known in self.verbs if known.action in space.names]
+        return [w for w in self.verbs if w.action in space.names and w.read is not None]
 
     def others(self, space: ActionSpace) -> list[type[Action]]:
         """Return the actions that are called by their own names, in the space's order."""
@@ -229,7 +230,9 @@ class VerbCodec(Codec):
         """Return whether an action's own name is a word of the dialect, for something else."""
         return any(known.word == name for known in self.verbs)
 
-    def _action(self, call: Call, space: ActionSpace, coordinates: Coordinates) -> Action:
+    def _action(
+        self, call: Call, space: ActionSpace, coordinates: Coordinates, thought: str
+    ) -> Action:
         """Build the action that a call means here.
 
         Raises:
@@ -237,9 +240,9 @@ class VerbCodec(Codec):
         """
         meant = [known for known in self.verbs if known.word == call.verb]
         for known in meant:
-            if known.action in space.names:
+            if known.action in space.names and known.read is not None:
                 fields = frozenset(space.type_named(known.action).model_fields)
-                arguments = known.read(call.arguments, Here(coordinates, fields))
+                arguments = known.read(call.arguments, Here(coordinates, fields, thought))
                 if arguments is not None:
                     return self._built(known.action, arguments, space, coordinates)
         name = known_name(call.verb, space, self.expected)

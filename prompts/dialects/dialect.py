@@ -7,7 +7,7 @@ are in our own words around the literal marks that the model was trained on.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.codecs.codec import Codec
@@ -50,6 +50,7 @@ class Turn:
         answer: What the model wrote; None where it has yet to answer.
         thought: The thought in that answer.
         action: The action in it, or None.
+        size_px: Width and height of the screen as the model sees it.
     """
 
     text: str = ""
@@ -57,6 +58,7 @@ class Turn:
     answer: str | None = None
     thought: str = ""
     action: Action | None = None
+    size_px: tuple[int, int] = (0, 0)
 
     @property
     def said(self) -> str:
@@ -91,6 +93,7 @@ class Dialect(ABC):
         top_p: Share of the likeliest tokens that are drawn from.
         max_tokens: Most tokens an answer.
         answer_marks: Control tokens that its answers are made of, and nothing else.
+        answer_begins: What opens the model's turn beside its role.
         codec: The grammar of its calls.
     """
 
@@ -102,6 +105,7 @@ class Dialect(ABC):
     top_p: ClassVar[float] = 1.0
     max_tokens: ClassVar[int] = 512
     answer_marks: ClassVar[tuple[str, ...]] = ()
+    answer_begins: ClassVar[str] = ""
     codec: Codec
 
     @abstractmethod
@@ -120,6 +124,20 @@ class Dialect(ABC):
         """Return the steps whose screens are shown: the newest ones."""
         first = 0 if self.window is None else max(0, len(turns) - self.window)
         return range(first, len(turns))
+
+
+MOST_TOLD = 300
+"""Characters of a past step that is told in words."""
+
+
+def told_steps(turns: Sequence[Turn]) -> list[str]:
+    """Return the past steps in a line each: the thought, or else the action.
+
+    Args:
+        turns: The steps so far; the last one is yet to be decided.
+    """
+    steps = (turn.thought or str(turn.action or "no valid action") for turn in turns[:-1])
+    return [" ".join(step.split())[:MOST_TOLD] for step in steps]
 
 
 def action_lines(space: ActionSpace, described: Sequence[tuple[str, str]]) -> str:
@@ -144,11 +162,12 @@ def own_call(action_type: type[Action], point: str) -> str:
         point: How a place is shown.
     """
     shown = [
-        f"{item.name}={point if _is_point(item.schema) else repr('')}"
+        f"{item.name}={point if is_point(item.schema) else repr('')}"
         for item in parameters(action_type)
     ]
     return f"{action_type.name}({', '.join(shown)})"
 
 
-def _is_point(schema: dict[str, object]) -> bool:
+def is_point(schema: dict[str, Any]) -> bool:
+    """Return whether a parameter's schema is that of a place."""
     return schema.get("type") == "array" and schema.get("maxItems") == 2 == schema.get("minItems")
