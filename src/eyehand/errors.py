@@ -17,6 +17,7 @@ Tree::
         RecordingFailed        the trajectory could not be written (a full disk)
         WorkerLost             the process that ran an episode ended in the middle of it
         ClusterUnreachable     no Ray cluster answers at the address
+        EndpointFault          the server of a model does not answer
       GuardRefusal             what the guard does not permit
       CheckpointError          a checkpoint folder that cannot be used
         MissingWeight
@@ -102,6 +103,10 @@ class WorkerLost(EnvironmentFault):
 
 class ClusterUnreachable(EnvironmentFault):
     """No Ray cluster answers at the address, or the one that did is gone."""
+
+
+class EndpointFault(EnvironmentFault):
+    """The server behind which the model is does not answer, or with nothing that can be read."""
 
 
 class GuardRefusal(EyehandError):
