@@ -12,6 +12,7 @@ from collections.abc import Iterable
 _WORDS = re.compile("FUNCTION|ARGS|RESULT|RETURN")
 _FLOWER_WORDS = re.compile("function|args|result|return", re.IGNORECASE)
 _LOOKALIKES = {"✿": "❀", "*": "∗"}
+_CONTROL = re.compile(r"<\|[^<>|\s]{1,60}\|>")
 _TAG = re.compile(r"<(?=[\s/]*(?:tool_call|tool_response|tools)\b)", re.IGNORECASE)
 
 
@@ -57,6 +58,17 @@ def _marks(text: str, places: range, marks: str) -> Iterable[int]:
             yield place
         elif text[place] not in " \t":
             return
+
+
+def without_control_tokens(text: str, kept: Iterable[str] = ()) -> str:
+    """Return the text in which nothing can be read as a control token, such as `<|im_end|>`.
+
+    Args:
+        text: What a page, a device, a person or a model wrote.
+        kept: Tokens that stay.
+    """
+    allowed = frozenset(kept)
+    return _CONTROL.sub(lambda m: m[0] if m[0] in allowed else f"‹{m[0][1:]}", text)
 
 
 def without_words(text: str, words: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from eyehand.actions.action import Action, Point
 from eyehand.actions.codecs.codec import Codec, Parsed
+from eyehand.actions.codecs.marks import without_control_tokens
 from eyehand.actions.codecs.places import place
 from eyehand.actions.codecs.reading import encodable, known_name, shorten
 from eyehand.actions.codecs.writing import written_arguments
@@ -161,6 +162,14 @@ class VerbCodec(Codec):
     @abstractmethod
     def with_thought(self, call: str, thought: str) -> str:
         """Put a thought before a call, as the dialect does."""
+
+    def neutral(self, text: str) -> str:
+        """Return text from outside without control tokens and without the dialect's marks."""
+        return self.without_marks(without_control_tokens(text))
+
+    @abstractmethod
+    def without_marks(self, text: str) -> str:
+        """Return text from outside with the dialect's marks made harmless."""
 
     def parse(
         self, text: str, space: ActionSpace, coordinates: Coordinates | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from eyehand.actions import ActionSpace, Point
+from eyehand.actions.codecs.marks import without_control_tokens
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
 from eyehand.envs.env import Observation, Pixels
 from eyehand.errors import UsageError
@@ -182,8 +183,12 @@ class ChatConversation(Conversation):
         turn, codec = self._turns[-1], self.policy.dialect.codec
         where = codec.coordinates(self._geometry_name, *turn.size_px, pointer=self._pointer)
         parsed = codec.parse(written.text, self._space, where)
+        marks = self.policy.dialect.answer_marks
         self._turns[-1] = replace(
-            turn, answer=written.text, thought=parsed.thought, action=parsed.action
+            turn,
+            answer=without_control_tokens(written.text, marks),
+            thought=parsed.thought,
+            action=parsed.action,
         )
         if parsed.action is not None and parsed.action.points():
             self._pointer = list(parsed.action.points().values())[-1]

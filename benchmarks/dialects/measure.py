@@ -1,6 +1,6 @@
 """Episodes of the experts through every dialect: server, reader, coordinates, environment.
 
-    python -m benchmarks.dialects --dialect ui-tars --task miniwob:click-tab,cards:number-line
+python -m benchmarks.dialects --dialect ui-tars --task miniwob:click-tab,cards:number-line
 """
 
 import base64

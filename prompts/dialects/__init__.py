@@ -6,6 +6,9 @@ from eyehand.errors import UsageError
 from eyehand.prompts.dialects.dialect import Dialect
 
 DIALECTS: dict[str, str] = {
+    "keyword": "keyword",
+    "qwen": "qwen",
+    "tool_call": "tool_call",
     "ui-tars": "ui_tars",
     "ui-tars-1.5": "ui_tars_15",
     "showui": "showui",

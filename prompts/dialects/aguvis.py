@@ -220,7 +220,7 @@ class AguvisCodec(VerbCodec):
             return code
         return f"all\nThought: {reasoning}\n<|im_end|>\n<|im_start|>assistant{RECIPIENT}{code}"
 
-    def neutral(self, text: str) -> str:
+    def without_marks(self, text: str) -> str:
         """Replace the colon behind the dialect's words."""
         return without_words(text, ("Thought", "Action", "Instruction", "Previous actions"))
 
@@ -232,7 +232,6 @@ class Aguvis(Dialect):
     about: ClassVar[str] = "Aguvis-7B-720P (Qwen2-VL)"
     bounds: ClassVar[PictureBounds] = PictureBounds(28, 256 * 28 * 28, 46 * 26 * 28 * 28)
     max_tokens: ClassVar[int] = 1024
-    answer_marks: ClassVar[tuple[str, ...]] = ("<|im_start|>", "<|im_end|>", RECIPIENT, END)
     answer_begins: ClassVar[str] = RECIPIENT
 
     codec: AguvisCodec

@@ -110,7 +110,7 @@ class AutoGlmCodec(VerbCodec):
         reasoning = _THINK.sub("", clean_thought(thought))
         return f"<think>{reasoning}</think>\n<answer>{call}</answer>"
 
-    def neutral(self, text: str) -> str:
+    def without_marks(self, text: str) -> str:
         """Replace the opening bracket of the dialect's tags."""
         return without_markup(text, ("think", "answer"))
 

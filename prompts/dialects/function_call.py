@@ -271,7 +271,7 @@ class FunctionCallCodec(VerbCodec):
         reasoning = clean_thought(thought)
         return f"{reasoning}\n{call}" if reasoning else call
 
-    def neutral(self, text: str) -> str:
+    def without_marks(self, text: str) -> str:
         """Replace the opening bracket of tags."""
         return without_tags(text)
 

@@ -127,7 +127,7 @@ class HoloCodec(VerbCodec):
         reasoning = json.dumps(clean_thought(thought), ensure_ascii=False)
         return f'{{"note": "", "thought": {reasoning}, "action": {call}}}'
 
-    def neutral(self, text: str) -> str:
+    def without_marks(self, text: str) -> str:
         """Replace the colon behind the object's names."""
         return without_quoted_names(text, ("note", "thought", "action"))
 

@@ -155,7 +155,7 @@ class OsAtlasCodec(VerbCodec):
         reasoning = " ".join(clean_thought(_ACTIONS.sub("", thought)).split())
         return f"thoughts:\n{reasoning}\nactions:\n{call}" if reasoning else f"actions:\n{call}"
 
-    def neutral(self, text: str) -> str:
+    def without_marks(self, text: str) -> str:
         """Replace the colon behind the dialect's words, and the point tags."""
         plain = without_words(text, ("actions", "action", "thoughts", "thought"))
         return re.sub(r"<(?=/?point>)", "‹", plain)

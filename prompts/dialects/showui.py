@@ -159,7 +159,7 @@ class ShowUiCodec(VerbCodec):
         """Leave the thought out: the model writes none."""
         return call
 
-    def neutral(self, text: str) -> str:
+    def without_marks(self, text: str) -> str:
         """Replace the quotation marks of the dictionary's names."""
         return without_quoted_names(text, ("action", "value", "position"))
 

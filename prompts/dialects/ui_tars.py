@@ -206,7 +206,7 @@ class UiTarsCodec(VerbCodec):
         before = f"Thought: {' '.join(reasoning.split())}\n" if reasoning else ""
         return f"{before}Action: {call}"
 
-    def neutral(self, text: str) -> str:
+    def without_marks(self, text: str) -> str:
         """Replace the colon behind the dialect's words."""
         return without_words(text, ("Action", "Thought", "Reflection", "Action_Summary"))
 
