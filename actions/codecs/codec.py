@@ -85,6 +85,15 @@ class Codec(ABC):
             thought: The reasoning before the call; an empty one writes nothing.
         """
 
+    @property
+    def says_own_names(self) -> bool:
+        """Whether actions of games and of users are called by their own names."""
+        return True
+
+    def can_say(self, action_type: type[Action]) -> bool:
+        """Return whether some call may mean an action of this type."""
+        return True
+
     @abstractmethod
     def neutral(self, text: str) -> str:
         """Return text from outside with the dialect's marks made harmless.

@@ -221,9 +221,14 @@ class VerbCodec(Codec):
             }
         return None
 
+    @property
+    def says_own_names(self) -> bool:
+        """Whether actions of games and of users are called by their own names."""
+        return self.own_names
+
     def can_say(self, action_type: type[Action]) -> bool:
         """Return whether some call of the dialect may mean an action of this type."""
-        known = any(known.action == action_type.name for known in self.verbs)
+        known = any(w.action == action_type.name and w.read and w.write for w in self.verbs)
         return known or (self.own_names and not self._is_taken(action_type.name))
 
     def words(self, space: ActionSpace) -> list[Verb]:
