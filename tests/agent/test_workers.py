@@ -27,7 +27,7 @@ from eyehand.agent.evaluation.messages import (
     packed,
     unpacked,
 )
-from eyehand.agent.evaluation.plan import Evaluation, Plan
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.scheduler import Scheduler, Worker
 from eyehand.agent.experts.cards.number_line import NumberLineExpert
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
@@ -37,6 +37,7 @@ from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.results.diff import differences
 from eyehand.agent.results.episode_result import EpisodeResult
+from eyehand.agent.results.evaluation_result import EvaluationResult
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make
@@ -85,7 +86,7 @@ class Up(Policy, Conversation):
 
 def evaluate(
     out: Path, specs: list[str], policy: str, workers: int, episodes: int = 6
-) -> Evaluation:
+) -> EvaluationResult:
     plan = Plan("s", specs, episodes, max_steps=4, out=out)
     return run_evaluation(plan, make, policy_maker(policy), compute=ComputeConfig(workers))
 
@@ -152,9 +153,9 @@ def test_a_killed_workers_episode_is_run_again(tmp_path: Path) -> None:
     plan = Plan("s", [LINE], 8, max_steps=4, out=tmp_path / "killed")
     result = run_evaluation(plan, make, lambda spec: policy, compute=ComputeConfig(2)).tasks[0]
     assert policy.killed == 2
-    assert (result.rate.trials, result.unscored) == (8, 0)
+    assert (result.rate.trials, result.lost) == (8, 0)
     # A worker between two episodes loses none.
-    assert 0 < result.environment_faults <= 2
+    assert 0 < result.faults <= 2
     assert differences(tmp_path / "calm", tmp_path / "killed") == []
     assert worker_pids() == []
 
@@ -270,7 +271,7 @@ def test_the_limit_of_tokens_ends_an_episode() -> None:
     ]
     assert set(result.outcomes) <= {"token_limit", "succeeded", "failed"}
     assert result.outcomes["token_limit"] >= 1
-    assert result.steps <= 4
+    assert result.decisions <= 4
 
 
 def test_a_policy_is_asked_for_many_episodes_at_once_up_to_the_batch() -> None:

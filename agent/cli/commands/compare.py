@@ -99,7 +99,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
     from eyehand.agent.report.evaluation_tables import column_names, comparison_markdown
     from eyehand.agent.results.compare import compare
-    from eyehand.agent.results.run import read_runs
+    from eyehand.agent.results.evaluation_result import read_runs
     from eyehand.errors import UsageError
 
     if arguments.json and arguments.markdown:

@@ -9,7 +9,8 @@ from eyehand.agent.cli import arguments as shared
 from eyehand.errors import UsageError
 
 if TYPE_CHECKING:
-    from eyehand.agent.evaluation.plan import Evaluation, Plan
+    from eyehand.agent.evaluation.plan import Plan
+    from eyehand.agent.results.evaluation_result import EvaluationResult
 
 NAME = "eval"
 SUMMARY = "run many episodes and count the successes, with intervals"
@@ -353,7 +354,7 @@ def _policy_maker(options: dict[str, Any]) -> Any:
     return lambda spec: BlindPolicy(make_policy(spec))
 
 
-def _print(evaluation: "Evaluation", out: Path, report: Path, as_json: bool) -> None:
+def _print(evaluation: "EvaluationResult", out: Path, report: Path, as_json: bool) -> None:
     from eyehand.agent.cli.eval_table import print_evaluation
 
     if as_json:
@@ -363,10 +364,10 @@ def _print(evaluation: "Evaluation", out: Path, report: Path, as_json: bool) -> 
     shared.say(f"report: {report}")
 
 
-def _status(evaluation: "Evaluation") -> int:
+def _status(evaluation: "EvaluationResult") -> int:
     from eyehand.agent.outcome import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_SUCCESS
 
     if not evaluation.finished:
         return EXIT_INTERRUPTED
-    lost = any(row.unscored and not row.rate.episodes for row in evaluation.tasks)
+    lost = any(task.lost and not task.rate.episodes for task in evaluation.tasks)
     return EXIT_FAULT if lost else EXIT_SUCCESS

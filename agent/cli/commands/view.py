@@ -75,7 +75,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _table(arguments: argparse.Namespace) -> str:
     from eyehand.agent.report.episode_text import episode_markdown
     from eyehand.agent.report.evaluation_tables import csv_text, markdown
-    from eyehand.agent.results.run import is_evaluation, read_runs
+    from eyehand.agent.results.evaluation_result import is_evaluation, read_runs
     from eyehand.agent.trajectory.reader import is_episode, read_trajectory
     from eyehand.errors import UsageError
 
