@@ -9,7 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from eyehand.agent.outcome import Ending, Outcome, judge
+from eyehand.agent.ending import Ending, judge
+from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.trajectory.recorder import EpisodeRecorder, Step, Watch
 from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord, StepRecord, cut_calls

@@ -12,7 +12,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-import eyehand
 from eyehand.agent.evaluation.inference import LocalInferenceServer, split
 from eyehand.agent.evaluation.messages import (
     EpisodeFinished,
@@ -35,6 +34,7 @@ from eyehand.agent.results.table import write_csv
 from eyehand.envs.env import Environment
 from eyehand.envs.temporary import sweep
 from eyehand.errors import CheckpointError, UsageError
+from eyehand.version import __version__
 
 if TYPE_CHECKING:
     from eyehand.agent.evaluation.ray.cluster import RayCluster
@@ -175,7 +175,7 @@ def _evaluate(
     """Run the episodes that have not ended yet; keep what the plan came to."""
     folder = EvaluationFolder(plan.out)
     described = {spec: policy.describe() for spec, policy in resources.policies.items()}
-    document = {"eyehand": eyehand.__version__, **plan.to_json(), "policies": described}
+    document = {"eyehand": __version__, **plan.to_json(), "policies": described}
     with ResultStore(plan.out, document, resume) as store:
         jobs = [job for job in plan.jobs() if job.index not in store.rows]
         for job in jobs if resume else ():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_SUCCESS
 from eyehand.errors import UsageError
 
 if TYPE_CHECKING:
@@ -365,8 +366,6 @@ def _print(evaluation: "EvaluationResult", out: Path, report: Path, as_json: boo
 
 
 def _status(evaluation: "EvaluationResult") -> int:
-    from eyehand.agent.outcome import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_SUCCESS
-
     if not evaluation.finished:
         return EXIT_INTERRUPTED
     lost = any(task.lost and not task.rate.episodes for task in evaluation.tasks)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_SUCCESS
 
 NAME = "train"
 SUMMARY = "collect demonstrations and train a small Qwen2-VL on them"
@@ -176,7 +177,7 @@ def _read(arguments: argparse.Namespace) -> int:
     save_tower(run.tower, run.head, arguments.out / "tower.safetensors")
     if arguments.json:
         shared.print_json({**measured, "folder": str(arguments.out)})
-    return 0
+    return EXIT_SUCCESS
 
 
 def _say_reading(line: dict[str, float]) -> None:
@@ -204,7 +205,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     shared.say(f"{arguments.documents} documents in {arguments.out}")
     if arguments.json:
         shared.print_json({"documents": arguments.documents, "folder": str(arguments.out)})
-    return 0
+    return EXIT_SUCCESS
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -249,7 +250,7 @@ def _train(arguments: argparse.Namespace) -> int:
     shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
     if arguments.json:
         shared.print_json({**summary, "folder": str(arguments.out)})
-    return 0
+    return EXIT_SUCCESS
 
 
 def _specs(listed: str) -> list[str]:
