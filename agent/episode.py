@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -41,14 +41,6 @@ def check_task(environment: Environment, task: str | None) -> None:
 
 def _no_task(environment: Environment) -> UsageError:
     return UsageError(f"{environment.spec_uri} sets no task by itself: give one")
-
-
-@runtime_checkable
-class Privileged(Protocol):
-    """A policy that sees more than the screen: it gets the environment before each episode."""
-
-    def bind(self, environment: Environment) -> None:
-        """Take the environment, which has just been reset."""
 
 
 @dataclass(frozen=True)
@@ -282,6 +274,7 @@ class _Run:
             uploads=uploads,
             deadline_s=None if limit_s is None else self.recorder.deadline_s(limit_s),
         )
+        self.policy.bind(self.environment, self.seed)
         observation, info = self.environment.reset(seed=self.seed, options=options.as_options())
         self.recorder.saw(observation)
         self._write_first_line(dict(info.get("details", {})))
@@ -292,8 +285,6 @@ class _Run:
         task = self.environment.instruction or self.task
         if not task:
             raise _no_task(self.environment)
-        if isinstance(self.policy, Privileged):
-            self.policy.bind(self.environment)
         return self.policy.start(task, self.environment.action_space, self.seed)
 
     def _write_first_line(self, details: dict[str, Any] | None = None) -> None:

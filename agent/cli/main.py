@@ -124,7 +124,8 @@ def _may_name_code(arguments: argparse.Namespace) -> bool:
     """
     if arguments.command in ("view", "compare", "score", "doctor"):
         return False
-    return bool(getattr(arguments, "suite", None)) or getattr(arguments, "resume", None) is None
+    named = getattr(arguments, "suite", None) or ":" in (getattr(arguments, "policy", None) or "")
+    return bool(named) or getattr(arguments, "resume", None) is None
 
 
 def _import_from_here() -> None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from eyehand.agent.evaluation.inference import LocalInferenceServer, split
+from eyehand.agent.evaluation.inference import LocalInferenceServer
 from eyehand.agent.evaluation.messages import (
     EpisodeFinished,
     EpisodeJob,
@@ -26,7 +26,6 @@ from eyehand.agent.evaluation.scheduler import Scheduler, WorkerPool
 from eyehand.agent.evaluation.store import ResultStore
 from eyehand.agent.evaluation.worker import EpisodeRunner
 from eyehand.agent.policies.base import Policy
-from eyehand.agent.policies.registry import goes_along
 from eyehand.agent.results.ceiling import ceiling_of, written_ceiling
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.evaluation_result import EvaluationResult
@@ -160,8 +159,11 @@ def _joined(compute: ComputeConfig, stack: ExitStack) -> "RayCluster | None":
 def _policies(
     plan: Plan, make_policy: MakePolicy, cluster: "RayCluster | None"
 ) -> dict[str, Policy]:
-    """Make all policies first: one that does not exist is better refused before hours of work."""
-    if cluster is not None and not goes_along(make_policy):
+    """Make all policies first: one that does not exist is better refused before hours of work.
+
+    On a cluster they are made there, unless what makes them says that they decide in the workers.
+    """
+    if cluster is not None and getattr(make_policy, "placement", "shared") != "worker":
         return cluster.policies(make_policy, plan.specs, plan.batch)
     policies = {spec: make_policy(spec) for spec in plan.specs}
     for policy in policies.values():
@@ -223,7 +225,7 @@ def _run(
     if compute.here:
         yield from _run_here(setup, jobs)
         return
-    pairs = {spec: split(policy) for spec, policy in policies.items()}
+    pairs = {spec: policy.split() for spec, policy in policies.items()}
     setup = replace(setup, policies={spec: shipped for spec, (shipped, _) in pairs.items()})
     inference = LocalInferenceServer(
         {spec: served for spec, (_, served) in pairs.items() if served is not None}, plan.batch

@@ -15,7 +15,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
 from eyehand.agent.evaluation.messages import (
-    DecisionReply,
     EpisodeJob,
     Reply,
     WorkerSetup,
@@ -24,6 +23,7 @@ from eyehand.agent.evaluation.messages import (
     unpacked,
 )
 from eyehand.agent.evaluation.scheduler import Worker
+from eyehand.agent.policies.base import DecisionReply
 
 CLOSE_TIMEOUT_S = 15.0
 """A browser may take some seconds to close; longer means that it hangs."""

@@ -12,8 +12,6 @@ from typing import Protocol
 
 from eyehand.agent.evaluation.inference import InferenceServer, SlotRequest
 from eyehand.agent.evaluation.messages import (
-    DecisionReply,
-    DecisionRequest,
     EpisodeFinished,
     EpisodeJob,
     EpisodeLost,
@@ -22,6 +20,7 @@ from eyehand.agent.evaluation.messages import (
     WorkerReady,
 )
 from eyehand.agent.evaluation.worker import lost_episode
+from eyehand.agent.policies.base import DecisionReply, DecisionRequest
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.errors import WorkerLost
 

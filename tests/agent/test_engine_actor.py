@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.evaluation.messages import (
+from eyehand.agent.evaluation.messages import WorkerFailed, packed, unpacked
+from eyehand.agent.evaluation.ray.inference_actor import InferenceActor, InferenceSetup, Made
+from eyehand.agent.policies.base import (
+    Conversation,
     ConversationStart,
+    Decision,
     DecisionReply,
     DecisionRequest,
-    WorkerFailed,
-    packed,
-    unpacked,
+    Policy,
+    Request,
 )
-from eyehand.agent.evaluation.ray.inference_actor import InferenceActor, InferenceSetup, Made
-from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation

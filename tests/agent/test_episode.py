@@ -92,7 +92,7 @@ class Noting(Policy, Conversation):
         self.bound: Environment | None = None
         self.tasks: list[str] = []
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         self.bound = environment
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:

@@ -29,7 +29,7 @@ class Knowing(Policy, Conversation):
 
     name = "knowing"
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         assert isinstance(environment, NumberLineEnvironment)
         self.environment = environment
 

@@ -51,7 +51,7 @@ def engine_pids() -> list[int]:
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if (path / "cmdline").read_bytes().startswith(b"ray::EngineActor"):
+            if (path / "cmdline").read_bytes().startswith(b"ray::InferenceActor"):
                 found.append(int(path.name))
         except OSError:  # it has ended in the meantime
             continue

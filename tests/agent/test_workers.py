@@ -9,16 +9,8 @@ import pytest
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
-from eyehand.agent.evaluation.inference import (
-    InferenceClient,
-    LocalInferenceServer,
-    SlotRequest,
-    split,
-)
+from eyehand.agent.evaluation.inference import LocalInferenceServer, SlotRequest
 from eyehand.agent.evaluation.messages import (
-    ConversationStart,
-    DecisionReply,
-    DecisionRequest,
     EpisodeFinished,
     EpisodeJob,
     EpisodeLost,
@@ -30,7 +22,16 @@ from eyehand.agent.evaluation.messages import (
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.scheduler import Scheduler, Worker
 from eyehand.agent.experts.cards.number_line import NumberLineExpert
-from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
+from eyehand.agent.policies.base import (
+    Conversation,
+    ConversationStart,
+    Decision,
+    DecisionReply,
+    DecisionRequest,
+    InferenceClient,
+    Policy,
+    Request,
+)
 from eyehand.agent.policies.blind import BlindPolicy
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.policies.registry import policy_maker
@@ -293,11 +294,13 @@ def test_a_policy_is_asked_for_many_episodes_at_once_up_to_the_batch() -> None:
     assert sizes == [2, 1]
 
 
-def test_privileged_and_random_policies_go_along_and_others_stay() -> None:
-    assert split(RandomPolicy())[1] is None
-    assert split(NumberLineExpert())[1] is None
+def test_policies_of_the_workers_go_there_and_a_shared_one_stays() -> None:
+    assert RandomPolicy().split()[1] is None
+    assert NumberLineExpert().split()[1] is None  # it says nothing, but reads the environment
+    assert BlindPolicy(RandomPolicy()).split()[1] is None
     policy = Up()
-    shipped, served = split(policy)
+    assert BlindPolicy(policy).split()[1] is policy
+    shipped, served = policy.split()
     assert isinstance(shipped, InferenceClient)
     assert served is policy
     assert shipped.describe() == policy.describe()

@@ -350,8 +350,8 @@ def _policy_maker(options: dict[str, Any]) -> Any:
     make_policy = policy_maker(name, **given)
     if not blind:
         return make_policy
-    if name != "model":
-        raise UsageError("--blind is a control for the model; the other policies see no screen")
+    if name in ("random", "expert"):
+        raise UsageError("--blind is a control for the model; random and expert see no screen")
     return lambda spec: BlindPolicy(make_policy(spec))
 
 

@@ -11,17 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from eyehand.agent.evaluation.inference import LocalInferenceServer, SlotRequest, split
+from eyehand.agent.evaluation.inference import LocalInferenceServer, SlotRequest
 from eyehand.agent.evaluation.messages import (
     UNSENDABLE,
-    DecisionReply,
-    DecisionRequest,
     WorkerFailed,
     packed,
     unpacked,
 )
 from eyehand.agent.evaluation.ray.connect import first_line
-from eyehand.agent.policies.base import Policy
+from eyehand.agent.policies.base import DecisionReply, DecisionRequest, Policy
 from eyehand.errors import CheckpointError, EyehandError, WorkerLost
 
 
@@ -138,7 +136,7 @@ class InferenceActor:
             policies = {spec: setup.make_policy(spec) for spec in setup.specs}
             for policy in policies.values():
                 policy.set_batch_size(setup.batch)
-            pairs = {spec: split(policy) for spec, policy in policies.items()}
+            pairs = {spec: policy.split() for spec, policy in policies.items()}
         except Exception as error:  # whatever it is, the evaluator raises it
             self._failure = _told(error)
             return WorkerFailed(self._failure)

@@ -10,8 +10,6 @@ from typing import Any
 
 from eyehand.agent.evaluation.inference import InferenceLost
 from eyehand.agent.evaluation.messages import (
-    DecisionReply,
-    DecisionRequest,
     EpisodeJob,
     EpisodeLost,
     Reply,
@@ -24,6 +22,7 @@ from eyehand.agent.evaluation.ray.connect import first_line, lost_errors, requir
 from eyehand.agent.evaluation.ray.inference_actor import ConversationHandle
 from eyehand.agent.evaluation.ray.inference_pool import InferencePool
 from eyehand.agent.evaluation.worker import GONE, serve
+from eyehand.agent.policies.base import DecisionReply, DecisionRequest
 from eyehand.envs.gym.watchdog import end_process_when_stuck
 from eyehand.errors import ClusterUnreachable, UsageError
 

@@ -133,10 +133,10 @@ class MiniWobExpert(Policy):
     def __init__(self) -> None:
         self._environment: MiniWobEnvironment | None = None
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         """Take the environment, and see to it that its page holds the experts' script.
 
-        A page that was loaded without the script is loaded again with it, at the same seed.
+        One that was loaded without the script is closed: the next reset loads it with the script.
         """
         if not isinstance(environment, MiniWobEnvironment):
             raise UsageError(f"this expert solves MiniWoB++, not {environment.spec_uri}")
@@ -144,7 +144,6 @@ class MiniWobExpert(Policy):
         if expert_script() not in environment.page_scripts:
             install(environment)
             environment.close()
-            environment.reset(seed=environment.seed)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode."""
