@@ -27,7 +27,7 @@ SUITE = "cards:number-line,miniwob:click-tab"
 EPISODES = 15
 WORKERS = 2
 TARGETS = ("worker", "evaluator", "actor")
-ACTOR = b"ray::StationActor"
+ACTOR = b"ray::WorkerActor"
 CHILD = b"eyehand.agent.evaluation.child"
 
 
