@@ -6,7 +6,7 @@ from eyehand.lazy import lazy
 
 if TYPE_CHECKING:
     from eyehand.agent.agent import Agent as Agent
-    from eyehand.agent.episode import Episode as Episode
+    from eyehand.agent.ending import Episode as Episode
     from eyehand.agent.episode import run_episode as run_episode
     from eyehand.agent.evaluation.evaluate import ComputeConfig as ComputeConfig
     from eyehand.agent.evaluation.evaluate import run_evaluation as run_evaluation
@@ -36,7 +36,7 @@ __getattr__ = lazy(
         "ComputeConfig": "evaluation.evaluate",
         "Conversation": "policies.base",
         "Decision": "policies.base",
-        "Episode": "episode",
+        "Episode": "ending",
         "EvaluationResult": "results.evaluation_result",
         "Outcome": "outcome",
         "Plan": "evaluation.plan",

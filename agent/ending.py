@@ -1,10 +1,13 @@
-"""Ending: how an episode ended, and the rules that say so."""
+"""Ending: how an episode ended, by which rules; Episode: what became of it."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from eyehand.actions import Action
 from eyehand.actions.web import Answer, Finish
 from eyehand.agent.outcome import Outcome
+from eyehand.agent.trajectory.records import StepRecord
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,57 @@ class Ending:
     outcome: Outcome
     message: str = ""
     verdict: bool | None = None
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What became of an episode.
+
+    Attributes:
+        outcome: How it ended.
+        message: The policy's answer or last word, or the reason of a fault.
+        task: What was asked: the environment's own instruction where it has one.
+        unused_task: The task that was given although the environment sets its own; else None.
+        spec: The environment's URI.
+        seed: The environment's seed, or None.
+        verdict: The environment's own judgement, or None.
+        gives_verdict: Whether there was one to be had; None where that is not known.
+        reward: Sum of the rewards.
+        seconds: Wall-clock seconds, the reset included.
+        steps: The steps' records, in order.
+        details: What the environment said at the last step.
+        folder: The trajectory's folder, or None.
+    """
+
+    outcome: Outcome
+    message: str
+    task: str
+    unused_task: str | None
+    spec: str
+    seed: int | None
+    verdict: bool | None
+    reward: float
+    seconds: float
+    steps: list[StepRecord]
+    details: dict[str, Any]
+    folder: Path | None
+    gives_verdict: bool | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Return the episode without its steps, JSON-ready: what `eyehand run --json` prints."""
+        return {
+            "outcome": self.outcome.value,
+            "message": self.message,
+            "task": self.task,
+            "unused_task": self.unused_task,
+            "spec": self.spec,
+            "seed": self.seed,
+            "verdict": self.verdict,
+            "reward": self.reward,
+            "steps": len(self.steps),
+            "seconds": round(self.seconds, 3),
+            "folder": str(self.folder) if self.folder else None,
+        }
 
 
 def judge(

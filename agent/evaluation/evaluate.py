@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from eyehand.agent.evaluation.evaluation_folder import EvaluationFolder
 from eyehand.agent.evaluation.inference import LocalInferenceServer
 from eyehand.agent.evaluation.messages import (
     EpisodeFinished,
@@ -21,15 +22,14 @@ from eyehand.agent.evaluation.messages import (
 )
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.processes import ProcessPool
-from eyehand.agent.evaluation.retention import EvaluationFolder
 from eyehand.agent.evaluation.scheduler import Scheduler, WorkerPool
 from eyehand.agent.evaluation.store import ResultStore
 from eyehand.agent.evaluation.worker import EpisodeRunner
 from eyehand.agent.policies.base import Policy
 from eyehand.agent.results.ceiling import ceiling_of, written_ceiling
 from eyehand.agent.results.episode_result import EpisodeResult
+from eyehand.agent.results.episodes_csv import write_csv
 from eyehand.agent.results.evaluation_result import EvaluationResult
-from eyehand.agent.results.table import write_csv
 from eyehand.envs.env import Environment
 from eyehand.envs.temporary import sweep
 from eyehand.errors import CheckpointError, UsageError

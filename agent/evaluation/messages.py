@@ -14,7 +14,7 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from eyehand.agent.evaluation.retention import Keep
+from eyehand.agent.evaluation.evaluation_folder import Keep
 from eyehand.agent.policies.base import DecisionRequest, Policy
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.envs.registry import Factory

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from eyehand.agent.evaluation.evaluation_folder import Keep
 from eyehand.agent.evaluation.messages import EpisodeJob
-from eyehand.agent.evaluation.retention import Keep
 from eyehand.agent.results.plan_file import MOST_EPISODES
 from eyehand.envs.suite_catalogue import declared_content, step_limit
 from eyehand.errors import UsageError

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from eyehand.agent.episode import Episode, run_episode
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import run_episode
+from eyehand.agent.evaluation.evaluation_folder import EvaluationFolder, episode_folder
 from eyehand.agent.evaluation.inference import InferenceLost
 from eyehand.agent.evaluation.messages import (
     WHAT_TO_DO,
@@ -19,7 +21,6 @@ from eyehand.agent.evaluation.messages import (
     packed,
     unpacked,
 )
-from eyehand.agent.evaluation.retention import EvaluationFolder, episode_folder
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import DecisionReply, DecisionRequest, RequestFunction
 from eyehand.agent.results.episode_result import EpisodeResult

@@ -8,10 +8,10 @@ from eyehand.agent.printable import spreadsheet_cell
 from eyehand.agent.report.episode_text import plain
 from eyehand.agent.results.ceiling import Ceiling
 from eyehand.agent.results.compare import Comparison, Difference
+from eyehand.agent.results.episodes_csv import MOST_COLUMNS
 from eyehand.agent.results.evaluation_result import EvaluationResult
 from eyehand.agent.results.statistics import NO_VERDICT, Estimate, Rate
 from eyehand.agent.results.summary import Summary, is_simulated, shown_name
-from eyehand.agent.results.table import MOST_COLUMNS
 
 CSV_COLUMNS = (
     "policy",

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from eyehand.agent.episode import Episode
+from eyehand.agent.ending import Episode
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.trajectory.records import (
     LONGEST_SAID,

@@ -28,7 +28,7 @@ EPISODES = 15
 WORKERS = 2
 TARGETS = ("worker", "evaluator", "actor")
 ACTOR = b"ray::WorkerActor"
-CHILD = b"eyehand.agent.evaluation.child"
+CHILD = b"eyehand.agent.evaluation.worker_process"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from eyehand.version import __version__
 
 if TYPE_CHECKING:
     from eyehand.agent.agent import Agent as Agent
-    from eyehand.agent.episode import Episode as Episode
+    from eyehand.agent.ending import Episode as Episode
     from eyehand.agent.episode import run_episode as run_episode
     from eyehand.agent.outcome import Outcome as Outcome
     from eyehand.envs.registry import make as make
@@ -24,7 +24,7 @@ __getattr__ = lazy(
     __name__,
     {
         "Agent": "agent.agent",
-        "Episode": "agent.episode",
+        "Episode": "agent.ending",
         "Outcome": "agent.outcome",
         "make": "envs.registry",
         "run_episode": "agent.episode",

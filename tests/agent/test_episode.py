@@ -9,7 +9,8 @@ import pytest
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.web import Answer, Click, Finish, Reload
-from eyehand.agent.episode import Episode, run_episode
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.scripted import ScriptedPolicy

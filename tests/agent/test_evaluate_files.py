@@ -11,12 +11,12 @@ from rich.console import Console
 from eyehand.agent.cli.progress import EvaluationProgress, Pace, duration
 from eyehand.agent.evaluation.evaluate import run_evaluation
 from eyehand.agent.evaluation.plan import Plan
-from eyehand.agent.evaluation.retention import slug
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.evaluation_result import read_run
 from eyehand.agent.results.folder import read_rows
+from eyehand.agent.trajectory.files import slug
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
 

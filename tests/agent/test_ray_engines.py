@@ -199,7 +199,7 @@ def test_engines_wait_for_room_within_a_bound(
         others = [ray.remote(num_cpus=1)(InferenceActor).remote(b"") for _ in range(4)]
         ray.get([other.wait_ready.remote() for other in others])
         monkeypatch.setattr(engines_module, "ROOM_TIMEOUT_S", 0.1)
-        monkeypatch.setattr(engines_module, "TEND_INTERVAL_S", 0.2)
+        monkeypatch.setattr(engines_module, "HEALTH_INTERVAL_S", 0.2)
         with pytest.raises(WorkerLost, match="has had room for an engine"):
             evaluate(tmp_path / "e", lambda spec: Up(), cluster)
     finally:

@@ -59,7 +59,10 @@ def worker_pids(parent: int | None = None) -> list[int]:
             command = (stat.parent / "cmdline").read_bytes()
         except OSError:  # it has ended in the meantime
             continue
-        if started_by == (parent or os.getpid()) and b"eyehand.agent.evaluation.child" in command:
+        if (
+            started_by == (parent or os.getpid())
+            and b"eyehand.agent.evaluation.worker_process" in command
+        ):
             found.append(int(stat.parent.name))
     return sorted(found)
 
@@ -162,7 +165,7 @@ def test_a_killed_workers_episode_is_run_again(tmp_path: Path) -> None:
 
 
 class Doomed:
-    """A fleet whose workers end at the named episodes, or before they are ready.
+    """A pool whose workers end at the named episodes, or before they are ready.
 
     With an `end` they stay, and only the episode ends so.
     """
@@ -171,11 +174,11 @@ class Doomed:
         self, fatal: Sequence[int], false_starts: int = 0, end: EpisodeLost | None = None
     ) -> None:
         self.fatal, self.false_starts, self.end = fatal, false_starts, end
-        self.hired = 0
+        self.started = 0
 
     def start(self) -> "DoomedWorker":
-        self.hired += 1
-        return DoomedWorker(self, None if self.hired <= self.false_starts else WorkerReady())
+        self.started += 1
+        return DoomedWorker(self, None if self.started <= self.false_starts else WorkerReady())
 
     def wait(self, workers: Sequence[Worker]) -> list[tuple[Worker, Reply | None]]:
         return [(w, w.reply) for w in workers if isinstance(w, DoomedWorker)]
@@ -234,7 +237,7 @@ def test_an_episode_that_loses_who_decides_runs_again_on_the_same_worker() -> No
     assert [row.outcome for row in rows] == ["failed", "failed", "environment_fault", "failed"]
     assert rows[2].faults == ["WorkerLost: nobody decides"] * 3
     assert cleared == [2, 2, 2]
-    assert worker_pool.hired == 2
+    assert worker_pool.started == 2
 
 
 def test_workers_that_end_before_they_begin_are_replaced_within_a_bound() -> None:

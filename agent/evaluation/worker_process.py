@@ -1,4 +1,4 @@
-"""What a worker process runs: `python -m eyehand.agent.evaluation.child PIPE LIFELINE`.
+"""What a worker process runs: `python -m eyehand.agent.evaluation.worker_process PIPE LIFELINE`.
 
 It answers the messages that come through the pipe. It never outlives who started it: when the
 lifeline's other end is gone, however that came, the process ends at once, and the browser that it
