@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.policies.registry import POLICY_NAMES
+from eyehand.agent.policies.registry import POLICIES
 from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
@@ -62,8 +62,8 @@ def temperature(text: str) -> float:
 
 def policy_name(text: str) -> str:
     """Read the name of a policy, or MODULE:CLASS."""
-    if text not in POLICY_NAMES and ":" not in text:
-        known = ", ".join(map(repr, POLICY_NAMES))
+    if text not in POLICIES and ":" not in text:
+        known = ", ".join(map(repr, POLICIES))
         raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {known})")
     return text
 

@@ -96,7 +96,7 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
         UsageError: the plan names code, something real or a checkpoint elsewhere, and the command
             line does not; or an option that is not known.
     """
-    from eyehand.agent.policies.registry import POLICY_NAMES
+    from eyehand.agent.policies.registry import POLICIES
     from eyehand.envs.registry import comes_with_the_package
 
     folder, options = arguments.resume, plan.options
@@ -112,7 +112,7 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
             f"eyehand eval {'FILE' if declared else 'SPEC'} --resume DIR"
         )
     policy, model = options.get("policy"), options.get("model")
-    if policy not in (None, *POLICY_NAMES) and arguments.policy is None:
+    if policy not in (None, *POLICIES) and arguments.policy is None:
         raise UsageError(f"the plan in {folder} names the policy {policy}: name it too: --policy")
     if model is not None and arguments.model is None and not Path(str(model)).is_dir():
         raise UsageError(

@@ -20,8 +20,6 @@ POLICIES: dict[str, tuple[str, "Placement"]] = {
     "expert": ("eyehand.agent.experts:expert_for", "worker"),
 }
 """Name to what makes the policy, imported when it is needed, and where that decides."""
-
-POLICY_NAMES = tuple(POLICIES)
 REAL_SCHEMES = ("web", "http", "https", "android", "desktop")
 """Schemes behind which stands something real: other people's sites, a phone, the desktop."""
 
@@ -39,7 +37,7 @@ class PolicyMaker:
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         if name not in POLICIES and ":" not in name:
-            known = ", ".join(POLICY_NAMES)
+            known = ", ".join(POLICIES)
             raise UsageError(f"no policy is called {name!r}; there are {known}, and MODULE:CLASS")
         self.name = name
         self._options = options

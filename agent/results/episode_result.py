@@ -1,4 +1,4 @@
-"""EpisodeRow: what is kept of an episode for counting, one JSON line each.
+"""EpisodeResult: what is kept of an episode for counting, one JSON line each.
 
 `episodes.jsonl` in an evaluation's folder holds one row an episode. Tables, intervals, comparisons
 and the resumption of an interrupted evaluation read nothing else.

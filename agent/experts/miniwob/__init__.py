@@ -17,8 +17,8 @@ from eyehand.model.training.characters import Character
 from eyehand.model.training.pages import Word
 
 __all__ = [
-    "EXPERT_TASKS", "Answer", "MiniWobExpert", "Question", "answers", "expert_script", "install",
-    "questions", "words",
+    "EXPERT_TASKS", "ExpertAnswer", "MiniWobExpert", "Question", "answers", "expert_script",
+    "install", "questions", "words",
 ]  # fmt: skip
 
 Question = tuple[str, Action]
@@ -28,7 +28,7 @@ _POINTS = ("point", "start", "end")
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExpertAnswer:
     """What an expert answers to one instruction.
 
     Attributes:
@@ -56,7 +56,7 @@ def install(environment: MiniWobEnvironment) -> None:
         environment.page_scripts.append(expert_script())
 
 
-def answers(environment: MiniWobEnvironment, others: bool = True) -> list[Answer]:
+def answers(environment: MiniWobEnvironment, others: bool = True) -> list[ExpertAnswer]:
     """Return what the current screen answers: the episode's own task first.
 
     The list is empty where the expert knows no way on; it begins with another instruction than
@@ -72,7 +72,7 @@ def answers(environment: MiniWobEnvironment, others: bool = True) -> list[Answer
     found: list[Any] = environment.page_call(_ask, [environment.task, names, others])
     geometry = environment.geometry
     return [
-        Answer(instruction, _action(environment, geometry, call), call["thought"])
+        ExpertAnswer(instruction, _action(environment, geometry, call), call["thought"])
         for instruction, call in found
     ]
 
