@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import grimp  # type: ignore[import-untyped]
+import grimp
 import pytest
 
 from eyehand import errors
