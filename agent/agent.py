@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.episode import Episode, check_task, run_episode
-from eyehand.agent.evaluation.retention import slug
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import check_task, run_episode
 from eyehand.agent.policies.base import Policy
+from eyehand.agent.trajectory.files import slug
 from eyehand.agent.trajectory.recorder import Watch
 from eyehand.agent.trajectory.writer import TrajectoryWriter, check_free
 from eyehand.envs.env import Environment

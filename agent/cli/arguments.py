@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.policies.registry import POLICY_NAMES
+from eyehand.agent.policies.registry import POLICIES
 from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
@@ -60,6 +60,14 @@ def temperature(text: str) -> float:
     return number
 
 
+def policy_name(text: str) -> str:
+    """Read the name of a policy, or MODULE:CLASS."""
+    if text not in POLICIES and ":" not in text:
+        known = ", ".join(map(repr, POLICIES))
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {known})")
+    return text
+
+
 def size(text: str) -> tuple[int, int]:
     """Read WIDTHxHEIGHT in pixels."""
     width, cross, height = text.lower().partition("x")
@@ -73,9 +81,11 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy")
     group.add_argument(
         "--policy",
-        choices=POLICY_NAMES,
+        type=policy_name,
+        metavar="P",
         default="model",
-        help="model (default); random: the floor; expert: a scripted demonstrator",
+        help="model (default); random: the floor; expert: a scripted demonstrator; MODULE:CLASS: "
+        "a policy of your own, in the current folder or installed",
     )
     group.add_argument(
         "--model",

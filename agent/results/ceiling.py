@@ -83,6 +83,14 @@ def ceilings_of(
     return {spec: ceiling for spec, ceiling in found.items() if ceiling}
 
 
+def written_ceiling(ceiling: Ceiling | None) -> dict[str, Any]:
+    """Return a ceiling as the task of an `evaluation.json` holds it."""
+    return {
+        "ceiling": ceiling.value if ceiling else None,
+        "ceiling_source": ceiling.source if ceiling else "",
+    }
+
+
 def mean_ceiling(ceilings: Mapping[str, Ceiling], specs: Sequence[str]) -> Ceiling | None:
     """Return the ceiling of the mean over tasks; None where that of one of them is not known."""
     if not specs or any(spec not in ceilings for spec in specs):

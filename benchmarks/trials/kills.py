@@ -27,8 +27,8 @@ SUITE = "cards:number-line,miniwob:click-tab"
 EPISODES = 15
 WORKERS = 2
 TARGETS = ("worker", "evaluator", "actor")
-ACTOR = b"ray::StationActor"
-CHILD = b"eyehand.agent.evaluation.child"
+ACTOR = b"ray::WorkerActor"
+CHILD = b"eyehand.agent.evaluation.worker_process"
 
 
 @dataclass(frozen=True)

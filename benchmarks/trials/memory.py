@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
-from eyehand.agent.evaluation.plan import Plan, TaskResult
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.envs.registry import make
@@ -59,7 +59,7 @@ class Memory:
         """Print what the columns are."""
         print("episodes  evaluator  workers  below them (MiB)")
 
-    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult) -> None:
         """Print a line every hundred episodes."""
         self.ended += 1
         if self.ended % EVERY == 0:

@@ -22,7 +22,7 @@ from eyehand.agent.results.diff import differences
 from eyehand.agent.results.folder import read_rows
 
 SUITE = "number-line"
-ENGINE = b"ray::EngineActor"
+ENGINE = b"ray::InferenceActor"
 TIMEOUT_S = 3600.0
 
 

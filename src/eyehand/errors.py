@@ -14,6 +14,9 @@ Tree::
         StartUnreachable       the start page (or device) cannot be reached
         BrowserCrashed         the browser process or its page died
         CaptureFailed          the screen could not be captured
+        DeviceDisconnected     the device is gone, and did not come back
+        DeviceTimeout          the device did not answer in time
+        DeviceUnauthorized     the device does not permit this computer to debug it
         RecordingFailed        the trajectory could not be written (a full disk)
         WorkerLost             the process that ran an episode ended in the middle of it
         ClusterUnreachable     no Ray cluster answers at the address

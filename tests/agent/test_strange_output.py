@@ -35,7 +35,7 @@ from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report import write_report
 from eyehand.agent.results.episode_result import EpisodeResult
-from eyehand.agent.results.table import write_csv
+from eyehand.agent.results.episodes_csv import write_csv
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs import registry
 from eyehand.envs.cards.number_line import NumberLineEnvironment

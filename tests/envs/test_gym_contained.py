@@ -243,7 +243,7 @@ class Balance(Policy, Conversation):
 
     name = "balance"
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         assert isinstance(environment, GymEnvironment)
         self.world: Any = environment.inner.unwrapped
 

@@ -13,7 +13,8 @@ import playwright
 import pytest
 
 from eyehand.actions import web
-from eyehand.agent.episode import Episode, run_episode
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import run_episode
 from eyehand.agent.evaluation.evaluate import run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.outcome import Outcome

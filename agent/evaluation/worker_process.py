@@ -1,4 +1,4 @@
-"""What a worker process runs: `python -m eyehand.agent.evaluation.child PIPE LIFELINE`.
+"""What a worker process runs: `python -m eyehand.agent.evaluation.worker_process PIPE LIFELINE`.
 
 It answers the messages that come through the pipe. It never outlives who started it: when the
 lifeline's other end is gone, however that came, the process ends at once, and the browser that it
@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-EXIT_ORPHANED = 1
+ORPHANED_STATUS = 1
 
 
 def main(arguments: list[str]) -> None:
@@ -36,7 +36,7 @@ def _serve(connection: Connection) -> None:
 def _watch(lifeline: int) -> None:
     """Wait until the other end is gone; nothing is ever written to it."""
     os.read(lifeline, 1)
-    os._exit(EXIT_ORPHANED)
+    os._exit(ORPHANED_STATUS)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 from eyehand.agent.printable import spreadsheet_cell
 from eyehand.agent.results.episode_result import EpisodeResult
-from eyehand.agent.trajectory.run_folder import write_whole
+from eyehand.agent.trajectory.files import write_whole
 
 CSV_FILE = "episodes.csv"
 

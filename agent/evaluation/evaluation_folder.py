@@ -1,6 +1,5 @@
 """Where an evaluation's trajectories lie, and which of them stay."""
 
-import hashlib
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,11 +8,10 @@ from typing import Any, Literal
 
 from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import EVALUATION_FILE, PLAN_FILE
+from eyehand.agent.trajectory.files import missing_folders, slug, write_whole
 from eyehand.agent.trajectory.json_text import json_text
-from eyehand.agent.trajectory.run_folder import PARTIAL, RunFolder, missing_folders, write_whole
+from eyehand.agent.trajectory.run_folder import PARTIAL, RunFolder
 from eyehand.errors import RecordingFailed, UsageError
-
-LONGEST_SLUG = 80
 
 Keep = Literal["all", "failures", "none"]
 
@@ -112,15 +110,3 @@ def episode_folder(out: Path, spec: str, seed: int, attempt: int) -> RunFolder:
     """
     suffix = f"-retry{attempt}" if attempt else ""
     return RunFolder(out, slug(spec), f"{seed}{suffix}")
-
-
-def slug(spec: str) -> str:
-    """Return a spec as a file name: "miniwob:click-tab" becomes "miniwob-click-tab".
-
-    A long one is cut, and told apart by a digest of the whole.
-    """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", spec).strip("-.") or "episode"
-    if len(name) <= LONGEST_SLUG:
-        return name
-    digest = hashlib.sha256(spec.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{name[: LONGEST_SLUG - 9]}-{digest}"

@@ -1,4 +1,7 @@
-"""Reads an evaluation's folder, finished or not, for tables, comparisons and reports."""
+"""EvaluationResult: what an evaluation came to, as it ended or as its folder tells.
+
+Progress, tables, comparisons, reports and `evaluation.json` all take their numbers from here.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.results.ceiling import Ceiling, ceilings_of, mean_ceiling
+from eyehand.agent.results.ceiling import Ceiling, ceilings_of, mean_ceiling, written_ceiling
 from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import EVALUATION_FILE, PLAN_FILE, read_document, read_rows
 from eyehand.agent.results.summary import (
@@ -21,16 +24,16 @@ from eyehand.errors import UsageError
 
 
 @dataclass(frozen=True)
-class EvaluationRun:
-    """An evaluation as read from its folder.
+class EvaluationResult:
+    """An evaluation, finished or not.
 
     Attributes:
-        folder: Where it lies.
-        about: What the plan and the summary say: suite, policy, specs, seeds, limits.
+        folder: Where it lies; None where nothing was kept.
+        about: What `plan.json` and `evaluation.json` say: suite, policies, specs, seeds, limits.
         rows: One an episode, by index.
     """
 
-    folder: Path
+    folder: Path | None
     about: dict[str, Any]
     rows: list[EpisodeResult]
 
@@ -47,7 +50,7 @@ class EvaluationRun:
                 return dict(self.about[name])
         policies = self.about.get("policies")
         if isinstance(policies, dict) and policies:
-            return dict(next(iter(policies.values())))
+            return dict(list(policies.values())[-1])
         return {"name": str(self.about.get("policy") or "policy")}
 
     @property
@@ -72,14 +75,14 @@ class EvaluationRun:
         return max(tasks * len(self.seeds), len(self.rows))
 
     @property
-    def complete(self) -> bool:
+    def finished(self) -> bool:
         """Whether every episode of the plan is there."""
         return len(self.rows) == self.planned
 
     @cached_property
     def counted(self) -> list[EpisodeResult]:
         """The rows that tables are made of: without those behind a gap (see `settled`)."""
-        return self.rows if self.complete else settled(self.rows, self.seeds)
+        return self.rows if self.finished else settled(self.rows, self.seeds)
 
     @cached_property
     def summary(self) -> Summary:
@@ -103,13 +106,30 @@ class EvaluationRun:
         """The ceiling of the suite's rate; None unless every task's is known."""
         return mean_ceiling(self.ceilings, [task.name for task in self.tasks])
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what `evaluation.json` holds. The rate is the mean over the tasks' rates."""
+        return {
+            "suite": self.suite,
+            "policy": self.policy.get("name", "policy"),
+            "success_rate": self.summary.success.value,
+            "finished": self.finished,
+            "episodes": self.about.get("episodes"),
+            "first_seed": self.about.get("first_seed"),
+            "max_steps": self.about.get("max_steps"),
+            "policy_details": self.policy,
+            "tasks": [
+                {**task.to_json(), **written_ceiling(self.ceilings.get(task.name))}
+                for task in self.tasks
+            ],
+        }
+
 
 def is_evaluation(folder: Path) -> bool:
     """Return whether a folder holds an evaluation's rows."""
     return RunFolder(folder).holds(EPISODES_FILE)
 
 
-def read_run(folder: Path) -> EvaluationRun:
+def read_run(folder: Path) -> EvaluationResult:
     """Read an evaluation's folder; a partial last line, left by a killed process, is ignored.
 
     Raises:
@@ -118,10 +138,10 @@ def read_run(folder: Path) -> EvaluationRun:
     about: dict[str, Any] = {}
     for name in (PLAN_FILE, EVALUATION_FILE):
         about |= read_document(folder, name) or {}
-    return EvaluationRun(folder, about, _rows(folder))
+    return EvaluationResult(folder, about, _rows(folder))
 
 
-def read_runs(folders: Sequence[Path]) -> list[EvaluationRun]:
+def read_runs(folders: Sequence[Path]) -> list[EvaluationResult]:
     """Read several evaluations, in order.
 
     Raises:
