@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from eyehand.envs.env import Environment
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.errors import UsageError
 
 Factory = Callable[..., Environment]

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.envs.suite_file.load import built_in_suite, declared_task, read_suite
 from eyehand.envs.suite_file.schema import SuiteFile as Declaration
 from eyehand.envs.suite_file.schema import Task as DeclaredTask

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from eyehand.envs.env import Environment
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.errors import UsageError
 
 CARD_GAMES: dict[str, str] = {

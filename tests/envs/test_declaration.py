@@ -11,7 +11,7 @@ import pytest
 
 from eyehand.agent.cli.main import main
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.gym.rules import Rule, Standing
 from eyehand.envs.suite_catalogue import suite_named, suite_task
 from eyehand.envs.suite_file.load import read_suite
