@@ -13,7 +13,7 @@ from eyehand.agent.results.ceiling import Ceiling, ceiling_of
 from eyehand.agent.results.episode_result import ANSWER_ERRORS, EpisodeResult
 from eyehand.agent.results.plan_file import MOST_EPISODES
 from eyehand.agent.results.statistics import Rate, mean_with_interval
-from eyehand.envs.suite_catalogue import declared_content, step_limit
+from eyehand.envs.suites import declared_content, step_limit
 from eyehand.errors import UsageError
 
 ILLEGAL = ("illegal", "out_of_range", "stale_screen")

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 POLICY_NAMES = ("model", "random", "expert")
-REAL_SCHEMES = ("web", "http", "https", "android", "desktop")
-"""Schemes behind which stands something real: other people's sites, a phone, the desktop."""
 
 
 def policy_maker(name: str, **model_options: Any) -> Callable[[str], "Policy"]:
@@ -46,12 +44,12 @@ def check_random(policy: str, specs: Iterable[str], allowed: bool) -> None:
     Raises:
         UsageError: the random policy would meet such an environment, and nobody allowed it.
     """
-    from eyehand.envs.suite_catalogue import stands_behind
+    from eyehand.envs.registry import is_real
 
     if policy != "random" or allowed:
         return
     for spec in specs:
-        if stands_behind(spec) in REAL_SCHEMES:
+        if is_real(spec):
             raise UsageError(
                 f"{spec} is real: random clicks and keys may buy, send or delete there. Add "
                 "--allow-random where nothing can be lost"

@@ -19,8 +19,9 @@ from eyehand.envs.env import (
     StepResult,
 )
 from eyehand.envs.miniwob.page import MiniWobPage, Status
-from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions
+from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions, task_names
 from eyehand.envs.miniwob.window import leave_window, open_window
+from eyehand.envs.suggestions import unknown_name
 from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
@@ -68,11 +69,16 @@ class MiniWobEnvironment(Environment):
         pixel_ratio: Pixels of the screen in a CSS pixel; 4/3 gives screens of 224 x 280. The page
             is laid out at ratio 1 and drawn larger.
         headed: Show the browser's window.
+
+    Raises:
+        UsageError: no task has that name; the message names the closest.
     """
 
     def __init__(
         self, task: str, pixel_ratio: float = DEFAULT_PIXEL_RATIO, headed: bool = False
     ) -> None:
+        if task not in (known := task_names()):
+            raise unknown_name("MiniWoB++ task", task, known)
         by_name = {action.name: action for action in WEB_ACTIONS}
         self.task = task
         self.spec_uri = f"miniwob:{task}"
