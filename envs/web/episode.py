@@ -13,6 +13,7 @@ from eyehand.actions import Action, web
 from eyehand.envs.env import EpisodeOptions, Observation, StepResult
 from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.browser import Browser
+from eyehand.envs.web.dialogs import describe_dialog
 from eyehand.envs.web.downloads import COUNT_CLICKS
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.history import Unreachable, open_address
@@ -20,9 +21,10 @@ from eyehand.envs.web.observer import ObserverSettings, PageObserver, attended
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.pictures import worth_telling
 from eyehand.envs.web.private import is_private
-from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
+from eyehand.envs.web.tab import Tab, leave_running
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.uploads import PICKER_SCRIPT
+from eyehand.envs.web.waiting import awaits_files, finish_downloads
 from eyehand.errors import ActionHadNoEffect, BrowserCrashed, ModelFeedback, StartUnreachable
 
 CLOSE_TIMEOUT_S = 5.0
@@ -92,9 +94,9 @@ class WebEpisode:
         if web.UploadFile.name in settings.permitted:
             await context.add_init_script(PICKER_SCRIPT)
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
-        self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
+        self._tabs.dialogs.dismisses = web.AnswerDialog.name not in settings.permitted
         self._tabs.tells_crashes = self._tabs.blocks_windows = True
-        self._tabs.refuses_private = not (settings.allow_private or await is_private(url))
+        self._tabs.guard.refuses_private = not (settings.allow_private or await is_private(url))
         self._observer = PageObserver(self._tabs, settings, self._options)
         tab = await self._tabs.new_tab()
         await self._bound(tab)
@@ -232,14 +234,14 @@ class WebEpisode:
     def _end_dialogs_of(self, action: Action) -> None:
         """Let a page that opened a second dialog be left without an answer."""
         dialog = self.tabs.dialog
-        asking = self.tabs.tab_of(dialog) if dialog is not None else None
+        asking = self.tabs.dialogs.tab_of(dialog) if dialog is not None else None
         if asking is None or not asking.looping or not isinstance(action, LEAVING):
             return
         if dialog is not None and dialog.type == "beforeunload":
             return
         screen, seen = self._seeing().seen
         self._seeing().seen = (screen, None if seen is dialog else seen)
-        self.tabs.set_aside()
+        self.tabs.dialogs.set_aside()
 
     def _ask_again(self, tab: Tab) -> None:
         """Let a page that was to be left, and could not be, ask again."""
@@ -257,7 +259,9 @@ class WebEpisode:
         if tab not in self.tabs.tabs or seen != (tab.screen, None):
             return False
         self.tabs.show(tab)
-        self.tabs.notes.append("Other tabs open by themselves; the one that you saw stays shown.")
+        self.tabs.news.notes.append(
+            "Other tabs open by themselves; the one that you saw stays shown."
+        )
         return True
 
     def _check(self, action: Action, tab: Tab) -> None:
@@ -299,10 +303,10 @@ class WebEpisode:
         Returns:
             What became of them, in words and as `Downloads.take_ended` returns it.
         """
-        if self.tabs.awaits_files:
-            await self.tabs.finish_downloads(self._settings.limits.arrive_s)
-        told = " ".join(self.tabs.notes)
-        self.tabs.notes.clear()
+        if awaits_files(self.tabs):
+            await finish_downloads(self.tabs, self._settings.limits.arrive_s)
+        told = " ".join(self.tabs.news.notes)
+        self.tabs.news.notes.clear()
         return told, self.tabs.downloads.take_ended()
 
     async def close(self) -> None:
@@ -313,7 +317,7 @@ class WebEpisode:
             return
         try:
             if self._tabs.downloads.pending:
-                await self._tabs.finish_downloads(self._settings.limits.load_s)
+                await finish_downloads(self._tabs, self._settings.limits.load_s)
             await asyncio.wait_for(self._tabs.close(), CLOSE_TIMEOUT_S)
             if self._session is not None:
                 await asyncio.wait_for(self._session.detach(), CLOSE_TIMEOUT_S)

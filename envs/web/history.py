@@ -89,7 +89,7 @@ async def go_to(context: ActionContext, url: str) -> None:
     """
     if not url.lower().startswith(WEB_SCHEMES):
         raise InvalidArgument(f"go_to takes http:// and https:// only; got {url[:60]!r}")
-    if context.tabs.refuses_private and await is_private(url):
+    if context.tabs.guard.refuses_private and await is_private(url):
         raise ActionHadNoEffect(f"{url[:200]} is a private address, {HOW_TO_ALLOW}")
     await _leave_stuck(context)
     context.effect = f"opened {url}"

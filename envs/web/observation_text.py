@@ -2,7 +2,7 @@
 
 from eyehand.actions import Action, web
 from eyehand.envs.web.action_context import ActionContext
-from eyehand.envs.web.tab import describe_dialog
+from eyehand.envs.web.dialogs import describe_dialog
 from eyehand.envs.web.tabs import Tabs
 
 MAX_TITLE_LENGTH = 100
@@ -30,7 +30,7 @@ def tell_page(tabs: Tabs, told: str) -> str:
         lines.append("Tabs: " + "; ".join(listed))
     if tabs.dialog is not None:
         shown = describe_dialog(tabs.dialog)
-        asking = tabs.tab_of(tabs.dialog)
+        asking = tabs.dialogs.tab_of(tabs.dialog)
         leave = asking is not None and asking.looping and tabs.dialog.type != "beforeunload"
         more = " The page may also be left." if leave else ""
         lines.append(f"Open dialog: {shown}. Answer it with answer_dialog.{more}")

@@ -19,6 +19,7 @@ from eyehand.envs.web.settle import MAX_ARRIVALS, SettleBounds, Settled, settle
 from eyehand.envs.web.speculative_capture import SpeculativeCapture
 from eyehand.envs.web.tab import Tab, leave_running, quietly, stop_loading
 from eyehand.envs.web.tabs import Tabs
+from eyehand.envs.web.waiting import in_flight
 from eyehand.errors import CaptureFailed
 
 CAPTURE_TIMEOUT_S = 5.0
@@ -106,14 +107,14 @@ class PageObserver:
         tab, pixels, uncaptured = await self._picture(early, settled, since_s)
         captured_s = time.perf_counter()
         self._note_failure(tab, context)
-        if outside := self._tabs.take_outside():
-            (context.hints if context else self._tabs.notes).append(outside)
+        if outside := self._tabs.guard.take():
+            (context.hints if context else self._tabs.news.notes).append(outside)
         notes = [
-            *self._tabs.notes,
+            *self._tabs.news.notes,
             settled.reason or uncaptured,
             *(context.hints if context else ()),
         ]
-        self._tabs.notes.clear()
+        self._tabs.news.notes.clear()
         notes.append(self._asked_for_file(tab, context, action))
         told = " ".join(filter(None, notes))
         same = self.last is not None and np.array_equal(self.last.pixels, pixels)
@@ -167,9 +168,9 @@ class PageObserver:
         end_s = clock() + SUGGEST_S
         tab = await self._tabs.shown()
         while clock() < end_s and self._tabs.dialog is None and tab is self._tabs.current:
-            if tab.changed or self._tabs.in_flight(since_s):
+            if tab.changed or in_flight(self._tabs, since_s):
                 return await settle(self._tabs, since_s, self._settings.limits)
-            await self._tabs.wait_for_news(end_s - clock())
+            await self._tabs.news.wait(end_s - clock())
         return settled
 
     def _note_failure(self, tab: Tab, context: ActionContext | None) -> None:
@@ -259,7 +260,7 @@ async def attended(
         while not work.done() and clock() < end_s:
             if tabs.dialog not in (before, None):
                 break
-            await tabs.race(work, None if timeout_s is None else end_s - clock())
+            await tabs.news.race(work, None if timeout_s is None else end_s - clock())
     except asyncio.CancelledError:
         try:
             if finish_s:

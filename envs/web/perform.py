@@ -11,9 +11,9 @@ from eyehand.envs.common import performer_of
 from eyehand.envs.web import fields, history, text, uploads
 from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.browser_keys import meant_for_the_browser
+from eyehand.envs.web.dialogs import describe_dialog
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import is_closed
-from eyehand.envs.web.tab import describe_dialog
 from eyehand.errors import ActionHadNoEffect, OutOfRange
 
 DRAG_STEPS = 12
@@ -230,7 +230,7 @@ async def _close_tab(action: web.CloseTab, context: ActionContext) -> None:
 
 
 async def _answer_dialog(action: web.AnswerDialog, context: ActionContext) -> None:
-    dialog = await context.tabs.answer_dialog(action.accept, action.text)
+    dialog = await context.tabs.dialogs.answer(action.accept, action.text)
     if dialog is None:
         raise ActionHadNoEffect("no dialog is open")
     answer = "accepted" if action.accept else "dismissed"
@@ -242,7 +242,7 @@ async def _wait(action: web.Wait, context: ActionContext) -> None:
     began_s = clock()
     sleep = asyncio.ensure_future(asyncio.sleep(action.seconds))
     try:
-        await context.tabs.race(sleep, action.seconds)
+        await context.tabs.news.race(sleep, action.seconds)
     finally:
         sleep.cancel()
     context.effect = f"waited {clock() - began_s:.1f} s"

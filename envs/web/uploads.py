@@ -116,7 +116,7 @@ async def _answer_chooser(context: ActionContext, paths: Sequence[Path], timeout
     clock = asyncio.get_running_loop().time
     end_s = clock() + timeout_s
     while context.tab.chooser is None and clock() < end_s and context.tabs.dialog is None:
-        await context.tabs.wait_for_news(end_s - clock())
+        await context.tabs.news.wait(end_s - clock())
     chooser, context.tab.chooser = context.tab.chooser, None
     if chooser is None:
         return False

@@ -194,7 +194,7 @@ def test_a_python_file_declares_the_same(tmp_path: Path) -> None:
     )
     assert [task.spec for task in suite_named(str(path)).tasks] == [f"suite:{path}#lake"]
     path.write_text("SUITE = 3\n# changed\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"expected SUITE = Suite\(\.\.\.\), found 3"):
+    with pytest.raises(UsageError, match=r"expected SUITE = SuiteFile\(\.\.\.\), found 3"):
         read_suite(path)
 
 
