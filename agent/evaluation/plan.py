@@ -8,7 +8,7 @@ from typing import Any
 from eyehand.agent.evaluation.evaluation_folder import Keep
 from eyehand.agent.evaluation.messages import EpisodeJob
 from eyehand.agent.results.plan_file import MOST_EPISODES
-from eyehand.envs.suite_catalogue import declared_content, step_limit
+from eyehand.envs.suites import declared_content, step_limit
 from eyehand.errors import UsageError
 
 

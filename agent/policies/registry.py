@@ -20,8 +20,6 @@ POLICIES: dict[str, tuple[str, "Placement"]] = {
     "expert": ("eyehand.agent.experts:expert_for", "worker"),
 }
 """Name to what makes the policy, imported when it is needed, and where that decides."""
-REAL_SCHEMES = ("web", "http", "https", "android", "desktop")
-"""Schemes behind which stands something real: other people's sites, a phone, the desktop."""
 
 
 class PolicyMaker:
@@ -98,12 +96,12 @@ def check_random(policy: str, specs: Iterable[str], allowed: bool) -> None:
     Raises:
         UsageError: the random policy would meet such an environment, and nobody allowed it.
     """
-    from eyehand.envs.suite_catalogue import stands_behind
+    from eyehand.envs.registry import is_real
 
     if policy != "random" or allowed:
         return
     for spec in specs:
-        if stands_behind(spec) in REAL_SCHEMES:
+        if is_real(spec):
             raise UsageError(
                 f"{spec} is real: random clicks and keys may buy, send or delete there. Add "
                 "--allow-random where nothing can be lost"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyehand.agent.results.statistics import Estimate, Rate
-from eyehand.envs.suite_catalogue import is_declared, suite_task
+from eyehand.envs.suites import is_declared, suite_task
 from eyehand.errors import UsageError
 
 ROUNDING = 1e-9

@@ -16,8 +16,7 @@ from pathlib import Path
 from benchmarks.trials.two_nodes import two_nodes
 from eyehand.agent.results.diff import Compared, compare_folders
 from eyehand.agent.results.folder import EVALUATION_FILE
-from eyehand.envs.suite_catalogue import suite_task
-from eyehand.envs.suites import suite_specs
+from eyehand.envs.suites import suite_specs, suite_task
 
 ON_THIS_MACHINE = (1, 2, 4)
 ON_A_CLUSTER = 4

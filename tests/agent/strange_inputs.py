@@ -28,8 +28,8 @@ from eyehand.agent.results.episodes_csv import write_csv
 from eyehand.agent.results.evaluation_result import read_run
 from eyehand.agent.results.folder import read_plan
 from eyehand.agent.trajectory.reader import read_trajectory
-from eyehand.envs.suite_catalogue import from_declaration
 from eyehand.envs.suite_file.load import read_suite
+from eyehand.envs.suites import from_declaration
 from eyehand.errors import EyehandError
 
 PLAN: dict[str, Any] = {

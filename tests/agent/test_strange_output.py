@@ -118,7 +118,7 @@ def test_the_lines_of_a_run_are_plain_and_short(
         def step(self, action: Any) -> Any:
             raise EnvironmentFault(said)
 
-    shouting = registry.Scheme("shouting", lambda name: Shouting(), "shouting:x")
+    shouting = registry.Scheme("shouting", lambda name: Shouting(), "shouting:x", real=False)
     monkeypatch.setitem(registry._SCHEMES, "shouting", shouting)
     words = ["run", "--env", "shouting:x", "--seed", "1", "--policy", "random"]
     assert main([*words, "--out", str(tmp_path / "e")]) == 3

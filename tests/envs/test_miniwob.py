@@ -12,7 +12,7 @@ import pytest
 
 from eyehand.actions import Action, Point
 from eyehand.actions.web import Click, Drag, Hover, PressKeys, Scroll, SelectOption, TypeText
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.miniwob.check import check_tasks
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.envs.miniwob.tasks import (

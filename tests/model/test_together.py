@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import LoadedModel, load
 from eyehand.model.inference.answering import GenerationConfig

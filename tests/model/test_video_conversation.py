@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import LoadedModel, load
 from eyehand.model.inference.answering import GenerationConfig

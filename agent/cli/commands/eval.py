@@ -193,7 +193,7 @@ def _check(spec: str, instruction: str | None, arguments: argparse.Namespace) ->
     Raises:
         UsageError: a device has no task, or one device would be worked by several workers.
     """
-    from eyehand.envs.suite_catalogue import stands_behind
+    from eyehand.envs.registry import stands_behind
 
     scheme = stands_behind(spec)
     if scheme not in ONE_DEVICE:

@@ -93,7 +93,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.policies.registry import check_model_named, check_random, policy_maker
     from eyehand.agent.trajectory.writer import TrajectoryWriter, check_free
     from eyehand.envs.registry import make
-    from eyehand.envs.suite_catalogue import step_limit
+    from eyehand.envs.suites import step_limit
 
     uploads = named_files(arguments.file)
     check_random(arguments.policy, [arguments.env], arguments.allow_random)

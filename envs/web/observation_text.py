@@ -1,8 +1,8 @@
 """What an observation says in words beside its pixels: short, and only what they do not show."""
 
 from eyehand.actions import Action, web
-from eyehand.envs.web.scene import ActionContext
-from eyehand.envs.web.tab import describe_dialog
+from eyehand.envs.web.action_context import ActionContext
+from eyehand.envs.web.dialogs import describe_dialog
 from eyehand.envs.web.tabs import Tabs
 
 MAX_TITLE_LENGTH = 100
@@ -30,7 +30,7 @@ def tell_page(tabs: Tabs, told: str) -> str:
         lines.append("Tabs: " + "; ".join(listed))
     if tabs.dialog is not None:
         shown = describe_dialog(tabs.dialog)
-        asking = tabs.tab_of(tabs.dialog)
+        asking = tabs.dialogs.tab_of(tabs.dialog)
         leave = asking is not None and asking.looping and tabs.dialog.type != "beforeunload"
         more = " The page may also be left." if leave else ""
         lines.append(f"Open dialog: {shown}. Answer it with answer_dialog.{more}")
@@ -43,19 +43,19 @@ def tell_file_picker(names: tuple[str, ...]) -> str:
     return f"The page asks for a file: use upload_file at the same point (files: {files})."
 
 
-def tell_outcome(scene: ActionContext, action: Action | None, restless: str, same: bool) -> str:
+def tell_outcome(context: ActionContext, action: Action | None, restless: str, same: bool) -> str:
     """Return what the next screen does not show: a failure, or that nothing visible happened.
 
     Args:
-        scene: What the action said about itself.
+        context: What the action said about itself.
         action: The action; None without one.
         restless: Why the page is not quiet; empty where it is.
         same: The screen is pixel for pixel what it was.
     """
-    told = [scene.feedback, restless]
-    silent = not any(told) and not scene.hints and scene.tabs.dialog is None
+    told = [context.feedback, restless]
+    silent = not any(told) and not context.hints and context.tabs.dialog is None
     if same and silent and isinstance(action, web.Scroll):
         told.append(f"Nothing scrolled {action.direction}: the end, or an area that does not.")
     elif same and silent and isinstance(action, VISIBLE):
-        told.append(f"Nothing visible changed; at the point is {scene.under}.")
+        told.append(f"Nothing visible changed; at the point is {context.under}.")
     return " ".join(filter(None, told))

@@ -9,8 +9,8 @@ import pytest
 from eyehand.actions import web
 from eyehand.envs.env import Pixels
 from eyehand.envs.web import settle
-from eyehand.envs.web.early_look import SpeculativeCapture
 from eyehand.envs.web.settle import Settled
+from eyehand.envs.web.speculative_capture import SpeculativeCapture
 
 LATE = """([timers, frames]) => {
   button.onclick = () => {

@@ -328,6 +328,3 @@ class _Check:
             if action.points():
                 return action
         return None
-
-
-__all__ = ["CheckReport", "ContractBroken", "check_environment"]
