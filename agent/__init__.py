@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from eyehand.agent.agent import Agent as Agent
     from eyehand.agent.episode import Episode as Episode
     from eyehand.agent.episode import run_episode as run_episode
+    from eyehand.agent.evaluation.evaluate import ComputeConfig as ComputeConfig
     from eyehand.agent.evaluation.evaluate import run_evaluation as run_evaluation
     from eyehand.agent.evaluation.plan import Plan as Plan
     from eyehand.agent.outcome import Outcome as Outcome
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from eyehand.agent.policies.blind import BlindPolicy as BlindPolicy
     from eyehand.agent.policies.model import VlmPolicy as VlmPolicy
     from eyehand.agent.policies.random import RandomPolicy as RandomPolicy
+    from eyehand.agent.policies.registry import policy_maker as policy_maker
     from eyehand.agent.policies.scripted import ScriptedPolicy as ScriptedPolicy
+    from eyehand.agent.report import write_report as write_report
+    from eyehand.agent.results.compare import compare as compare
+    from eyehand.agent.results.run import read_run as read_run
     from eyehand.agent.trajectory.reader import Trajectory as Trajectory
     from eyehand.agent.trajectory.reader import read_trajectory as read_trajectory
     from eyehand.agent.trajectory.writer import TrajectoryWriter as TrajectoryWriter
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "Agent": "agent",
     "BlindPolicy": "policies.blind",
+    "ComputeConfig": "evaluation.evaluate",
     "Conversation": "policies.base",
     "Decision": "policies.base",
     "Episode": "episode",
@@ -35,14 +41,19 @@ _WHERE = {
     "Trajectory": "trajectory.reader",
     "TrajectoryWriter": "trajectory.writer",
     "VlmPolicy": "policies.model",
+    "compare": "results.compare",
+    "policy_maker": "policies.registry",
+    "read_run": "results.run",
     "read_trajectory": "trajectory.reader",
     "run_episode": "episode",
     "run_evaluation": "evaluation.evaluate",
+    "write_report": "report",
 }
 
 __all__ = [
     "Agent",
     "BlindPolicy",
+    "ComputeConfig",
     "Conversation",
     "Decision",
     "Episode",
@@ -54,9 +65,13 @@ __all__ = [
     "Trajectory",
     "TrajectoryWriter",
     "VlmPolicy",
+    "compare",
+    "policy_maker",
+    "read_run",
     "read_trajectory",
     "run_episode",
     "run_evaluation",
+    "write_report",
 ]
 
 
