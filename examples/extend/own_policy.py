@@ -13,8 +13,7 @@ from eyehand.actions import ActionSpace
 from eyehand.agent import Conversation, Decision, Plan, Policy, policy_maker, run_evaluation
 from eyehand.envs import Observation
 
-WOOD = (202, 152, 101)
-"""The pole's colour, RGB."""
+WOOD = (202, 152, 101)  # the pole's colour, RGB
 
 
 class PoleBalancer(Policy):
