@@ -8,7 +8,7 @@ import pytest
 
 from eyehand.errors import InvalidArgument
 
-PAGE = Path(__file__).parents[2] / "docs" / "custom-actions.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "custom-actions.md"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from eyehand.envs.suite_file.load import read_suite
 from eyehand.envs.suites import suite_specs
 from eyehand.errors import MissingExtra, UsageError
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "suites.md"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "guides" / "suites.md"
 LAKE = {"name": "lake", "environment": "FrozenLake-v1", "instruction": "Walk to the present."}
 
 
