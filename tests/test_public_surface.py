@@ -8,6 +8,7 @@ A change of it is made on purpose. To write it down anew:
 import argparse
 import ast
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from importlib import import_module
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # mypy reads this: were a name `Any`, its comment would be re
 
 GOLDEN = Path(__file__).parent / "golden" / "public_surface.txt"
 MODULES = ("eyehand", "eyehand.agent", "eyehand.envs", "eyehand.actions", "eyehand.model")
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 LAZY = ("eyehand", "eyehand.agent", "eyehand.model")
 
 
@@ -112,6 +114,18 @@ def test_what_is_imported_lazily_is_declared_to_type_checkers(name: str) -> None
         for alias in statement.names
     }
     assert declared == set(module.__all__) - {"__version__"}
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """The pages of the other modules follow `__all__` by themselves."""
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in REFERENCE.glob("*.md"))
+    shown = set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
+    assert {"eyehand.envs", "eyehand.actions", "eyehand.model", "eyehand.errors"} <= shown
+    described = {name.rpartition(".")[2] for name in shown}
+    named = {
+        name for module in ("eyehand", "eyehand.agent") for name in import_module(module).__all__
+    }
+    assert named - described == {"__version__"}
 
 
 if __name__ == "__main__":
