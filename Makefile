@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The doctor starts what it looks for, and installs what does not start.
 FIX := $(BIN)/python -m eyehand doctor --fix
 
-.PHONY: demo test check constraints fuzz machine clean
+.PHONY: demo test check docs constraints fuzz machine clean
 
 demo: $(VENV)/.installed
 	@$(FIX) chromium fonts
@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 
 # Checking needs a processor and the machine's packages need the network: both at once.
 test: $(VENV)/.installed-dev
-	@$(MAKE) --no-print-directory -j2 check machine
+	@$(MAKE) --no-print-directory -j2 check docs machine
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 machine: $(VENV)/.installed-dev
@@ -27,8 +27,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --explicit-package-bases tests benchmarks
+	$(BIN)/mypy --explicit-package-bases tests benchmarks examples
 	$(BIN)/lint-imports
+
+# The site, from docs/ and the docstrings: a link that leads nowhere ends it. It needs no network.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # Writes down every version that is installed, also of what others ask for. To take newer ones,
 # install them into $(VENV) and run the tests first.

@@ -4,7 +4,16 @@ Importing this package imports neither torch nor transformers; names are resolve
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eyehand.model.inference.cache import KVCache as KVCache
+    from eyehand.model.qwen2vl.config import Qwen2VLConfig as Qwen2VLConfig
+    from eyehand.model.qwen2vl.config import TextConfig as TextConfig
+    from eyehand.model.qwen2vl.config import VisionConfig as VisionConfig
+    from eyehand.model.qwen2vl.model import Qwen2VL as Qwen2VL
+    from eyehand.model.weights import load_checkpoint as load_checkpoint
+    from eyehand.model.weights import save_checkpoint as save_checkpoint
 
 _HOMES = {
     "Qwen2VLConfig": "eyehand.model.qwen2vl.config",
@@ -15,6 +24,16 @@ _HOMES = {
     "load_checkpoint": "eyehand.model.weights",
     "save_checkpoint": "eyehand.model.weights",
 }
+
+__all__ = [
+    "KVCache",
+    "Qwen2VL",
+    "Qwen2VLConfig",
+    "TextConfig",
+    "VisionConfig",
+    "load_checkpoint",
+    "save_checkpoint",
+]
 
 
 def __getattr__(name: str) -> Any:

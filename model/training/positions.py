@@ -7,7 +7,7 @@ relative, so a token learns where it lies only by comparing itself with others.
 token in which the point lies.
 
 The first is learned in a hundred steps. Neither was measured apart from the optimizer, which was
-changed in the same hour: `docs/training.md` tells what was tried.
+changed in the same hour: `docs/guides/training.md` tells what was tried.
 """
 
 from typing import cast

@@ -10,7 +10,7 @@ from eyehand.agent.episode import run_episode
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.errors import InvalidArgument
 
-PAGE = Path(__file__).parents[2] / "docs" / "custom-actions.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "custom-actions.md"
 
 
 @pytest.fixture

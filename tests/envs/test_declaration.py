@@ -17,7 +17,7 @@ from eyehand.envs.suite_file.load import read_suite
 from eyehand.envs.suites import suite_named, suite_specs, suite_task
 from eyehand.errors import MissingExtra, UsageError
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "suites.md"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "guides" / "suites.md"
 LAKE = {"name": "lake", "environment": "FrozenLake-v1", "instruction": "Walk to the present."}
 
 

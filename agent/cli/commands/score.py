@@ -41,8 +41,8 @@ of each, the steps count on which both saw the very same screen.
 JSON file. --predictions is then a JSONL file with "episode" (as "general-123"), "step" and
 "prediction" a line, or a folder that AITZ's own code wrote.
 
-docs/scoring.md has the details. Exit status: 0 scored; 2 wrong usage, or a file that cannot be
-read; 3 the disk is full.
+docs/guides/scoring.md has the details. Exit status: 0 scored; 2 wrong usage, or a file that cannot
+be read; 3 the disk is full.
 """
 
 

@@ -24,7 +24,7 @@ from eyehand.envs.suite_file.load import read_suite
 from eyehand.envs.suites import step_limit, suite_task
 from eyehand.errors import EnvironmentFault, UsageError
 
-DOCUMENT = Path(__file__).parent.parent.parent.parent / "docs" / "suites.md"
+DOCUMENT = Path(__file__).parent.parent.parent.parent / "docs" / "guides" / "suites.md"
 IN_FRONT = "dumpsys activity activities | grep -c topResumedActivity.*notes"
 NOTES = {
     "name": "notes",
