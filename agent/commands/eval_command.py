@@ -33,7 +33,8 @@ evaluation.json, report.html and the trajectories. After an interruption of any 
 goes on with the same plan, and runs nothing twice that had ended. --episodes with a larger number
 adds episodes, to a finished evaluation too. A plan may be a stranger's: what may be code (a
 declaration file, a package's environment, options of one) runs only where SUITE names it again; a
-declaration file may have moved, but must say the same. A model of the Hub is named again, too.
+declaration file may have moved, but must say the same. A model of the Hub is named again, too, and
+so is --allow-private.
 
 exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, the disk is
 full, or the cluster cannot be reached; 130 stopped with Ctrl-C, SIGTERM
@@ -50,6 +51,7 @@ PLANNED: dict[str, Any] = {
     "batch": 1,
     "policy": "model",
     "blind": False,
+    "allow_private": False,
     "model": None,
     "codec": None,
     "keyword_mark": None,
@@ -167,8 +169,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make, make_with_private
 
-    make_environment = make_with_private if arguments.allow_private else make
     plan = _plan(arguments)
+    make_environment = make_with_private if plan.options.get("allow_private") else make
     means = Means(
         arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
     )
@@ -254,7 +256,12 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         out=arguments.out or default_folder(f"eval-{arguments.suite}"),
         keep=given.keep,
         batch=given.batch,
-        options={"policy": given.policy, "blind": given.blind, **shared.model_options(given)},
+        options={
+            "policy": given.policy,
+            "blind": given.blind,
+            **({"allow_private": True} if given.allow_private else {}),
+            **shared.model_options(given),
+        },
     )
 
 
@@ -295,7 +302,7 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
     from eyehand.envs.registry import comes_with_the_package
 
     folder, options = arguments.resume, plan.options
-    unknown = sorted(options.keys() - {"policy", "blind", *shared.MODEL_OPTIONS})
+    unknown = sorted(options.keys() - {"policy", "blind", "allow_private", *shared.MODEL_OPTIONS})
     if unknown:
         raise UsageError(f"the plan in {folder} has options that are not known: {unknown[0]}")
     foreign = [spec for spec in plan.specs if not comes_with_the_package(spec)]
@@ -305,6 +312,10 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"the plan in {folder} names {foreign[0]}, which may be anybody's code: {how}: "
             f"eyehand eval {'FILE' if declared else 'SPEC'} --resume DIR"
+        )
+    if options.get("allow_private") and not arguments.allow_private:
+        raise UsageError(
+            f"the plan in {folder} lets pages open private addresses: allow it too: --allow-private"
         )
     policy, model = options.get("policy"), options.get("model")
     if policy not in (None, *POLICY_NAMES) and arguments.policy is None:
@@ -345,6 +356,7 @@ def _policy_maker(options: dict[str, Any]) -> Any:
 
     given = dict(options)
     name, blind = given.pop("policy", "model"), given.pop("blind", False)
+    given.pop("allow_private", None)
     make_policy = policy_maker(name, **given)
     if not blind:
         return make_policy
