@@ -201,7 +201,10 @@ class MiniWobEnvironment(Environment):
         if self._browser is None:
             raise UsageError("no episode is running: call reset() first")
         try:
-            return self._turns.call(self._browser, function, *args, timeout_s=STEP_TIMEOUT_S)
+            answer = self._turns.call(self._browser, function, *args, timeout_s=STEP_TIMEOUT_S)
+            if self._browser.lost_graphics:
+                raise BrowserCrashed("the browser's GPU process died")
+            return answer
         except EnvironmentFault as fault:
             # Whatever the page was doing is unknown now: the next reset opens another.
             self._faulty = True
