@@ -36,18 +36,20 @@ class Kind:
         hangs: Whether it is stopped (SIGSTOP) rather than killed.
         workers: Numbers of workers, used in turn.
         ray: Whether the workers are actors on a cluster of two nodes.
+        kills: Kills an evaluation, each at another moment; a start costs more than an episode.
     """
 
     what: str
     suite: str
     wanted: Wanted | None
     policy: str = "random"
-    episodes: int = 2
+    episodes: int = 1
     every: bool = False
     at_start: bool = False
     hangs: bool = False
-    workers: tuple[int, ...] = (1, 2)
+    workers: tuple[int, ...] = (1, 1, 2)
     ray: bool = False
+    kills: int = 2
 
 
 def is_driver(command: bytes) -> bool:
@@ -89,6 +91,7 @@ KINDS = {
         None,
         episodes=6,
         workers=(2,),
+        kills=1,
     ),
     "actor": Kind(
         "a worker on a Ray cluster of two nodes",
@@ -99,7 +102,9 @@ KINDS = {
         ray=True,
     ),
     "driver": Kind("the browser's driver", BROWSER_SUITE, is_driver),
-    "hanging-driver": Kind("the driver hangs (SIGSTOP)", BROWSER_SUITE, is_driver, hangs=True),
+    "hanging-driver": Kind(
+        "the driver hangs (SIGSTOP)", BROWSER_SUITE, is_driver, hangs=True, kills=1
+    ),
     "chromium-start": Kind("Chromium as it starts", BROWSER_SUITE, is_chromium, at_start=True),
     "chromium": Kind("Chromium in mid-step", BROWSER_SUITE, is_chromium),
     "renderer": Kind("the renderers", BROWSER_SUITE, is_renderer, every=True),
@@ -119,23 +124,33 @@ KINDS = {
 }  # fmt: skip
 
 
+def moments(kind: Kind, steps: int, draw: random.Random) -> list[int]:
+    """Draw when to kill: after how many records of an evaluation that writes so many."""
+    return sorted(draw.sample(range(1, max(2 + kind.kills, steps - 2)), kind.kills))
+
+
 def await_moment(
-    kind: Kind, folder: Path, running: "Popen[bytes]", steps: int, draw: random.Random
+    kind: Kind,
+    folder: Path,
+    running: "Popen[bytes]",
+    moment: int,
+    draw: random.Random,
+    before: frozenset[int],
 ) -> None:
-    """Wait until the moment of the kill, or until the evaluation has ended.
+    """Wait until the moment of a kill, or until the evaluation has ended.
 
     Args:
         kind: What is to be killed.
         folder: Where the evaluation writes.
         running: The evaluation.
-        steps: How many records the undisturbed evaluation wrote.
-        draw: Draws the moment.
+        moment: After how many records.
+        draw: Draws how long after.
+        before: Victims of earlier kills.
     """
     if kind.at_start:
-        _wait(running, lambda: any(is_chromium(command) for command in below(running.pid).values()))
+        _wait(running, lambda: bool(living(kind, running).keys() - before))
         time.sleep(draw.uniform(0, START_S))
         return
-    moment = draw.randrange(1, steps)
     _wait(running, lambda: records(folder, kind.ray) >= moment)
     time.sleep(draw.uniform(0, STEP_S))
 
@@ -146,13 +161,21 @@ def records(folder: Path, rows: bool) -> int:
     return sum(path.read_bytes().count(b"\n") for path in folder.glob(names))
 
 
-def victims(kind: Kind, running: "Popen[bytes]", draw: random.Random) -> list[int]:
-    """Return whom to kill; nobody where there is none."""
+def living(kind: Kind, running: "Popen[bytes]") -> dict[int, bytes]:
+    """Return who could be killed, with their command lines."""
     if kind.wanted is None:
-        return [running.pid]
+        return {running.pid: b"eyehand"}
     ancestor = None if kind.ray or kind.what == "the adb server" else running.pid
-    found = sorted(pid for pid, command in below(ancestor).items() if kind.wanted(command))
-    return found if kind.every or not found else [draw.choice(found)]
+    return {pid: command for pid, command in below(ancestor).items() if kind.wanted(command)}
+
+
+def victims(kind: Kind, running: "Popen[bytes]", draw: random.Random) -> dict[int, bytes]:
+    """Return whom to kill, with their command lines; nobody where there is none."""
+    found = living(kind, running)
+    if kind.every or not found:
+        return found
+    pid = draw.choice(sorted(found))
+    return {pid: found[pid]}
 
 
 def _wait(running: "Popen[bytes]", reached: Callable[[], bool]) -> None:

@@ -3,8 +3,8 @@
     python scripts/kill_trials.py --only driver gpu --times 20 --seed 1
     python scripts/kill_trials.py --times 20 --json trials.json --out docs/results/kill-trials.md
 
-Each trial evaluates the same plan, kills one part at a moment that is drawn, lets the evaluation
-go on (by itself; with --resume where the evaluator was killed) and compares the folder with that
+Each trial evaluates the same plan, kills a part at moments that are drawn, lets the evaluation go
+on (by itself; with --resume where the evaluator was killed) and compares the folder with that
 of an undisturbed run: plan, rows, records, and screens pixel by pixel. Then it looks for processes
 and temporary folders that are left. Trials of kinds that are not run again stay in the JSON file.
 """
@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kill_kinds import KINDS, Kind, await_moment, records, victims
+from kill_kinds import KINDS, Kind, await_moment, moments, records, victims
 from trial_processes import below, end, keep_orphans, left, reap
 from two_nodes import two_nodes
 
@@ -49,8 +49,8 @@ class Trial:
         kind: A name of `KINDS`.
         seed: What drew it.
         workers: How many workers there were.
-        killed: What was killed: words of command lines; nothing where all had ended before.
-        after: Records that had been written before.
+        killed: What each kill hit: words of command lines; nothing where all had ended before.
+        after: Records that had been written before each.
         again: Episodes that were run again.
         seconds: How long the evaluation took.
         different: How it differs from the undisturbed one.
@@ -61,8 +61,8 @@ class Trial:
     kind: str
     seed: int
     workers: int
-    killed: list[str]
-    after: int
+    killed: list[list[str]]
+    after: list[int]
     again: int
     seconds: float
     different: list[str]
@@ -73,6 +73,11 @@ class Trial:
     def held(self) -> bool:
         """Whether nothing differs and nothing is left."""
         return not (self.different or self.processes or self.folders)
+
+    @property
+    def hits(self) -> int:
+        """How many kills met a living process."""
+        return sum(map(bool, self.killed))
 
 
 class Trials:
@@ -120,11 +125,15 @@ class Trials:
         expected, folder = set(below()), self.place / f"trial-{number}"
         began_s = time.monotonic()
         running = self.start(folder, workers)
-        await_moment(self.kind, folder, running, self.steps, draw)
-        after = records(folder, self.kind.ray)
-        killed = _killed(self.kind, victims(self.kind, running, draw), running)
+        after, killed, before = list[int](), list[list[str]](), frozenset[int]()
+        for moment in moments(self.kind, self.steps, draw):
+            await_moment(self.kind, folder, running, moment, draw, before)
+            after.append(records(folder, self.kind.ray))
+            struck = victims(self.kind, running, draw)
+            killed.append(_killed(self.kind, struck, running))
+            before |= struck.keys()
         trouble = _end_of(running, began_s)
-        if self.kind.wanted is None and killed:
+        if self.kind.wanted is None and any(killed):
             trouble = _end_of(self.start(folder, workers, "--resume", str(folder)), began_s)
         seconds = time.monotonic() - began_s
         found = left(expected, IGNORED, LEFT_TIMEOUT_S)
@@ -154,13 +163,13 @@ class Trials:
             yield f"files of only one of them: {', '.join(sorted(odd))}"
 
 
-def _killed(kind: Kind, pids: list[int], running: "subprocess.Popen[bytes]") -> list[str]:
+def _killed(kind: Kind, struck: dict[int, bytes], running: "subprocess.Popen[bytes]") -> list[str]:
     """Kill or stop processes; return what they were."""
-    commands, killed = below(), []
-    for pid in pids if running.poll() is None else ():
+    killed: list[str] = []
+    for pid, command in struck.items() if running.poll() is None else ():
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP if kind.hangs else signal.SIGKILL)
-            killed.append(_named(commands.get(pid, b"")))
+            killed.append(_named(command))
     return killed
 
 
@@ -190,27 +199,27 @@ def _again(folder: Path) -> int:
 
 def report(trials: list[Trial], machine: str, date: str) -> str:
     """Return the trials as Markdown."""
-    struck = sum(bool(trial.killed) for trial in trials)
+    struck = sum(trial.hits for trial in trials)
     lines = [
         "# Parts killed at random moments",
         "",
-        "Each trial is a whole evaluation, run as a command, in which one part is killed with "
-        "SIGKILL (or stopped with SIGSTOP) at a drawn moment. Web: `miniwob:click-tab` and "
-        "`enter-text` (workers: `cards:number-line` and `miniwob:click-tab`), the random policy. "
-        "Phone: `phone:add-contact` and `set-alarm`, the expert, a private adb server. One worker "
-        "and two in turn. "
+        "Each trial is a whole evaluation, run as a command, in which a part is killed with "
+        "SIGKILL (or stopped with SIGSTOP) at one or two drawn moments. Web: `miniwob:click-tab` "
+        "and `enter-text` (workers: `cards:number-line` and `miniwob:click-tab`), the random "
+        "policy. Phone: `phone:add-contact` and `set-alarm`, the expert, a private adb server. "
+        "Two evaluations with one worker, then one with two. "
         "The folder is then compared with an undisturbed run's as `eyehand compare --identical` "
         "does: plan, rows (outcomes, verdicts, steps), and every trajectory's records and screens, "
         "pixel by pixel. Afterwards no process and no temporary folder may be left: everything "
         "that the command started is looked for, also what left its parent.",
         "",
-        f"**{sum(trial.held for trial in trials)} of {len(trials)} as the undisturbed one, with "
-        f"nothing left; {struck} hit a living part.**",
+        f"**{struck} kills; {sum(trial.held for trial in trials)} of {len(trials)} evaluations as "
+        "the undisturbed one, with nothing left.**",
         "",
         f"`python scripts/kill_trials.py --times 20 --seed {trials[0].seed}`, {machine}, {date}.",
         "",
-        "| what was killed | trials | hit | with an episode run again | identical | processes left "
-        "| folders left | seconds, median and longest |",
+        "| what was killed | kills | evaluations | with an episode run again | identical "
+        "| processes left | folders left | seconds, median and longest |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, kind in KINDS.items():
@@ -218,7 +227,7 @@ def report(trials: list[Trial], machine: str, date: str) -> str:
         if of:
             took = sorted(trial.seconds for trial in of)
             counts = [
-                len(of), sum(bool(t.killed) for t in of), sum(t.again > 0 for t in of),
+                sum(t.hits for t in of), len(of), sum(t.again > 0 for t in of),
                 sum(not t.different for t in of), sum(len(t.processes) for t in of),
                 sum(len(t.folders) for t in of),
             ]  # fmt: skip
@@ -253,7 +262,7 @@ def main() -> int:
     """Run the trials and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
-    parser.add_argument("--times", type=int, default=20, help="trials a kind")
+    parser.add_argument("--times", type=int, default=20, help="kills a kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--adb-port", type=int, default=ADB_PORT, help="one that nobody else uses")
     parser.add_argument("--json", type=Path, help="keep every trial here")
@@ -268,12 +277,16 @@ def main() -> int:
         os.environ["TMPDIR"] = str(place / "r")
         (place / "r").mkdir()
         address = stack.enter_context(cluster(any(KINDS[name].ray for name in arguments.only)))
-        for name in arguments.only:
-            runs = Trials(name, place / name, address, arguments.adb_port)
-            for number in range(arguments.times):
-                trials.append(runs.run(number, arguments.seed))
-                print(f"{number + 1}/{arguments.times}", trials[-1], flush=True)
-                _write(arguments, trials)
+        runs = [Trials(name, place / name, address, arguments.adb_port) for name in arguments.only]
+        hits = dict.fromkeys(arguments.only, 0)
+        # By turns, so that what is there after half of the time says something of all of them.
+        for number in range(arguments.times):
+            for kind in runs:
+                if hits[kind.name] < arguments.times:
+                    trials.append(kind.run(number, arguments.seed))
+                    hits[kind.name] += trials[-1].hits
+                    print(f"{hits[kind.name]}/{arguments.times}", trials[-1], flush=True)
+                    _write(arguments, trials)
     print(f"{sum(trial.held for trial in trials)} of {len(trials)} held")
     return 0 if all(trial.held for trial in trials) else 1
 
