@@ -22,6 +22,7 @@ PLANNED: dict[str, Any] = {
     "batch": 1,
     "policy": "model",
     "blind": False,
+    "allow_private": False,
     "model": None,
     "codec": None,
     "keyword_mark": None,
@@ -59,7 +60,12 @@ def asked_plan(arguments: argparse.Namespace) -> "Plan":
         out=arguments.out or default_folder(f"eval-{arguments.suite}"),
         keep=given.keep,
         batch=given.batch,
-        options={"policy": given.policy, "blind": given.blind, **shared.model_options(given)},
+        options={
+            "policy": given.policy,
+            "blind": given.blind,
+            **({"allow_private": True} if given.allow_private else {}),
+            **shared.model_options(given),
+        },
     )
 
 
@@ -100,7 +106,7 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
     from eyehand.envs.registry import comes_with_the_package
 
     folder, options = arguments.resume, plan.options
-    unknown = sorted(options.keys() - {"policy", "blind", *shared.MODEL_OPTIONS})
+    unknown = sorted(options.keys() - {"policy", "blind", "allow_private", *shared.MODEL_OPTIONS})
     if unknown:
         raise UsageError(f"the plan in {folder} has options that are not known: {unknown[0]}")
     foreign = [spec for spec in plan.specs if not comes_with_the_package(spec)]
@@ -110,6 +116,10 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"the plan in {folder} names {foreign[0]}, which may be anybody's code: {how}: "
             f"eyehand eval {'FILE' if declared else 'SPEC'} --resume DIR"
+        )
+    if options.get("allow_private") and not arguments.allow_private:
+        raise UsageError(
+            f"the plan in {folder} lets pages open private addresses: allow it too: --allow-private"
         )
     policy, model = options.get("policy"), options.get("model")
     if policy not in (None, *POLICIES) and arguments.policy is None:
@@ -138,6 +148,7 @@ def planned_policy(options: dict[str, Any]) -> "MakePolicy":
 
     given = dict(options)
     name, blind = given.pop("policy", "model"), given.pop("blind", False)
+    given.pop("allow_private", None)
     make_policy = policy_maker(name, **given)
     if not blind:
         return make_policy

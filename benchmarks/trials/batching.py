@@ -1,7 +1,7 @@
 """Measures what it costs and what it changes when the model decides for several episodes at once.
 
-    python benchmarks/trials/batching.py speed
-    python benchmarks/trials/batching.py differ FOLDER FOLDER [FOLDER ...]
+    python -m benchmarks.trials.batching speed
+    python -m benchmarks.trials.batching differ FOLDER FOLDER [FOLDER ...]
 
 `speed` prints the tokens a second of decoding, with the embedded model, for several numbers of
 conversations. `differ` compares evaluations of the same episodes, pair by pair, and prints the

@@ -1,6 +1,6 @@
 """Runs the same evaluations with 1, 2 and 4 workers and on a Ray cluster, and compares all files.
 
-    python benchmarks/trials/identical.py --out trial cards minigrid
+    python -m benchmarks.trials.identical --out trial cards minigrid
 
 The cluster has two nodes, which both run on this machine. Every folder is compared with that of one
 worker, as `eyehand compare A B --identical` does it. A folder that is there already is not run

@@ -1,7 +1,7 @@
 """Measures the memory of an evaluator, of its workers and of their browsers over many episodes.
 
-    python benchmarks/trials/memory.py --episodes 2000 --workers 2
-    python benchmarks/trials/memory.py miniwob:click-tab,miniwob:click-color --episodes 1000
+    python -m benchmarks.trials.memory --episodes 2000 --workers 2
+    python -m benchmarks.trials.memory miniwob:click-tab,miniwob:click-color --episodes 1000
 
 Prints in MiB, for every hundred episodes, the resident memory of this process and of each worker,
 and the proportional share (PSS) of everything below them: browsers and their drivers.

@@ -154,7 +154,10 @@ class MiniWobEnvironment(Environment):
         """Run a function on the browser's thread, and tell a death from other failures."""
         browser = opened(self._browser)
         try:
-            return self._turns.call(browser, function, *args, timeout_s=STEP_TIMEOUT_S)
+            answer = self._turns.call(browser, function, *args, timeout_s=STEP_TIMEOUT_S)
+            if browser.lost_graphics:
+                raise BrowserCrashed("the browser's GPU process died")
+            return answer
         except EnvironmentFault as fault:
             # Whatever the page was doing is unknown now: the next reset opens another.
             self._faulty = True

@@ -284,6 +284,16 @@ def test_rules_compare_texts(rule: str, holds: bool) -> None:
     assert Rule(rule).holds(Standing(steps=3, info=info)) is holds
 
 
+@pytest.mark.parametrize("condition", ["!= 3", "!= 'x'", "!= ''", "== 3", "> 3", "contains ''"])
+def test_nothing_is_so_about_a_key_that_is_not_there(condition: str) -> None:
+    assert not Rule(f"info.nothing {condition}").holds(Standing(info={"state": "open"}))
+
+
+@pytest.mark.parametrize("condition", ["!= 3", "!= 'x'", "!= ''", "contains ''"])
+def test_a_value_that_is_there_differs_from_others(condition: str) -> None:
+    assert Rule(f"info.count {condition}").holds(Standing(info={"count": 4}))
+
+
 @pytest.mark.parametrize("rule", ["info.state == open", "steps == '3'", "info.state contains 3"])
 def test_a_text_without_quotes_or_of_something_else_is_refused(rule: str) -> None:
     with pytest.raises(UsageError, match="contains 'a text'"):

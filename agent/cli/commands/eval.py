@@ -35,7 +35,8 @@ evaluation.json, report.html and the trajectories. After an interruption of any 
 goes on with the same plan, and runs nothing twice that had ended. --episodes with a larger number
 adds episodes, to a finished evaluation too. A plan may be a stranger's: what may be code (a
 declaration file, a package's environment, options of one) runs only where SUITE names it again; a
-declaration file may have moved, but must say the same. A model of the Hub is named again, too.
+declaration file may have moved, but must say the same. A model of the Hub is named again, too, and
+so is --allow-private.
 
 exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, the disk is
 full, or the cluster cannot be reached; 130 stopped with Ctrl-C, SIGTERM
@@ -150,8 +151,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make, make_with_private
 
-    make_environment = make_with_private if arguments.allow_private else make
     plan = asked_plan(arguments)
+    make_environment = make_with_private if plan.options.get("allow_private") else make
     compute = ComputeConfig(
         arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
     )
