@@ -4,6 +4,7 @@ An answer names an object and where it is::
 
     <|object_ref_start|>the button<|object_ref_end|><|box_start|>(412,90),(588,140)<|box_end|>
 
+It is asked for with the object in the same marks: "Find <|object_ref_start|>the button<|...|>".
 Numbers run from 0 to 1000 over the width and the height of the picture (arXiv 2409.12191,
 section 2.2). Here coordinates are 0..1, so that they mean the same at every resolution.
 """
@@ -13,12 +14,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from eyehand.errors import UsageError
+from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.session import Session
+from eyehand.model.inputs.image import Picture
 
 SCALE = 1000
 """What the model writes for the right and the lower edge."""
 
 _MARK = re.compile(r"<\|((?:object_ref|box|quad)_(?:start|end))\|>")
+_END = re.compile(r"<\|(?:box|quad)_end\|>")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+_OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+_TURN = "<|object_ref_end|><|im_end|>\n<|im_start|>assistant\n"
 
 XY = tuple[float, float]
 
@@ -87,6 +95,35 @@ class Quad:
         """The upright rectangle around the corners."""
         xs, ys = zip(*self.corners, strict=True)
         return Box(min(xs), min(ys), max(xs), max(ys), self.label)
+
+
+def ground(
+    session: Session, description: str, image: Picture, max_new_tokens: int = 512
+) -> list[Box]:
+    """Asks where something is on a picture; see `eyehand.model.hub.Qwen2VL.ground`.
+
+    Args:
+        session: An empty one, which the question is appended to.
+        description: What to find.
+        image: Where.
+        max_new_tokens: Most tokens the answer.
+    """
+    if not description.strip():
+        raise UsageError("say what to find: the description is empty")
+    session.append_template(_OPENING)
+    session.append_image(image)
+    session.append_template("Find <|object_ref_start|>")
+    session.append_text(description)
+    session.append_template(_TURN)
+    (answer,) = generate([session], GenerationConfig(max_new_tokens))
+    # Of an answer that was cut off, the last number may be half of one.
+    text = answer.text if answer.stop_reason != "length" else _whole_places(answer.text)
+    return parse_boxes(text)
+
+
+def _whole_places(text: str) -> str:
+    """The text up to its last end mark."""
+    return text[: max((found.end() for found in _END.finditer(text)), default=0)]
 
 
 def parse(text: str) -> list[Box | Quad]:
