@@ -23,7 +23,8 @@ SCALE = 1000
 
 _MARK = re.compile(r"<\|((?:object_ref|box|quad)_(?:start|end))\|>")
 _END = re.compile(r"<\|(?:box|quad)_end\|>")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_NUMBERS = re.compile(r"[\s\d.,()\[\]-]*")  # what a place begins with; words may follow
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?!\w)")
 
 _OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
 _TURN = "<|object_ref_end|><|im_end|>\n<|im_start|>assistant\n"
@@ -145,9 +146,7 @@ def parse(text: str) -> list[Box | Quad]:
         if mark == "object_ref_start":
             label = content.strip() or None
         elif mark in ("box_start", "quad_start"):
-            place = _place(mark, _coordinates(content))
-            if place is not None:
-                places.append(replace(place, label=label))
+            places += [replace(p, label=label) for p in _places(mark, _coordinates(content))]
     return places
 
 
@@ -184,15 +183,20 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _coordinates(content: str) -> list[float]:
-    numbers = (float(found) / SCALE for found in _NUMBER.findall(content))
-    return [min(max(number, 0.0), 1.0) for number in numbers]
+    run = _NUMBERS.match(content)
+    end = run.end() if run else 0
+    found = [number for number in _NUMBER.finditer(content) if number.end() <= end]
+    return [min(max(float(number[0]) / SCALE, 0.0), 1.0) for number in found]
 
 
-def _place(mark: str, numbers: list[float]) -> Box | Quad | None:
+def _places(mark: str, numbers: list[float]) -> Iterator[Box | Quad]:
+    """The places between two marks, which may hold several; a single point is a box of its own."""
     points = list(zip(numbers[0::2], numbers[1::2], strict=False))
     if mark == "quad_start":
-        return Quad((points[0], points[1], points[2], points[3])) if len(points) >= 4 else None
-    if not points or len(numbers) == 3:
-        return None
-    (x1, y1), (x2, y2) = points[0], points[min(1, len(points) - 1)]
-    return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+        for a, b, c, d in zip(*(points[corner::4] for corner in range(4)), strict=False):
+            yield Quad((a, b, c, d))
+        return
+    if len(numbers) == 2:
+        points *= 2
+    for (x1, y1), (x2, y2) in zip(points[0::2], points[1::2], strict=False):
+        yield Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))

@@ -11,7 +11,7 @@ from tests.model.replies import reply
 from torch import Tensor
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.inference.decode import Generation
+from eyehand.model.inference.decode import Generation, GenerationConfig, generate
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.visual_cache import VisualEncoder
@@ -253,6 +253,44 @@ def test_history_with_an_evicted_screen_can_be_rewound_and_continued(
     assert reply(session, 5, constraint=lambda _: only_text).token_ids == first.token_ids
 
 
+def test_a_fork_keeps_what_was_evicted_and_what_was_not(
+    session: Session, only_text: Tensor
+) -> None:
+    session.append_template(START)
+    numbers = [session.append_image(screen(seed)) for seed in (0, 1)]
+    session.append_text("then")
+    reply(session, 3, constraint=lambda _: only_text)
+    session.evict(numbers[0])
+    other, third = session.fork(), session.fork()
+    third.evict(numbers[1])
+    first = reply(session, 6, constraint=lambda _: only_text)
+    assert reply(other, 6, constraint=lambda _: only_text).token_ids == first.token_ids
+    assert other.cached_tokens == session.cached_tokens == third.cached_tokens + 12 + 6
+    assert reply(third, 6, constraint=lambda _: only_text).token_ids != first.token_ids
+
+
+def test_going_back_before_an_evicted_screen_forgets_it_wholly(
+    session: Session, only_text: Tensor
+) -> None:
+    session.append_template(START)
+    place = session.num_tokens
+    twin = session.fork()
+    number = session.append_image(screen(0))
+    session.append_text("then")
+    reply(session, 3, constraint=lambda _: only_text)
+    session.evict(number)
+    for inside in (place + 2, place + 5, place + 13):
+        with pytest.raises(UsageError, match="inside a picture"):
+            session.rewind(inside)
+    session.rewind(place)
+    assert (session.num_visuals, session.cached_tokens) == (0, place)
+    for one in (session, twin):
+        one.append_image(screen(1))
+        one.append_text("and now")
+    answers = [reply(one, 6, constraint=lambda _: only_text) for one in (session, twin)]
+    assert answers[0].token_ids == answers[1].token_ids
+
+
 def test_failure_of_a_callback_leaves_the_history_as_it_was(
     session: Session, only_text: Tensor
 ) -> None:
@@ -271,6 +309,43 @@ def test_failure_of_a_callback_leaves_the_history_as_it_was(
     after = reply(session, 5, constraint=lambda _: only_text)
     session.rewind(session.num_tokens)
     assert session.token_ids == [*before, *after.token_ids]
+
+
+@pytest.mark.parametrize("number", [1, 2, 4], ids=["prompt", "first token", "third token"])
+@pytest.mark.parametrize("companions", [0, 2])
+def test_a_break_right_after_a_pass_leaves_no_trace(
+    network: Qwen2VLNetwork,
+    tokenizer: Tokenizer,
+    only_text: Tensor,
+    number: int,
+    companions: int,
+) -> None:
+    def fresh() -> Session:
+        session = Session(network, tokenizer)
+        session.append_template(START)
+        session.append_image(screen(0))
+        session.append_text("now")
+        return session
+
+    passes: list[int] = []
+
+    def interrupt(*_: object) -> None:
+        passes.append(1)
+        if len(passes) == number:
+            raise KeyboardInterrupt
+
+    config = GenerationConfig(6, constraint=lambda _: only_text)
+    sessions = [fresh() for _ in range(1 + companions)]
+    before = [session.token_ids for session in sessions]
+    hook = network.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        generate(sessions, config)
+    hook.remove()
+    assert [session.token_ids for session in sessions] == before
+    expected = generate([fresh()], config)[0].token_ids
+    for session in sessions:
+        assert generate([session], config)[0].token_ids == expected
+        assert session.num_tokens == session.cached_tokens + 1
 
 
 def test_sampling_depends_on_the_seed_alone(

@@ -270,7 +270,7 @@ def test_training_lowers_the_loss_and_writes_a_folder_that_loads(
     loaded = Qwen2VL.load(out, dtype=torch.float32)
     assert loaded.settings == SETTINGS
     # Stored in bfloat16: the last bits of the weights are gone.
-    assert loss(loaded.model, encoded) == pytest.approx(loss(network, encoded), rel=0.05)
+    assert loss(loaded.network, encoded) == pytest.approx(loss(network, encoded), rel=0.05)
 
 
 def test_an_interrupted_run_goes_on_bit_by_bit(
