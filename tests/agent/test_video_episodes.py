@@ -82,7 +82,7 @@ def test_the_model_reads_every_screen_of_a_game_as_a_video(
     policy, folder = played
     conversation = policy.conversation
     assert isinstance(conversation, VlmConversation)
-    ids, config = conversation.session.token_ids, model.checkpoint.model.config
+    ids, config = conversation.session.token_ids, model.checkpoint.network.config
     steps = read_trajectory(folder).steps
     assert ids.count(config.image_token_id) == 0
     assert ids.count(config.video_token_id) == sum(step.tokens["image"] for step in steps)

@@ -1,49 +1,14 @@
-"""One answer while it is sampled: its text, its stop words, what may already be shown.
+"""The tokens of an answer while it grows: its text, its stop words, what may already be shown.
 
 Stop words are found in bytes, because a token may hold part of a character and a stop word may
 begin and end inside tokens.
 """
 
 import codecs
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-import torch
-from torch import Tensor
-
-from eyehand.errors import CheckpointError
 from eyehand.model.inputs.tokenizer import Tokenizer
-from eyehand.model.qwen2vl.config import Qwen2VLConfig
-
-StopReason = Literal["stop_word", "eos", "length"]
-
-STOP_WORDS = ("✿RESULT✿", "✿RETURN✿")
-"""Where the visual agent hands over to the environment (arXiv 2409.12191, section 2.2.1)."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """A finished answer.
-
-    Attributes:
-        text: What the model wrote, control tokens kept, without what stopped it.
-        token_ids: The same as ids: exactly what was added to the history.
-        stop_reason: `stop_word`, `eos` (the model ended its turn) or `length`.
-        stop_word: The stop word that was met, if any.
-        vision_s: Seconds in the vision tower.
-        prefill_s: Seconds for the first scores: the new prompt tokens, without the vision tower.
-        decode_s: Seconds for everything after the first scores.
-    """
-
-    text: str
-    token_ids: tuple[int, ...]
-    stop_reason: StopReason
-    stop_word: str | None = None
-    vision_s: float = 0.0
-    prefill_s: float = 0.0
-    decode_s: float = 0.0
 
 
 @dataclass
@@ -134,47 +99,3 @@ class TokenBuffer:
         self._shown = max(self._shown, end)
         if text and self.on_token is not None:
             self.on_token(text)
-
-
-def check_tokenizer(config: Qwen2VLConfig, tokenizer: Tokenizer) -> None:
-    """Raises CheckpointError when the tokenizer does not belong to the model."""
-    expected = {
-        "<|image_pad|>": config.image_token_id,
-        "<|video_pad|>": config.video_token_id,
-        "<|vision_start|>": config.vision_start_token_id,
-    }
-    for token, id_ in expected.items():
-        if tokenizer.special_id(token) != id_:
-            raise CheckpointError(
-                f"config.json says that {token} is {id_}, the tokenizer says "
-                f"{tokenizer.special_id(token)}: they belong to different checkpoints"
-            )
-    tokens = max(tokenizer.vocab_size, tokenizer.largest_id + 1)
-    if tokens > config.text.vocab_size:
-        raise CheckpointError(
-            f"the tokenizer has {tokens} tokens, the model only "
-            f"{config.text.vocab_size}: they belong to different checkpoints"
-        )
-
-
-def end_ids(config: Qwen2VLConfig, tokenizer: Tokenizer) -> frozenset[int]:
-    """Returns the ids that end an answer."""
-    return frozenset(config.eos_token_ids) | frozenset(tokenizer.eos_ids)
-
-
-def without_placeholders(logits: Tensor, config: Qwen2VLConfig) -> Tensor:
-    """Makes placeholders impossible: a model cannot write a picture.
-
-    Args:
-        logits: (..., vocabulary).
-        config: Says which ids are placeholders.
-    """
-    ids = torch.tensor([config.image_token_id, config.video_token_id], device=logits.device)
-    return logits.index_fill(-1, ids, -torch.inf)
-
-
-def now_s(device: torch.device) -> float:
-    """Returns seconds on a monotonic clock, after the device has finished its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

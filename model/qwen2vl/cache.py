@@ -166,6 +166,25 @@ class KVCache:
             if count:
                 self.next_positions[row] = max(self.next_positions[row], int(kept.max()) + 1)
 
+    @torch.inference_mode()
+    def copy_row(self, row: int, source: "KVCache", source_row: int, begin: int = 0) -> None:
+        """Copy another cache's row, from the token ``begin`` on, to the same places of a row.
+
+        Args:
+            row: where to; it holds the earlier tokens already.
+            source: of the same model.
+            source_row: where from.
+            begin: first token that is copied.
+        """
+        end = source.lengths[source_row]
+        self.reserve(end)
+        pairs = zip((*self.keys, *self.values), (*source.keys, *source.values), strict=True)
+        for new, old in pairs:
+            new[row, :, begin:end] = old[source_row, :, begin:end]
+        self.positions[row, begin:end] = source.positions[source_row, begin:end]
+        self.lengths[row] = end
+        self.next_positions[row] = source.next_positions[source_row]
+
     def rewind(self, length: int, row: int | None = None) -> None:
         """Forget all but the first ``length`` tokens of one row, or of every row.
 
@@ -181,6 +200,7 @@ class KVCache:
             kept = self.positions[index, :length]
             self.next_positions[index] = int(kept.max()) + 1 if length else 0
 
+    @torch.inference_mode()
     def evict(self, row: int, start: int, stop: int) -> None:
         """Drop the tokens ``start`` to ``stop`` of a row and move the later ones left.
 
