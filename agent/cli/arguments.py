@@ -10,7 +10,8 @@ from eyehand.agent.policies.registry import POLICIES
 from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
-    "model", "codec", "keyword_mark", "language", "temperature", "max_new_tokens",
+    "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
+    "max_new_tokens",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -87,24 +88,7 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
         help="model (default); random: the floor; expert: a scripted demonstrator; MODULE:CLASS: "
         "a policy of your own, in the current folder or installed",
     )
-    group.add_argument(
-        "--model",
-        metavar="M",
-        help="a Qwen2-VL checkpoint: a folder, or a Hub id such as Qwen/Qwen2-VL-2B-Instruct, to "
-        "which @REVISION may be added "
-        "(default: the small one that comes with eyehand)",
-    )
-    group.add_argument(
-        "--codec", choices=("keyword", "tool_call"), help="how calls are written (default: keyword)"
-    )
-    group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword codec")
-    group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
-    group.add_argument(
-        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
-    )
-    group.add_argument(
-        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
-    )
+    add_model_arguments(group)
     group.add_argument(
         "--allow-random",
         action="store_true",
@@ -112,8 +96,49 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_arguments(group: argparse._ActionsContainer) -> None:
+    """Declare which model it is, and how it is asked and sampled.
+
+    Args:
+        group: A parser, or a group of one.
+    """
+    group.add_argument(
+        "--model",
+        metavar="M",
+        help="a folder or a Hub id such as Qwen/Qwen2-VL-2B-Instruct, to which @REVISION may be "
+        "added; Qwen2-VL runs built in, other kinds through transformers; or a server's address "
+        "such as http://localhost:8000/v1 (default: the small one that comes with eyehand)",
+    )
+    group.add_argument("--served-model", metavar="NAME", help="the model's name on the server")
+    group.add_argument(
+        "--key-env", metavar="NAME", help="environment variable with the server's key "
+        "(default: OPENAI_API_KEY)",
+    )  # fmt: skip
+    group.add_argument(
+        "--dialect", metavar="NAME", type=_dialect,
+        help="how the model was taught to act (default: by its folder and name; see "
+        "`eyehand models`)",
+    )  # fmt: skip
+    group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword dialects")
+    group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
+    group.add_argument(
+        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
+    )
+    group.add_argument(
+        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
+    )
+
+
+def _dialect(text: str) -> str:
+    from eyehand.prompts.dialects import DIALECTS
+
+    if text not in DIALECTS:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(DIALECTS)}, got {text!r}")
+    return text
+
+
 def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of `VlmPolicy` that were given."""
+    """Return the arguments of `model_policy` that were given."""
     named = {name: getattr(arguments, name) for name in MODEL_OPTIONS}
     return {name: value for name, value in named.items() if value is not None}
 

@@ -155,7 +155,9 @@ def check_model(
         seed: Of the first screen.
         follow: Receives every answer as it comes.
     """
-    before, screens, asked = memory_bytes(), [], []
+    before = memory_bytes()
+    screens: list[CheckScreen] = []
+    asked: list[Asked] = []
     for number, screen, target in _questions(targets, seed):
         if number == len(screens):
             screens.append(screen)

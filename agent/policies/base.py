@@ -136,6 +136,15 @@ class Policy(ABC):
             ask: Sends a request and waits for the reply.
         """
 
+    def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the size at which a screen is seen, in pixels: what pixel coordinates refer to.
+
+        Args:
+            width_px: The screen's width.
+            height_px: Its height.
+        """
+        return width_px, height_px
+
     def describe(self) -> dict[str, Any]:
         """Return what the record should keep about the policy (model folder, sampling, codec)."""
         return {"name": self.name}
@@ -199,6 +208,15 @@ class InferenceClient(Policy):
         # Neither handlers nor the generator: whoever decides needs to know the types alone.
         begin = ConversationStart(task, ActionSpace(action_space.types), seed)
         return _ClientConversation(self._ask, begin)
+
+    def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the size at which a screen is seen, in pixels: what pixel coordinates refer to.
+
+        Args:
+            width_px: The screen's width.
+            height_px: Its height.
+        """
+        return width_px, height_px
 
     def describe(self) -> dict[str, Any]:
         """Return the deciding policy's description."""

@@ -28,12 +28,14 @@ class Chat:
         pictures: Step to its screen, RGB uint8 (H, W, 3), at the size that the model sees.
         begins: What opens the model's own turn.
         seed: Fixes what is drawn, where the model can.
+        memory: What a policy keeps of the conversation between two steps.
     """
 
     messages: list[Message]
     pictures: dict[int, Pixels]
     begins: str
     seed: int
+    memory: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,13 @@ class ChatPolicy(Policy):
             for conversation, answer in zip(conversations, written, strict=True)
         ]
 
+    def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the size at which the model sees a screen."""
+        bounds = self.dialect.bounds
+        blank = np.empty((height_px, width_px, 3), dtype=np.uint8)
+        seen = resized(blank, bounds.factor, bounds.min_pixels, bounds.max_pixels)
+        return seen.shape[1], seen.shape[0]
+
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
         codec = self.dialect.codec
@@ -141,6 +150,7 @@ class ChatConversation(Conversation):
         self._geometry_name: str | None = None
         self._pointer: Point | None = None
         self._first = 0
+        self._memory: dict[str, Any] = {}
         self._preprocess_s = 0.0
 
     def decide(self, observation: Observation) -> Decision:
@@ -171,7 +181,7 @@ class ChatConversation(Conversation):
         }  # fmt: skip
         pictures = {step - self._first: self._pictures[step] for step in shown}
         seed = self._seed * 10_000 + len(self._turns)
-        return Chat(messages, pictures, dialect.answer_begins, seed)
+        return Chat(messages, pictures, dialect.answer_begins, seed, self._memory)
 
     def forget_old_steps(self) -> None:
         """Leave all but the last two steps out of what the model is told."""

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 POLICIES: dict[str, tuple[str, "Placement"]] = {
-    "model": ("eyehand.agent.policies.model:VlmPolicy", "shared"),
+    "model": ("eyehand.agent.policies.models:model_policy", "shared"),
     "random": ("eyehand.agent.policies.random:RandomPolicy", "worker"),
     "expert": ("eyehand.agent.experts:expert_for", "worker"),
 }
@@ -27,7 +27,7 @@ class PolicyMaker:
 
     Args:
         name: "model", "random", "expert", or MODULE:CLASS.
-        options: Arguments of `VlmPolicy`; used by "model" only.
+        options: Arguments of `model_policy`; used by "model" only.
 
     Raises:
         UsageError: no policy has that name, or the class cannot be imported.
@@ -77,7 +77,7 @@ def policy_maker(name: str, **model_options: Any) -> PolicyMaker:
 
     Args:
         name: "model", "random", "expert", or MODULE:CLASS.
-        **model_options: Arguments of `VlmPolicy`; used by "model" only.
+        **model_options: Arguments of `model_policy`; used by "model" only.
 
     Raises:
         UsageError: no policy has that name, or the class cannot be imported.
@@ -108,21 +108,21 @@ def check_random(policy: str, specs: Iterable[str], allowed: bool) -> None:
             )
 
 
-def check_model_named(policy: str, model: str | None) -> None:
+def check_model_named(policy: str, options: Mapping[str, Any]) -> None:
     """Look at a named model before anything is loaded.
 
     Args:
         policy: Name of the policy; only "model" uses one.
-        model: A folder or a Hub id; None is the embedded model.
+        options: Arguments of `model_policy`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: there is no such model or dialect, or an option is missing.
         CheckpointError: the folder cannot be used.
     """
-    from eyehand.model.folder import check_model
+    from eyehand.agent.policies.models import check_named
 
-    if policy == "model" and model is not None:
-        check_model(model)
+    if policy == "model":
+        check_named(*(options.get(name) for name in ("model", "served_model", "dialect")))
 
 
 def _imported(where: str) -> Callable[..., Any]:

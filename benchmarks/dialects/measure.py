@@ -53,9 +53,9 @@ class Spoken(Policy):
         self._pointer: Any = None
         self._lock = threading.Lock()
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         """Show the expert the environment."""
-        self._expert.bind(environment)  # type: ignore[attr-defined]
+        self._expert.bind(environment, seed)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin both conversations."""

@@ -1,7 +1,7 @@
 """Kills parts of an evaluation at random moments, and compares what comes of it.
 
     python -m benchmarks.trials.kills --only driver gpu --times 20 --seed 1
-    python -m benchmarks.trials.kills --times 20 --json trials.json --out docs/results/kill-trials.md
+    python -m benchmarks.trials.kills --times 20 --json trials.json --out kill-trials.md
 
 Each trial evaluates the same plan, kills a part at moments that are drawn, lets the evaluation go
 on (by itself; with --resume where the evaluator was killed) and compares the folder with that
@@ -215,7 +215,8 @@ def report(trials: list[Trial], machine: str, date: str) -> str:
         f"**{struck} kills; {sum(trial.held for trial in trials)} of {len(trials)} evaluations as "
         "the undisturbed one, with nothing left.**",
         "",
-        f"`python -m benchmarks.trials.kills --times 20 --seed {trials[0].seed}`, {machine}, {date}.",
+        f"`python -m benchmarks.trials.kills --times 20 --seed {trials[0].seed}`, "
+        f"{machine}, {date}.",
         "",
         "| what was killed | kills | evaluations | with an episode run again | identical "
         "| processes left | folders left | seconds, median and longest |",

@@ -157,7 +157,7 @@ def execute(arguments: argparse.Namespace) -> int:
         arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
     )
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
-    check_model_named(str(plan.options.get("policy")), plan.options.get("model"))
+    check_model_named(str(plan.options.get("policy")), plan.options)
     if arguments.resume is None and plan.out is not None:
         check_unused(plan.out)
     for spec in plan.specs:

@@ -97,7 +97,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     uploads = named_files(arguments.file)
     check_random(arguments.policy, [arguments.env], arguments.allow_random)
-    check_model_named(arguments.policy, arguments.model)
+    check_model_named(arguments.policy, shared.model_options(arguments))
     if arguments.out is not None:
         check_free(arguments.out)
     with make(arguments.env, **_environment_options(arguments)) as environment:
