@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from eyehand.actions.codecs.marks import without_control_tokens
 from eyehand.agent.policies.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.errors import UsageError
 from eyehand.model.hub import Qwen2VL
@@ -33,7 +34,7 @@ class History:
     Attributes:
         session: The tokens, and what was computed of them.
         messages: The messages that they are.
-        answer: The answer that was written last, which is in the session too.
+        answer: The answer that was written last, as a chat tells it; its tokens are there too.
     """
 
     session: Session
@@ -94,7 +95,8 @@ class BuiltInChatPolicy(ChatPolicy):
             Sampling(temperature=self.temperature, top_p=self.top_p, seed=chat.seed),
         )  # fmt: skip
         (answer,) = generate([session], config)
-        history.messages, history.answer = list(chat.messages), answer.text
+        told = without_control_tokens(answer.text, self.dialect.answer_marks)
+        history.messages, history.answer = list(chat.messages), told
         tokens = {"prompt": prompt, "generated": len(answer.token_ids),
                   "history": session.num_tokens}  # fmt: skip
         timings = {
