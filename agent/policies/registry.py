@@ -25,15 +25,7 @@ REAL_SCHEMES = ("web", "http", "https", "android", "desktop")
 
 
 class PolicyMaker:
-    """Makes a policy for each spec. Other machines get its name and options, and make their own.
-
-    Args:
-        name: "model", "random", "expert", or MODULE:CLASS.
-        options: Arguments of `VlmPolicy`; used by "model" only.
-
-    Raises:
-        UsageError: no policy has that name, or the class cannot be imported.
-    """
+    """Makes a policy for each spec. It is sent as its name and options: each side makes its own."""
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         if name not in POLICIES and ":" not in name:
