@@ -17,7 +17,6 @@ from rich.status import Status
 from rich.text import Text
 
 from eyehand.agent.evaluation.plan import Plan
-from eyehand.agent.outcome import Outcome
 from eyehand.agent.printable import printable
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.statistics import Rate
@@ -25,13 +24,6 @@ from eyehand.agent.results.summary import rate_of, total_rate
 from eyehand.agent.trajectory.records import AnyRecord, EpisodeRecord, StepRecord
 
 LONGEST_SHOWN = 400
-
-OUTCOME_STYLES = {
-    Outcome.SUCCEEDED: "bold green",
-    Outcome.CLAIMED: "green",
-    Outcome.ENVIRONMENT_FAULT: "bold yellow",
-    Outcome.STOPPED: "yellow",
-}
 
 
 def console() -> Console:

@@ -10,24 +10,14 @@ from eyehand.agent.trajectory.run_folder import RunFolder
 from eyehand.errors import UsageError
 
 PLAN_FILE = "plan.json"
-
-
 EVALUATION_FILE = "evaluation.json"
-
 
 MOST_PLAN_BYTES = 3 * 1024 * 1024
 """The largest plan or summary that is read."""
 
-
 MOST_ROWS = 500_000
-
-
 MOST_ROWS_BYTES = 512 * 1024 * 1024
-
-
 MOST_ROW_BYTES = 1024 * 1024
-
-
 MOST_TASKS = 10_000
 """Bounds of a file of rows, and of the different tasks in it."""
 

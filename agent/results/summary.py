@@ -66,11 +66,6 @@ class Summary:
     lost: int
     success_rules: dict[str, int]
 
-    @property
-    def answer_error_share(self) -> float | None:
-        """Share of the decisions that held no valid action."""
-        return sum(self.answer_errors.values()) / self.decisions if self.decisions else None
-
     def to_json(self) -> dict[str, Any]:
         """Return what `evaluation.json` holds of a task, its ceiling excepted."""
         rate, errors = self.rate, self.answer_errors

@@ -21,7 +21,7 @@ from eyehand.agent.evaluation.messages import (
 )
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.scheduler import Scheduler, Worker
-from eyehand.agent.experts.cards.number_line import NumberLineExpert
+from eyehand.agent.experts import expert_for
 from eyehand.agent.policies.base import (
     Conversation,
     ConversationStart,
@@ -299,7 +299,7 @@ def test_a_policy_is_asked_for_many_episodes_at_once_up_to_the_batch() -> None:
 
 def test_policies_of_the_workers_go_there_and_a_shared_one_stays() -> None:
     assert RandomPolicy().split()[1] is None
-    assert NumberLineExpert().split()[1] is None  # it says nothing, but reads the environment
+    assert expert_for(LINE).split()[1] is None  # it says nothing, but reads the environment
     assert BlindPolicy(RandomPolicy()).split()[1] is None
     policy = Up()
     assert BlindPolicy(policy).split()[1] is policy

@@ -4,6 +4,7 @@ from eyehand.agent.experts.cards import blackjack, number_line, points24
 from eyehand.agent.experts.state import StateExpert, from_state
 from eyehand.agent.policies.base import Policy
 from eyehand.envs.cards.blackjack import BlackjackEnvironment
+from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.cards.points import EzPointsEnvironment, Points24Environment
 
 
@@ -17,7 +18,7 @@ def card_expert(game: str) -> Policy | None:
     """
     match game:
         case "number-line":
-            return number_line.NumberLineExpert()
+            return StateExpert(NumberLineEnvironment, from_state(number_line.best_action))
         case "blackjack":
             return StateExpert(BlackjackEnvironment, from_state(blackjack.best_action))
         case "ez-points":
