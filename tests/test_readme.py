@@ -18,8 +18,8 @@ RING = (225, 29, 72)
 """Colour of a touch in the picture, RGB."""
 
 
-def blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def blocks(text: str = README) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_readme_shows_two_pieces_of_python() -> None:
@@ -47,6 +47,17 @@ def test_the_custom_action_is_performed_by_a_step_on_a_real_page(tmp_path: Path)
         *_, info = environment.step(action)
         shown = environment.page_call(lambda page: page.evaluate("document.body.style.zoom"))
     assert (info["effect"], shown) == ("zoomed to 150%", "150%")
+
+
+def test_the_guide_to_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = blocks((ROOT / "docs" / "guides" / "python.md").read_text(encoding="utf-8"))
+    assert guide[0] == blocks()[0]  # it is run above
+    names: dict[str, Any] = {}
+    exec("from eyehand import Agent, make", names)
+    for block in guide[1:]:
+        exec(compile(block, "python.md", "exec"), names)  # our own text, not a model's
+    assert names["observation"].pixels.shape == (300, 300, 3)
+    assert capsys.readouterr().out.startswith("cards:number-line 100%")
 
 
 @pytest.mark.parametrize("name", PAGES)
