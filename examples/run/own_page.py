@@ -4,7 +4,8 @@
     python examples/run/own_page.py --model Qwen/Qwen2-VL-7B-Instruct
 
 Without --model the answers come from a script, word for word as a model would write them, so that
-the loop runs anywhere: each is parsed, validated and performed in real Chromium.
+the loop runs anywhere: each is parsed, validated and performed in real Chromium. The page and the
+report are written to a new folder beside you.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--model", help="a Qwen2-VL checkpoint: a folder or a Hub id")
     model = parser.parse_args().model
     agent = Agent(model or ScriptedPolicy(ANSWERS))
-    folder = Path(tempfile.mkdtemp(prefix="eyehand-example-"))
+    folder = Path(tempfile.mkdtemp(prefix="own-page-", dir=".")).resolve()
     page = folder / "shop.html"
     page.write_text(PAGE, encoding="utf-8")
     with make(f"web:{page.as_uri()}") as environment:
