@@ -88,7 +88,7 @@ class Qwen2VL:
         """Finds what a description names on a picture.
 
         The model is asked in Qwen2-VL's own notation, which the published checkpoints were
-        trained on (arXiv 2409.12191, section 2.2). The embedded model was not, and finds nothing.
+        trained on (arXiv 2409.12191, section 2.2). The embedded model was not.
 
         Args:
             description: What to find, such as "the search box"; control tokens in it stay plain
