@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eyehand.agent.policies.base import Decision as Decision
     from eyehand.agent.policies.base import Policy as Policy
     from eyehand.agent.policies.blind import BlindPolicy as BlindPolicy
-    from eyehand.agent.policies.model import VlmPolicy as VlmPolicy
+    from eyehand.agent.policies.models.built_in import VlmPolicy as VlmPolicy
     from eyehand.agent.policies.random import RandomPolicy as RandomPolicy
     from eyehand.agent.policies.registry import policy_maker as policy_maker
     from eyehand.agent.policies.scripted import ScriptedPolicy as ScriptedPolicy
@@ -45,7 +45,7 @@ __getattr__ = lazy(
         "ScriptedPolicy": "policies.scripted",
         "Trajectory": "trajectory.reader",
         "TrajectoryWriter": "trajectory.writer",
-        "VlmPolicy": "policies.model",
+        "VlmPolicy": "policies.models.built_in",
         "compare": "results.compare",
         "policy_maker": "policies.registry",
         "read_run": "results.evaluation_result",

@@ -41,7 +41,7 @@ class Agent:
             CheckpointError: the model cannot be loaded.
         """
         if self._policy is None:
-            from eyehand.agent.policies.models import model_policy
+            from eyehand.agent.policies.models.choose import model_policy
 
             self._policy = model_policy(self._model, **self._options)
         return self._policy

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 POLICIES: dict[str, tuple[str, "Placement"]] = {
-    "model": ("eyehand.agent.policies.models:model_policy", "shared"),
+    "model": ("eyehand.agent.policies.models.choose:model_policy", "shared"),
     "random": ("eyehand.agent.policies.random:RandomPolicy", "worker"),
     "expert": ("eyehand.agent.experts:expert_for", "worker"),
 }
@@ -119,7 +119,7 @@ def check_model_named(policy: str, options: Mapping[str, Any]) -> None:
         UsageError: there is no such model or dialect, or an option is missing.
         CheckpointError: the folder cannot be used.
     """
-    from eyehand.agent.policies.models import check_named
+    from eyehand.agent.policies.models.choose import check_named
 
     if policy == "model":
         check_named(*(options.get(name) for name in ("model", "served_model", "dialect")))

@@ -19,7 +19,7 @@ from eyehand.actions import Action, ActionSpace
 from eyehand.agent.episode import run_episode
 from eyehand.agent.experts import expert_for
 from eyehand.agent.policies.base import Conversation, Decision, Policy
-from eyehand.agent.policies.endpoint import EndpointPolicy
+from eyehand.agent.policies.models.endpoint import EndpointPolicy
 from eyehand.envs.env import Environment, Observation
 from eyehand.errors import EnvironmentFault, UsageError
 from eyehand.prompts.dialects import make_dialect

@@ -9,7 +9,7 @@ from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.base import Conversation, Decision, Request
 from eyehand.agent.policies.blind import BlindPolicy
-from eyehand.agent.policies.model import VlmPolicy
+from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.results.diff import differences

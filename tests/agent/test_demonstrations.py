@@ -9,15 +9,15 @@ import torch
 from eyehand.actions import Action, Coordinates, Point
 from eyehand.actions.web import Click
 from eyehand.agent.policies.base import Decision
-from eyehand.agent.policies.habits import (
+from eyehand.agent.policies.models.built_in import VlmPolicy
+from eyehand.agent.policies.models.built_in_conversation import VlmConversation
+from eyehand.agent.policies.models.habits import (
     EMBEDDED_HABITS,
     HABITS_FILE,
     Habits,
     read_habits,
     write_habits,
 )
-from eyehand.agent.policies.model import VlmPolicy
-from eyehand.agent.policies.model_conversation import VlmConversation
 from eyehand.agent.training.collect import Collector, collect, sources
 from eyehand.agent.training.demonstrations import (
     EVALUATION_SEEDS,

@@ -19,7 +19,7 @@ from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.ray import inference_pool as engines_module
 from eyehand.agent.evaluation.ray.inference_actor import InferenceActor
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
-from eyehand.agent.policies.model import VlmPolicy
+from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.results.diff import differences
 from eyehand.agent.results.evaluation_result import EvaluationResult
 from eyehand.agent.results.folder import read_plan, read_rows

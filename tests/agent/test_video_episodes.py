@@ -16,8 +16,8 @@ from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.experts import expert_for
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.blind import BlindPolicy
-from eyehand.agent.policies.model import VlmPolicy
-from eyehand.agent.policies.model_conversation import VlmConversation
+from eyehand.agent.policies.models.built_in import VlmPolicy
+from eyehand.agent.policies.models.built_in_conversation import VlmConversation
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy

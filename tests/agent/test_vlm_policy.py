@@ -11,7 +11,7 @@ from eyehand.actions import ActionSpace, Point
 from eyehand.actions.codecs import make_codec
 from eyehand.actions.web import Click, Finish, Reload
 from eyehand.agent.episode import run_episode
-from eyehand.agent.policies.model import VlmPolicy
+from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import CheckpointError, UsageError

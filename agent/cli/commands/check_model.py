@@ -48,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.model_check.measure import GOOD_SHARE, check_model
     from eyehand.agent.model_check.page import write_check
     from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
-    from eyehand.agent.policies.models import model_policy
+    from eyehand.agent.policies.models.choose import model_policy
 
     policy = model_policy(**shared.model_options(arguments))
 

@@ -12,10 +12,10 @@ from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
 from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.policies.built_in_chat import BuiltInChatPolicy
-from eyehand.agent.policies.model import VlmPolicy
-from eyehand.agent.policies.models import check_named, model_policy
-from eyehand.agent.policies.transformers_model import TransformersPolicy
+from eyehand.agent.policies.models.built_in import VlmPolicy
+from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
+from eyehand.agent.policies.models.choose import check_named, model_policy
+from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import CheckpointError, UsageError

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from eyehand.agent.policies.chat import Chat, ChatPolicy, ContextFull, Written
+from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.agent.trajectory.writer import png_bytes
 from eyehand.errors import EndpointFault, MissingExtra, UsageError
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
-from eyehand.agent.policies.long_text import LONGEST_TOKEN, fit
+from eyehand.agent.policies.models.long_text import LONGEST_TOKEN, fit
 from eyehand.envs.env import Observation
 from eyehand.model.inference.decode import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
@@ -19,7 +19,7 @@ from eyehand.model.inference.session import Session
 from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, observation_words
 
 if TYPE_CHECKING:
-    from eyehand.agent.policies.model import VlmPolicy
+    from eyehand.agent.policies.models.built_in import VlmPolicy
 
 # Seeds of two episodes' answers stay apart for as many steps.
 _SEED_STRIDE = 10_000

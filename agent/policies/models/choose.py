@@ -82,17 +82,17 @@ def model_policy(
     name = dialect or _dialect_of(folder, str(model or ""), kind)
     _check_tokens(name, folder)
     if kind != BUILT_IN:
-        from eyehand.agent.policies.transformers_model import TransformersPolicy
+        from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 
         known = _made(name, language, keyword_mark)
         return TransformersPolicy(folder, known, **sampling)
     if name in BY_SESSION:
-        from eyehand.agent.policies.model import VlmPolicy
+        from eyehand.agent.policies.models.built_in import VlmPolicy
 
         given = {"language": language, "keyword_mark": keyword_mark, "on_text": on_text}
         kept: dict[str, Any] = {n: value for n, value in given.items() if value is not None}
         return VlmPolicy(model, codec=name, **kept, **sampling)
-    from eyehand.agent.policies.built_in_chat import BuiltInChatPolicy
+    from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 
     return BuiltInChatPolicy(folder, _made(name, language, keyword_mark), str(model), **sampling)
 
@@ -104,7 +104,7 @@ def check_named(model: str | Path | None, served_model: str | None, dialect: str
         UsageError: there is no such model or dialect, or an option is missing.
         CheckpointError: the folder cannot be used.
     """
-    from eyehand.agent.policies.endpoint import checked_url
+    from eyehand.agent.policies.models.endpoint import checked_url
     from eyehand.model.folder import check_model
 
     if dialect is not None:
@@ -121,7 +121,7 @@ def _served(
     url: str, served_model: str | None, dialect: str | None, key_env: str | None,
     language: str | None, keyword_mark: str | None, sampling: dict[str, Any],
 ) -> Policy:  # fmt: skip
-    from eyehand.agent.policies.endpoint import EndpointPolicy
+    from eyehand.agent.policies.models.endpoint import EndpointPolicy
 
     if not served_model:
         raise UsageError(f"which model of {url}? Name it with --served-model NAME")
@@ -151,7 +151,7 @@ def _made(name: str, language: str | None, keyword_mark: str | None) -> Dialect:
 
 def _folder(model: str | Path | None) -> tuple[Path, str]:
     """Return a model's folder and kind; another architecture's Hub id stays a name."""
-    from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
+    from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
     from eyehand.errors import BadConfig
     from eyehand.model.folder import resolve
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from eyehand.agent.policies.chat import Chat, ChatPolicy, ContextFull, Written
+from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.errors import CheckpointError, MissingExtra
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
 

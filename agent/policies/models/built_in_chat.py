@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from eyehand.actions.codecs.marks import without_control_tokens
-from eyehand.agent.policies.chat import Chat, ChatPolicy, ContextFull, Written
+from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.errors import UsageError
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.decode import GenerationConfig, generate
