@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "model.md"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from eyehand.errors import BadConfig, UsageError
 
-EMBEDDED_CHECKPOINT = Path(__file__).resolve().parents[2] / "model" / "checkpoints" / "embedded"
+EMBEDDED_CHECKPOINT = Path(__file__).resolve().parents[3] / "model" / "checkpoints" / "embedded"
 """The folder of the checkpoint that comes with the package."""
 
 
