@@ -21,12 +21,16 @@ class Coordinates:
         image_width_px: Width of the image that the model saw; needed for "pixels" only.
         image_height_px: Height of that image; needed for "pixels" only.
         screen: Name of the screen, carried into every Point.
+        digits: Decimals of a written "fraction".
+        pointer: Where the last action left the pointer, for dialects whose drag begins there.
     """
 
     unit: Unit = "thousandths"
     image_width_px: int = 0
     image_height_px: int = 0
     screen: str | None = None
+    digits: int = 4
+    pointer: Point | None = None
 
     def extent(self) -> tuple[float, float]:
         """Return the largest x and y that the dialect can write."""
@@ -59,7 +63,7 @@ class Coordinates:
         """Turn a Point into the dialect's pair of numbers; whole numbers but for "fraction"."""
         width, height = self.extent()
         if self.unit == "fraction":
-            return [round(point.x, 4), round(point.y, 4)]
+            return [round(point.x, self.digits), round(point.y, self.digits)]
         return [round(point.x * width), round(point.y * height)]
 
 

@@ -12,7 +12,7 @@ from eyehand.actions.action import Action, Point
 from eyehand.actions.coordinates import Coordinates
 from eyehand.actions.nearest import nearest, what_is_permitted
 from eyehand.actions.sampling import sample_arguments
-from eyehand.errors import InvalidArgument, OutOfRange, UnknownAction, UsageError
+from eyehand.errors import InvalidArgument, ModelFeedback, OutOfRange, UnknownAction, UsageError
 
 Handler = Callable[[Any, Any], str | None]
 """Performs a custom action: `handler(action, environment)` returns what happened, or None."""
@@ -103,13 +103,33 @@ class ActionSpace(Space[Action]):
         except ValidationError as error:
             raise _feedback(action_type, error) from None
 
+    def check(self, action: object) -> None:
+        """Refuse what is no permitted action with valid values.
+
+        Raises:
+            UsageError: it is no action, or another type of the same name is permitted.
+            UnknownAction: no permitted action has its name.
+            InvalidArgument: a value is none that its field takes.
+            OutOfRange: a number or a point lies outside its bounds.
+        """
+        if not isinstance(action, Action):
+            raise UsageError(f"step takes an action, not {_shown(action)}; {self._example(action)}")
+        action_type = type(action)
+        if self.type_named(action.name) is not action_type:
+            raise UsageError(
+                f"another action than {action_type.__module__}.{action_type.__name__} is called "
+                f"{action.name!r} here"
+            )
+        try:
+            action_type.model_validate(action.model_dump())
+        except ValidationError as error:
+            raise _feedback(action_type, error) from None
+
     def contains(self, x: Any) -> bool:
         """Return whether `x` is an action of a permitted type with valid values."""
-        if type(x) not in self.types:
-            return False
         try:
-            type(x).model_validate(x.model_dump())
-        except ValidationError:
+            self.check(x)
+        except (ModelFeedback, UsageError):
             return False
         return True
 
@@ -136,6 +156,19 @@ class ActionSpace(Space[Action]):
         """
         return ActionSpace([self.type_named(name) for name in names], self.handlers)
 
+    def _example(self, given: object) -> str:
+        """Return what to pass instead: the action that was meant, or the first one there is."""
+        name = given.get("name") if isinstance(given, Mapping) else given
+        meant = [t for t in self.types if name in (t, t.name, t.__name__)]
+        chosen = (meant or list(self.types))[0]
+        needed = [field for field, info in chosen.model_fields.items() if info.is_required()]
+        written = {field: "..." for field in needed}
+        return (
+            f"pass an instance, such as {chosen.__name__}({', '.join(f'{f}=...' for f in needed)}),"
+            " or make one of a model's words: "
+            f"environment.action_space.build({chosen.name!r}, {written})"
+        )
+
     def __eq__(self, other: object) -> bool:
         """Two spaces are equal when they permit the same types in the same order."""
         return isinstance(other, ActionSpace) and self.types == other.types
@@ -152,6 +185,12 @@ def holds_point(annotation: object) -> bool:
     if get_origin(annotation) in (Annotated, Union, UnionType):
         return any(holds_point(part) for part in get_args(annotation))
     return annotation is Point
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"{str(value)[:60]!r}" if isinstance(value, str) else f"{type(value).__name__} {value!r}"
 
 
 def _feedback(action_type: type[Action], error: ValidationError) -> InvalidArgument | OutOfRange:

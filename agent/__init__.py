@@ -1,11 +1,12 @@
 """The loop: policies, episodes, trajectories, evaluation and the command line."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from eyehand.lazy import lazy
 
 if TYPE_CHECKING:
     from eyehand.agent.agent import Agent as Agent
-    from eyehand.agent.episode import Episode as Episode
+    from eyehand.agent.ending import Episode as Episode
     from eyehand.agent.episode import run_episode as run_episode
     from eyehand.agent.evaluation.evaluate import ComputeConfig as ComputeConfig
     from eyehand.agent.evaluation.evaluate import run_evaluation as run_evaluation
@@ -21,34 +22,39 @@ if TYPE_CHECKING:
     from eyehand.agent.policies.scripted import ScriptedPolicy as ScriptedPolicy
     from eyehand.agent.report import write_report as write_report
     from eyehand.agent.results.compare import compare as compare
-    from eyehand.agent.results.run import read_run as read_run
+    from eyehand.agent.results.evaluation_result import EvaluationResult as EvaluationResult
+    from eyehand.agent.results.evaluation_result import read_run as read_run
     from eyehand.agent.trajectory.reader import Trajectory as Trajectory
     from eyehand.agent.trajectory.reader import read_trajectory as read_trajectory
     from eyehand.agent.trajectory.writer import TrajectoryWriter as TrajectoryWriter
 
-_WHERE = {
-    "Agent": "agent",
-    "BlindPolicy": "policies.blind",
-    "ComputeConfig": "evaluation.evaluate",
-    "Conversation": "policies.base",
-    "Decision": "policies.base",
-    "Episode": "episode",
-    "Outcome": "outcome",
-    "Plan": "evaluation.plan",
-    "Policy": "policies.base",
-    "RandomPolicy": "policies.random",
-    "ScriptedPolicy": "policies.scripted",
-    "Trajectory": "trajectory.reader",
-    "TrajectoryWriter": "trajectory.writer",
-    "VlmPolicy": "policies.model",
-    "compare": "results.compare",
-    "policy_maker": "policies.registry",
-    "read_run": "results.run",
-    "read_trajectory": "trajectory.reader",
-    "run_episode": "episode",
-    "run_evaluation": "evaluation.evaluate",
-    "write_report": "report",
-}
+__getattr__ = lazy(
+    __name__,
+    {
+        "Agent": "agent",
+        "BlindPolicy": "policies.blind",
+        "ComputeConfig": "evaluation.evaluate",
+        "Conversation": "policies.base",
+        "Decision": "policies.base",
+        "Episode": "ending",
+        "EvaluationResult": "results.evaluation_result",
+        "Outcome": "outcome",
+        "Plan": "evaluation.plan",
+        "Policy": "policies.base",
+        "RandomPolicy": "policies.random",
+        "ScriptedPolicy": "policies.scripted",
+        "Trajectory": "trajectory.reader",
+        "TrajectoryWriter": "trajectory.writer",
+        "VlmPolicy": "policies.model",
+        "compare": "results.compare",
+        "policy_maker": "policies.registry",
+        "read_run": "results.evaluation_result",
+        "read_trajectory": "trajectory.reader",
+        "run_episode": "episode",
+        "run_evaluation": "evaluation.evaluate",
+        "write_report": "report",
+    },
+)
 
 __all__ = [
     "Agent",
@@ -57,6 +63,7 @@ __all__ = [
     "Conversation",
     "Decision",
     "Episode",
+    "EvaluationResult",
     "Outcome",
     "Plan",
     "Policy",
@@ -73,10 +80,3 @@ __all__ = [
     "run_evaluation",
     "write_report",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for, so that `eyehand --help` loads neither torch nor a browser."""
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.episode import Episode, check_task, run_episode
-from eyehand.agent.evaluation.retention import slug
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import check_task, run_episode
 from eyehand.agent.policies.base import Policy
+from eyehand.agent.trajectory.files import slug
 from eyehand.agent.trajectory.recorder import Watch
 from eyehand.agent.trajectory.writer import TrajectoryWriter, check_free
 from eyehand.envs.env import Environment
@@ -16,8 +17,9 @@ class Agent:
     """Runs tasks with one policy, which stays loaded between them.
 
     Args:
-        model: A checkpoint's folder or Hub id, or a Policy; None is the embedded checkpoint.
-        **options: Arguments of `VlmPolicy`, such as `codec`, `language` or `temperature`.
+        model: A checkpoint's folder or Hub id, a server's address, or a Policy; None is the
+            embedded checkpoint.
+        **options: Arguments of `model_policy`, such as `dialect`, `served_model` or `temperature`.
 
     Example:
         ```python
@@ -39,9 +41,9 @@ class Agent:
             CheckpointError: the model cannot be loaded.
         """
         if self._policy is None:
-            from eyehand.agent.policies.model import VlmPolicy
+            from eyehand.agent.policies.models import model_policy
 
-            self._policy = VlmPolicy(self._model, **self._options)
+            self._policy = model_policy(self._model, **self._options)
         return self._policy
 
     def run(

@@ -5,17 +5,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-import numpy as np
-
-from eyehand.agent.outcome import Ending, Outcome, judge
+from eyehand.agent.ending import Ending, Episode, judge
+from eyehand.agent.feedback import look_again, with_not_performed
+from eyehand.agent.limits import EpisodeLimits
+from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.trajectory.recorder import EpisodeRecorder, Step, Watch
-from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord, StepRecord, cut_calls
+from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord
 from eyehand.agent.trajectory.run_folder import RunFolder
 from eyehand.agent.trajectory.writer import TrajectoryWriter
-from eyehand.envs.env import Environment, EpisodeOptions, Observation, Pixels, Video
+from eyehand.envs.env import Environment, EpisodeOptions, Observation
 from eyehand.errors import (
     CheckpointError,
     EnvironmentFault,
@@ -24,81 +25,6 @@ from eyehand.errors import (
     RecordingFailed,
     UsageError,
 )
-
-DEFAULT_MAX_STEPS = 30
-
-
-def check_task(environment: Environment, task: str | None) -> None:
-    """Say that a task is missing, where that is known before anything starts.
-
-    Raises:
-        UsageError: the environment sets no task, and none is given.
-    """
-    if environment.needs_task and not (task or environment.instruction):
-        raise _no_task(environment)
-
-
-def _no_task(environment: Environment) -> UsageError:
-    return UsageError(f"{environment.spec_uri} sets no task by itself: give one")
-
-
-@runtime_checkable
-class Privileged(Protocol):
-    """A policy that sees more than the screen: it gets the environment before each episode."""
-
-    def bind(self, environment: Environment) -> None:
-        """Take the environment, which has just been reset."""
-
-
-@dataclass(frozen=True)
-class Episode:
-    """What became of an episode.
-
-    Attributes:
-        outcome: How it ended.
-        message: The policy's answer or last word, or the reason of a fault.
-        task: What was asked: the environment's own instruction where it has one.
-        unused_task: The task that was given although the environment sets its own; else None.
-        spec: The environment's URI.
-        seed: The environment's seed, or None.
-        verdict: The environment's own judgement, or None.
-        gives_verdict: Whether there was one to be had; None where that is not known.
-        reward: Sum of the rewards.
-        seconds: Wall-clock seconds, the reset included.
-        steps: The steps' records, in order.
-        details: What the environment said at the last step.
-        folder: The trajectory's folder, or None.
-    """
-
-    outcome: Outcome
-    message: str
-    task: str
-    unused_task: str | None
-    spec: str
-    seed: int | None
-    verdict: bool | None
-    reward: float
-    seconds: float
-    steps: list[StepRecord]
-    details: dict[str, Any]
-    folder: Path | None
-    gives_verdict: bool | None = None
-
-    def summary(self) -> dict[str, Any]:
-        """Return the episode without its steps, JSON-ready: what `eyehand run --json` prints."""
-        return {
-            "outcome": self.outcome.value,
-            "message": self.message,
-            "task": self.task,
-            "unused_task": self.unused_task,
-            "spec": self.spec,
-            "seed": self.seed,
-            "verdict": self.verdict,
-            "reward": self.reward,
-            "steps": len(self.steps),
-            "seconds": round(self.seconds, 3),
-            "folder": str(self.folder) if self.folder else None,
-        }
 
 
 def run_episode(
@@ -138,11 +64,11 @@ def run_episode(
         UsageError: no task and no instruction, or an unusable limit or folder.
         CheckpointError: the policy's model cannot be used.
     """
-    _require_limits(max_steps, time_limit_s, max_tokens)
+    limits = EpisodeLimits(max_steps, time_limit_s, max_tokens)
     given = trajectory
     writer = TrajectoryWriter(given) if isinstance(given, Path | RunFolder) else given
     recorder = EpisodeRecorder(writer, watch)
-    run = _Run(policy, environment, recorder, task, seed, max_steps, time_limit_s, max_tokens)
+    run = _Run(policy, environment, recorder, limits, task, seed)
     try:
         ending = run.play(dict(uploads or {}))
     except KeyboardInterrupt:
@@ -162,43 +88,26 @@ def run_episode(
             writer.close()
 
 
+@dataclass
 class _Run:
-    """One episode in progress."""
+    """One episode in progress; `tokens` and `reward` are the sums so far."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        environment: Environment,
-        recorder: EpisodeRecorder,
-        task: str | None,
-        seed: int | None,
-        max_steps: int | None,
-        time_limit_s: float | None,
-        max_tokens: int | None,
-    ) -> None:
-        self.policy = policy
-        self.environment = environment
-        self.recorder = recorder
-        self.task = task
-        self.seed = seed
-        self._max_steps = max_steps
-        self.time_limit_s = time_limit_s
-        self.max_tokens = max_tokens
-        self._tokens = 0
-        self._reward_sum = 0.0
-
-    @property
-    def max_steps(self) -> int:
-        """Most decisions: as asked, else the environment's own limit, else the default."""
-        return self._max_steps or self.environment.max_episode_steps or DEFAULT_MAX_STEPS
+    policy: Policy
+    environment: Environment
+    recorder: EpisodeRecorder
+    limits: EpisodeLimits
+    task: str | None
+    seed: int | None
+    tokens: int = 0
+    reward: float = 0.0
 
     def play(self, uploads: dict[str, Path]) -> Ending:
         """Reset, then step until something ends the episode."""
         observation = self._reset(uploads)
         conversation = self._begin()
-        most = self.max_steps
+        most = self.limits.steps_in(self.environment)
         for _ in range(most):
-            if limit := self._limit_reached():
+            if limit := self.limits.reached(self.recorder.seconds, self.tokens):
                 return limit
             with self.recorder.step(observation) as step:
                 observation = self.perform(step, self.decide(step, conversation))
@@ -219,7 +128,7 @@ class _Run:
         step.decision = conversation.decide(step.observation)
         step.decide_s = time.perf_counter() - began_s
         counted = step.decision.tokens
-        self._tokens += counted.get("prompt", 0) + counted.get("generated", 0)
+        self.tokens += counted.get("prompt", 0) + counted.get("generated", 0)
         return step.decision
 
     def perform(self, step: Step, decision: Decision) -> Observation:
@@ -234,20 +143,20 @@ class _Run:
             step.reward = self._finite(reward)
         except ModelFeedback as feedback:
             step.refusal = feedback
-            observation = self._look_again(step.observation, str(feedback))
+            observation = look_again(self.environment, step.observation, str(feedback))
         finally:
             step.perform_s = time.perf_counter() - began_s
-        return _with_not_performed(observation, decision.not_performed)
+        return with_not_performed(observation, decision.not_performed)
 
     def _finite(self, reward: float) -> float:
         """Return a reward that can be counted; any other one is the environment's fault."""
         try:
-            total = self._reward_sum + float(reward)
+            total = self.reward + float(reward)
         except (TypeError, ValueError):
             total = math.nan
         if not math.isfinite(total):
             raise EnvironmentFault(f"the reward of a step is {reward!r}, expected a finite number")
-        self._reward_sum = total
+        self.reward = total
         return float(reward)
 
     def close(self, ending: Ending) -> Episode:
@@ -265,22 +174,15 @@ class _Run:
             recorder.trajectory = folder
         return self._episode(outcome, recorder.episode)
 
-    def _limit_reached(self) -> Ending | None:
-        """Return the ending by a limit of seconds or tokens, where one is reached."""
-        if self.time_limit_s is not None and self.recorder.seconds >= self.time_limit_s:
-            return Ending(Outcome.TIME_LIMIT, f"{self.time_limit_s:g} s have passed")
-        if self.max_tokens is not None and self._tokens >= self.max_tokens:
-            return Ending(Outcome.TOKEN_LIMIT, f"{self._tokens} tokens were read and written")
-        return None
-
     def _reset(self, uploads: dict[str, Path]) -> Observation:
         writer = self.recorder.trajectory
-        limit_s = self.time_limit_s
+        limit_s = self.limits.time_limit_s
         options = EpisodeOptions(
             folder=writer.folder if writer else None,
             uploads=uploads,
             deadline_s=None if limit_s is None else self.recorder.deadline_s(limit_s),
         )
+        self.policy.bind(self.environment, self.seed)
         observation, info = self.environment.reset(seed=self.seed, options=options.as_options())
         self.recorder.saw(observation)
         self._write_first_line(dict(info.get("details", {})))
@@ -291,8 +193,6 @@ class _Run:
         task = self.environment.instruction or self.task
         if not task:
             raise _no_task(self.environment)
-        if isinstance(self.policy, Privileged):
-            self.policy.bind(self.environment)
         return self.policy.start(task, self.environment.action_space, self.seed)
 
     def _write_first_line(self, details: dict[str, Any] | None = None) -> None:
@@ -302,19 +202,11 @@ class _Run:
             self.environment,
             task=instruction or self.task or "",
             seed=self.seed,
-            max_steps=self.max_steps,
-            time_limit_s=self.time_limit_s,
+            max_steps=self.limits.steps_in(self.environment),
+            time_limit_s=self.limits.time_limit_s,
             unused_task=self.task if instruction and self.task else None,
             details=details or {},
         )
-
-    def _look_again(self, before: Observation, feedback: str) -> Observation:
-        """Observe without acting: the same geometry, the screen as it is now."""
-        pixels = self.environment.render()
-        height, width = pixels.shape[:2]
-        geometry = replace(before.geometry, width_px=width, height_px=height)
-        video = _with_newest(before.video, pixels)
-        return Observation(pixels, geometry, before.text, feedback, video)
 
     def _episode(self, outcome: OutcomeRecord, first: EpisodeRecord | None) -> Episode:
         writer = self.recorder.trajectory
@@ -335,27 +227,15 @@ class _Run:
         )
 
 
-def _require_limits(
-    max_steps: int | None, time_limit_s: float | None, max_tokens: int | None
-) -> None:
-    no_step = max_steps is not None and max_steps < 1
-    if no_step or (time_limit_s is not None and time_limit_s <= 0):
-        raise UsageError("an episode needs max_steps of at least 1 and a time limit above 0 s")
-    if max_tokens is not None and max_tokens < 1:
-        raise UsageError(f"an episode needs a limit of at least 1 token, got {max_tokens}")
+def check_task(environment: Environment, task: str | None) -> None:
+    """Say that a task is missing, where that is known before anything starts.
+
+    Raises:
+        UsageError: the environment sets no task, and none is given.
+    """
+    if environment.needs_task and not (task or environment.instruction):
+        raise _no_task(environment)
 
 
-def _with_newest(video: Video | None, pixels: Pixels) -> Video | None:
-    """Return a video that ends with the screen as it is now; frames of another size are dropped."""
-    if video is None or np.array_equal(video[-1], pixels):
-        return video
-    earlier = video[1:] if video.shape[1:] == pixels.shape else [pixels] * (len(video) - 1)
-    return np.stack([*earlier, pixels])
-
-
-def _with_not_performed(observation: Observation, calls: tuple[str, ...]) -> Observation:
-    """Tell the policy which of its further calls were not performed."""
-    if not calls:
-        return observation
-    note = f"only the first call was performed; not performed: {', '.join(cut_calls(calls))}"
-    return replace(observation, feedback="; ".join(filter(None, (observation.feedback, note))))
+def _no_task(environment: Environment) -> UsageError:
+    return UsageError(f"{environment.spec_uri} sets no task by itself: give one")

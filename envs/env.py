@@ -1,135 +1,38 @@
-"""The Environment contract: what an agent sees, and what a step answers."""
+"""The Environment contract: how a reset and a step go, and what they answer."""
 
-import io
-from abc import abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
 import gymnasium
-import numpy as np
-from gymnasium.spaces import Space
-from numpy.typing import NDArray
 
-from eyehand.actions import Action, ActionSpace, Point
-from eyehand.errors import OutOfRange, StaleScreen
+from eyehand.actions import Action, ActionSpace
+from eyehand.actions.web import Answer, Finish
+from eyehand.envs.common import call_reset, opened
+from eyehand.envs.observation import (
+    Observation,
+    Pixels,
+    ScreenGeometry,
+    ScreenSpace,
+    Video,
+    same_video,
+)
+from eyehand.errors import ModelFeedback
 
-Pixels = NDArray[np.uint8]
-
-Video = NDArray[np.uint8]
-"""Frames of one size, RGB uint8, shape (T, H, W, 3), the oldest first."""
-
-
-@dataclass(frozen=True)
-class ScreenGeometry:
-    """How a screen's pixels lie on its device.
-
-    Attributes:
-        screen: Name of the screen; it changes whenever an older point would no longer mean the
-            same place (another tab, another size, a rotation).
-        width_px: Width of the observation in pixels.
-        height_px: Height of the observation in pixels.
-        device_width: Width of the same area in the device's input units (CSS pixels for a page,
-            touch pixels for a phone).
-        device_height: Height of the same area in the device's input units.
-        left: Device x of the observation's left edge.
-        top: Device y of the observation's top edge.
-    """
-
-    screen: str
-    width_px: int
-    height_px: int
-    device_width: float
-    device_height: float
-    left: float = 0.0
-    top: float = 0.0
-
-    def to_device(self, point: Point) -> tuple[float, float]:
-        """Turn a point into device coordinates; 1.0 becomes the middle of the last pixel.
-
-        Raises:
-            StaleScreen: the point was read from another screen.
-            OutOfRange: the point lies outside 0..1, which only an unvalidated one can.
-        """
-        if point.screen is not None and point.screen != self.screen:
-            raise StaleScreen(
-                f"the point belongs to the screen {point.screen!r}, now {self.screen!r} is shown; "
-                "look at the new screen"
-            )
-        if not (0 <= point.x <= 1 and 0 <= point.y <= 1):
-            raise OutOfRange(f"({point.x:g}, {point.y:g}) is outside the screen: expected 0 to 1")
-        half_x = self.device_width / self.width_px / 2
-        half_y = self.device_height / self.height_px / 2
-        x = min(max(point.x * self.device_width, half_x), self.device_width - half_x)
-        y = min(max(point.y * self.device_height, half_y), self.device_height - half_y)
-        return self.left + x, self.top + y
-
-    def to_point(self, device_x: float, device_y: float) -> Point:
-        """Turn device coordinates into a point on this screen (clamped to its edges)."""
-        x = min(max((device_x - self.left) / self.device_width, 0.0), 1.0)
-        y = min(max((device_y - self.top) / self.device_height, 0.0), 1.0)
-        return Point(x=x, y=y, screen=self.screen)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Observation:
-    """What the agent sees; a notebook shows it as a picture.
-
-    Attributes:
-        pixels: The screen, RGB uint8, shape (H, W, 3).
-        geometry: How the pixels lie on the device.
-        text: What the environment says beside the screen (URL, title, a dialog's text); empty
-            where the pixels say it all.
-        feedback: What became of the previous action, or why an answer was refused; empty at the
-            first observation and where there is nothing to add.
-        video: The screen over time, RGB uint8, shape (T, H, W, 3), the oldest frame first and
-            `pixels` last; None where the screen is a still picture. A policy that reads no video
-            has `pixels`.
-    """
-
-    pixels: Pixels
-    geometry: ScreenGeometry
-    text: str = ""
-    feedback: str = ""
-    video: Video | None = None
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether everything is equal, pixel by pixel (gymnasium's check_env compares)."""
-        if not isinstance(other, Observation):
-            return NotImplemented
-        mine = (self.geometry, self.text, self.feedback)
-        theirs = (other.geometry, other.text, other.feedback)
-        return (
-            mine == theirs
-            and np.array_equal(self.pixels, other.pixels)
-            and same_video(self.video, other.video)
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        """Return the screen's name and size, and what is said beside it, without the pixels."""
-        shape = "x".join(map(str, self.pixels.shape[1::-1]))
-        frames = "" if self.video is None else f", {len(self.video)} frames"
-        text = f", text={self.text!r}" if self.text else ""
-        feedback = f", feedback={self.feedback!r}" if self.feedback else ""
-        return f"Observation({self.geometry.screen!r}, {shape} px{frames}{text}{feedback})"
-
-    def _repr_png_(self) -> bytes:
-        """Return the screen as a PNG: what Jupyter shows."""
-        # Imported here: an environment without pictures to show needs no Pillow.
-        from PIL import Image
-
-        written = io.BytesIO()
-        Image.fromarray(self.pixels).save(written, "PNG")
-        return written.getvalue()
-
-
-def same_video(one: Video | None, other: Video | None) -> bool:
-    """Return whether two observations' videos are equal, frame by frame; none equals none."""
-    if one is None or other is None:
-        return one is other
-    return np.array_equal(one, other)
+__all__ = [
+    "Environment",
+    "EpisodeOptions",
+    "Observation",
+    "Pixels",
+    "ScreenGeometry",
+    "ScreenSpace",
+    "StepInfo",
+    "StepResult",
+    "Video",
+    "same_video",
+]
 
 
 class StepInfo(TypedDict, total=False):
@@ -149,43 +52,52 @@ class StepInfo(TypedDict, total=False):
     details: dict[str, Any]
 
 
-class ScreenSpace(Space[Observation]):
-    """The observation space: every RGB screen with consistent geometry, whatever its size."""
+@dataclass
+class StepResult:
+    """What a reset or a step came to: what an environment's own code answers.
 
-    def __init__(self, seed: int | np.random.Generator | None = None) -> None:
-        super().__init__(shape=None, dtype=None, seed=seed)
+    Attributes:
+        observation: The screen once it had settled.
+        effect: One line: what the action did.
+        reward: The reward; 0 where the environment gives none.
+        terminated: Whether the task reached an end state.
+        truncated: Whether an outer limit came first.
+        verdict: The environment's own judgement, or None.
+        failed: Whether the action was tried and could not do what it says.
+        timings_s: Seconds by part.
+        details: Anything else for the record, JSON-ready.
+    """
+
+    observation: Observation
+    effect: str = ""
+    reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    verdict: bool | None = None
+    failed: bool = False
+    timings_s: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def is_np_flattenable(self) -> bool:
-        """Screens differ in size, so they do not flatten to a fixed box."""
-        return False
+    def ended(self) -> bool:
+        """Whether the episode is over."""
+        return self.terminated or self.truncated
 
-    def contains(self, x: Any) -> bool:
-        """Return whether `x` is an Observation whose pixels, geometry and video agree."""
-        if not isinstance(x, Observation) or not isinstance(x.pixels, np.ndarray):
-            return False
-        shape = (x.geometry.height_px, x.geometry.width_px, 3)
-        fits = x.pixels.dtype == np.uint8 and x.pixels.shape == shape
-        return fits and (x.video is None or _ends_with(x.video, x.pixels))
+    @property
+    def info(self) -> StepInfo:
+        """What Gymnasium calls `info`; a failed action is named in its details."""
+        details = {**self.details, **({"error": "ActionHadNoEffect"} if self.failed else {})}
+        return StepInfo(
+            effect=self.effect, verdict=self.verdict, timings_s=self.timings_s, details=details
+        )
 
-    def sample(self, mask: Any | None = None, probability: Any | None = None) -> Observation:
-        """Draw a screen of random size and noise."""
-        height, width = (int(n) for n in self.np_random.integers(28, 257, size=2))
-        pixels = self.np_random.integers(0, 256, size=(height, width, 3), dtype=np.uint8)
-        return Observation(pixels, ScreenGeometry("sample", width, height, width, height))
-
-    def __eq__(self, other: object) -> bool:
-        """All screen spaces are equal."""
-        return isinstance(other, ScreenSpace)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _ends_with(video: Any, pixels: Pixels) -> bool:
-    """Return whether a video is one of frames of the screen's size, and ends with the screen."""
-    if not isinstance(video, np.ndarray) or video.dtype != np.uint8 or video.ndim != 4:
-        return False
-    return len(video) > 0 and np.array_equal(video[-1], pixels)
+    def add(self, inner: "StepResult") -> None:
+        """Take over the reward and the end of a step that a custom action took by itself."""
+        self.reward += inner.reward
+        if inner.ended:
+            self.terminated, self.truncated = inner.terminated, inner.truncated
+            self.verdict = inner.verdict
+            self.details = {**self.details, **inner.details}
 
 
 @dataclass
@@ -211,6 +123,12 @@ class EpisodeOptions:
 class Environment(gymnasium.Env[Observation, Action]):
     """Base of every environment: a `gymnasium.Env` over screens and actions.
 
+    `reset` and `step` are the same for all: whether an episode runs, whether the action is
+    permitted and belongs to this screen, whether it has a handler of the user's, whether it ends
+    the episode. An environment writes `_begin` and `_perform`. It overrides `_perform_custom`
+    where looking again is more than `render`, `_judged` where every step may end the episode, and
+    `_end` where the model's word is judged.
+
     `reset` and `step` return once the screen has settled, within a bound. A step that refuses its
     action raises a `ModelFeedback` and leaves the environment as it was; infrastructure that
     fails raises an `EnvironmentFault`. `terminated` means that the task reached an end state,
@@ -231,6 +149,9 @@ class Environment(gymnasium.Env[Observation, Action]):
     render_mode: str | None = "rgb_array"
     action_space: ActionSpace
     observation_space: ScreenSpace
+    _last: Observation | None = None
+    _running: bool = False
+    _inner_steps: list[StepResult] | None = None
 
     @property
     def instruction(self) -> str | None:
@@ -247,7 +168,20 @@ class Environment(gymnasium.Env[Observation, Action]):
         """Whether there is a judgement to be had in this episode; None where that is not known."""
         return None
 
-    @abstractmethod
+    @property
+    def running(self) -> bool:
+        """Whether an episode has begun and not ended."""
+        return self._running
+
+    @property
+    def last(self) -> Observation:
+        """The latest observation of the episode.
+
+        Raises:
+            UsageError: there is none.
+        """
+        return opened(self._last, "there is no screen yet")
+
     def reset(  # type: ignore[override]
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, StepInfo]:
@@ -255,17 +189,24 @@ class Environment(gymnasium.Env[Observation, Action]):
 
         Args:
             seed: Fixes the episode where the environment is seeded.
-            options: See `EpisodeOptions`.
+            options: See `EpisodeOptions`, and the environment's class for its own.
 
         Raises:
             EnvironmentFault: the environment could not be brought to its start.
         """
+        super().reset(seed=seed)
+        self._running, self._last = False, None
+        result = self._begin(seed, options or {})
+        self._running, self._last = True, result.observation
+        return result.observation, result.info
 
-    @abstractmethod
     def step(  # type: ignore[override]
         self, action: Action
     ) -> tuple[Observation, float, bool, bool, StepInfo]:
         """Perform one action and return once the screen has settled.
+
+        A custom action's handler may take steps itself: their rewards are added, and the episode
+        ends where one of them ended it.
 
         Returns:
             The observation, the reward, terminated, truncated, and the step's info.
@@ -273,8 +214,105 @@ class Environment(gymnasium.Env[Observation, Action]):
         Raises:
             ModelFeedback: the action was refused; nothing changed.
             EnvironmentFault: infrastructure failed.
+            UsageError: no episode is running; `action` is no action, or nobody performs it.
         """
+        self._require_running()
+        self.action_space.check(action)
+        for point in action.points().values():
+            self.last.geometry.to_device(point)
+        with self._stepping():
+            result = self._judged(action, self._result_of(action))
+        self._running = self._running and not result.ended
+        self._last = result.observation
+        if self._inner_steps is not None:
+            self._inner_steps.append(result)
+        return (
+            result.observation,
+            float(result.reward),
+            result.terminated,
+            result.truncated,
+            result.info,
+        )
 
-    @abstractmethod
     def render(self) -> Pixels:
-        """Return the current screen, RGB uint8 (H, W, 3)."""
+        """Return the screen as it was observed last, RGB uint8 (H, W, 3)."""
+        return self.last.pixels.copy()
+
+    def close(self) -> None:
+        """End the episode; what it holds open is let go of."""
+        self._running = False
+
+    # --- what an environment writes -------------------------------------------------------
+
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Bring the environment to its start and look at it; `self.np_random` is seeded."""
+        raise NotImplementedError(f"{type(self).__name__} has to write _begin")
+
+    def _perform(self, action: Action) -> StepResult:
+        """Perform a permitted action of the environment's own vocabulary."""
+        raise NotImplementedError(f"{type(self).__name__} has to write _perform")
+
+    def _perform_custom(self, action: Action, act: Callable[[], str]) -> StepResult:
+        """Perform a custom action and look again.
+
+        Args:
+            action: A permitted action that has a handler.
+            act: Runs the handler, and returns what it did in a line.
+        """
+        effect = act()
+        return StepResult(self.last.with_pixels(self.render()), effect)
+
+    def _end(self, action: Action) -> StepResult:
+        """End the episode on the model's word: an answer, or that it is finished."""
+        seen = replace(self.last, pixels=self.last.pixels.copy(), feedback="")
+        return StepResult(seen, str(action), terminated=True, details=action.arguments())
+
+    def _judged(self, action: Action, result: StepResult) -> StepResult:
+        """Judge what an action of any kind came to: end the episode, or give a verdict."""
+        return result
+
+    def _stepping(self) -> AbstractContextManager[Any]:
+        """Return what surrounds the performing of every action."""
+        return nullcontext()
+
+    # --- the template ---------------------------------------------------------------------
+
+    def _require_running(self) -> None:
+        """Raise `UsageError` where there is no episode, or it has ended."""
+        if not self._running:
+            ended = self._last is not None
+            raise call_reset("the episode has ended" if ended else "no episode is running")
+
+    def _result_of(self, action: Action) -> StepResult:
+        """Let the handler, or the environment, perform an action."""
+        handler = self.action_space.handlers.get(type(action))
+        ends = isinstance(action, Answer | Finish)
+        if handler is None:
+            return self._end(action) if ends else self._perform(action)
+        told: list[str] = []
+
+        def act() -> str:
+            told.append(handler(action, self) or "")
+            return told[-1] or str(action)
+
+        outer, inner = self._inner_steps, list[StepResult]()
+        self._inner_steps = inner
+        try:
+            result = self._ended_by(action, act) if ends else self._perform_custom(action, act)
+        except ModelFeedback as refusal:
+            if not inner:
+                raise
+            result, told = replace(inner.pop(), failed=True), [str(refusal)]
+        finally:
+            self._inner_steps = outer
+        for step in inner:
+            result.add(step)
+        said = " ".join(filter(None, (result.observation.feedback, *told)))
+        result.observation = replace(result.observation, feedback=said)
+        return result
+
+    def _ended_by(self, action: Action, act: Callable[[], str]) -> StepResult:
+        effect = act()
+        result = self._end(action)
+        result.effect = effect
+        return result

@@ -1,24 +1,30 @@
-"""make(): an environment from one line, `SCHEME:NAME`, and how to add a scheme of one's own.
+"""make(): an environment from one line, `SCHEME:NAME`; and the table of schemes.
 
-A scheme's module is imported when the first environment of that scheme is made, so that a card
-game needs no browser and a page needs no game library.
+Everything that is known of a family of environments stands in its line of the table: how one is
+made, whether something real stands behind it, its suites, its expert. Modules are named, not
+imported: a card game needs no browser, and what is above this folder stays above it.
 """
 
 import inspect
-import json
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from eyehand.envs.env import Environment
-from eyehand.envs.names import unknown_name
+from eyehand.envs.spec import page_meant, split_spec, with_options
+from eyehand.envs.suggestions import unknown_name
 from eyehand.errors import UsageError
 
 Factory = Callable[..., Environment]
 """Makes an environment: `factory(name, **options)`, `name` being what follows "SCHEME:"."""
+
+Named = Callable[..., Any] | str
+"""A function or class, or "module:attribute", which is imported when it is first needed."""
+
+DECLARED_FOLDER = Path(__file__).resolve().parent / "suite_file" / "declared"
+"""Each YAML file here is a suite, and its name a scheme."""
 
 
 @dataclass(frozen=True)
@@ -27,30 +33,46 @@ class Scheme:
 
     Attributes:
         name: What stands before the colon, in lower case.
-        factory: Makes an environment of the family.
-        example: A complete spec, for help texts.
+        make: Makes an environment of the family: `make(name, **options)`.
+        example: A complete spec for help texts, or what returns one.
         needs_name: Whether a name has to follow the colon; "desktop:" stands alone.
+        real: Whether something real stands behind it (other people's pages, a phone, a robot),
+            where nothing may be done at random without permission.
+        behind: Where a name decides it: `behind(name)` is the scheme of what it reaches.
         foreign: Whether other people's code runs in the process that makes the environment.
+        packaged: Whether a plain name reaches a task of this package and nothing else: no code,
+            file or address of the writer's choice.
+        suites: Name to what returns the `Suite`: `suite()`.
+        expert: Returns the expert of a task, a privileged policy, or None: `expert(spec)`.
     """
 
     name: str
-    factory: Factory
-    example: str
+    make: Named
+    example: str | Callable[[], str] = ""
     needs_name: bool = True
+    real: bool = True
+    behind: Named | None = None
     foreign: bool = False
+    packaged: bool = False
+    suites: Mapping[str, Named] = field(default_factory=dict)
+    expert: Named | None = None
 
 
-def _lazy(module: str, attribute: str) -> Factory:
-    """Return a factory that imports its class or function when it is first called."""
+def find(named: Named) -> Callable[..., Any]:
+    """Return what a "module:attribute" names, or the function itself."""
+    if callable(named):
+        return named
+    module, _, attribute = named.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), attribute)
+    return found
 
-    def factory(name: str, **options: Any) -> Environment:
-        return _call(getattr(import_module(module), attribute), name, options)
 
-    return factory
+def call(factory: Callable[..., Any], name: str, options: Mapping[str, Any]) -> Any:
+    """Call a factory; an option that it does not take is the user's mistake.
 
-
-def _call(factory: Factory, name: str, options: dict[str, Any]) -> Environment:
-    """Call a factory; an option that it does not take is the user's mistake."""
+    Raises:
+        UsageError: an option does not fit.
+    """
     try:
         inspect.signature(factory).bind(name, **options)
     except TypeError as error:
@@ -58,91 +80,95 @@ def _call(factory: Factory, name: str, options: dict[str, Any]) -> Environment:
     return factory(name, **options)
 
 
-def _make_miniwob(name: str, **options: Any) -> Environment:
-    """Make a MiniWoB++ task; its name is checked before a browser starts."""
-    known = import_module("eyehand.envs.miniwob.tasks").task_names()
-    if name not in known:
-        raise unknown_name("MiniWoB++ task", name, known)
-    environment = import_module("eyehand.envs.miniwob.environment").MiniWobEnvironment
-    return _call(environment, name, options)
+def _declared(suite: str) -> Scheme:
+    """Return the scheme of a suite that is declared in a file which comes with the package."""
 
-
-def _make_phone(name: str, **options: Any) -> Environment:
-    """Make a task of the simulated phone; its name is checked before adb is looked for."""
-    known = import_module("eyehand.envs.phone.tasks").PHONE_TASKS
-    if name not in known:
-        raise unknown_name("phone task", name, known)
-    environment = import_module("eyehand.envs.phone.environment").PhoneEnvironment
-    return _call(environment, name, options)
-
-
-def _make_gym(name: str, **options: Any) -> Environment:
-    """Make a Gymnasium environment; "?key=value&..." after its id gives further options."""
-    environment_id, written = _with_options(name)
-    gym = import_module("eyehand.envs.gym.environment")
-    environment = _call(gym.GymEnvironment, environment_id, {**written, **options})
-    environment.spec_uri = f"gym:{name}"
-    return environment
-
-
-def _with_options(name: str) -> tuple[str, dict[str, Any]]:
-    """Take "?key=value&..." off a name."""
-    bare, mark, query = name.partition("?")
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(mark))
-    except ValueError as error:
-        raise UsageError(f"{name!r}: after '?' expected KEY=VALUE&KEY=VALUE; {error}") from None
-    return bare, {key: _value(text) for key, text in pairs}
-
-
-def _declared(suite: str) -> Factory:
-    """Return the factory of a suite that is declared in a file which comes with the package."""
-
-    def factory(name: str, **options: Any) -> Environment:
-        task, written = _with_options(name)
-        module = import_module("eyehand.envs.suite_file.make")
-        environment: Environment = module.make_built_in(suite, task, **{**written, **options})
+    def make(name: str, **options: Any) -> Environment:
+        task, written = with_options(name)
+        make_built_in = find("eyehand.envs.suite_file.make:make_built_in")
+        environment: Environment = make_built_in(suite, task, **{**written, **options})
         environment.spec_uri = f"{suite}:{name}"
         return environment
 
-    return factory
+    def read() -> Any:
+        return find("eyehand.envs.suites:built_in")(suite)
 
-
-def _value(text: str) -> Any:
-    """Read an option's value: JSON where it is JSON (1, true, null), else the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return Scheme(
+        suite,
+        make,
+        example=lambda: str(read().tasks[0].spec),
+        real=False,
+        foreign=True,
+        packaged=True,
+        suites={suite: read},
+        expert="eyehand.agent.experts:declared_expert",
+    )
 
 
 _SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
     for scheme in (
-        Scheme("web", _lazy("eyehand.envs.web", "WebEnvironment"), "web:https://example.org"),
-        Scheme("miniwob", _make_miniwob, "miniwob:click-button"),
-        Scheme("gym", _make_gym, "gym:CartPole-v1", foreign=True),
-        Scheme("cards", _lazy("eyehand.envs.cards", "make_card_game"), "cards:number-line"),
-        Scheme("phone", _make_phone, "phone:set-alarm"),
-        Scheme("minigrid", _declared("minigrid"), "minigrid:door-key-5x5", foreign=True),
-        Scheme("robot", _declared("robot"), "robot:fetch-reach", foreign=True),
-        Scheme("atari", _declared("atari"), "atari:pong", foreign=True),
+        Scheme("web", "eyehand.envs.web:WebEnvironment", "web:https://example.org"),
+        Scheme(
+            "miniwob",
+            "eyehand.envs.miniwob.environment:MiniWobEnvironment",
+            "miniwob:click-button",
+            real=False,
+            packaged=True,
+            suites={"miniwob": "eyehand.envs.miniwob.tasks:suite"},
+            expert="eyehand.agent.experts:miniwob_expert",
+        ),
+        Scheme(
+            "gym",
+            "eyehand.envs.gym:make_registered",
+            "gym:CartPole-v1",
+            real=False,
+            foreign=True,
+            packaged=True,
+        ),
+        Scheme(
+            "cards",
+            "eyehand.envs.cards:make_card_game",
+            "cards:number-line",
+            real=False,
+            packaged=True,
+            suites={"cards": "eyehand.envs.cards:suite"},
+            expert="eyehand.agent.experts:cards_expert",
+        ),
+        Scheme(
+            "phone",
+            "eyehand.envs.phone:PhoneEnvironment",
+            "phone:set-alarm",
+            real=False,
+            packaged=True,
+            suites={"phone": "eyehand.envs.phone.tasks:suite"},
+            expert="eyehand.agent.experts:phone_expert",
+        ),
+        *(_declared(path.stem) for path in sorted(DECLARED_FOLDER.glob("*.yaml"))),
         Scheme(
             "suite",
-            _lazy("eyehand.envs.suite_file.make", "make_from_file"),
+            "eyehand.envs.suite_file.make:make_from_file",
             "suite:my-suite.yaml#my-task",
+            behind="eyehand.envs.suite_file.load:scheme_behind",
             foreign=True,
+            expert="eyehand.agent.experts:declared_expert",
         ),
         Scheme(
             "android",
-            _lazy("eyehand.envs.android", "AndroidEnvironment"),
+            "eyehand.envs.android:AndroidEnvironment",
             "android:SERIAL",
             needs_name=False,
         ),
-        Scheme("desktop", _lazy("eyehand.envs.desktop", "DesktopEnvironment"), "desktop:", False),
+        Scheme("desktop", "eyehand.envs.desktop:DesktopEnvironment", "desktop:", needs_name=False),
     )
 }
-_WEB_SCHEMES = ("http", "https")
+SELECTIONS: dict[str, Named] = {
+    "embedded": "eyehand.agent.policies.embedded:embedded_suite",
+    "number-line": lambda: ["cards:number-line"],
+}
+"""Suites that pick tasks of others: name to what returns the specs."""
+
+_PAGES = ("http", "https")
 
 
 def make(spec: str, **options: Any) -> Environment:
@@ -163,13 +189,10 @@ def make(spec: str, **options: Any) -> Environment:
         ...     environment.reset(seed=1)[0].pixels.shape
         (300, 300, 3)
     """
-    scheme_name, colon, name = spec.partition(":")
-    if scheme_name.lower() in _WEB_SCHEMES:
-        scheme_name, name = "web", spec
-    scheme = _SCHEMES.get(scheme_name.lower())
-    if not colon or scheme is None or (scheme.needs_name and not name):
-        raise _bad_spec(spec, scheme_name)
-    environment = _call(scheme.factory, name, options)
+    name, scheme = split_spec(spec)[1], scheme_of(spec)
+    if scheme is None or (scheme.needs_name and not name):
+        raise _bad_spec(spec)
+    environment: Environment = call(find(scheme.make), name, options)
     environment.spec_uri = environment.spec_uri or spec
     return environment
 
@@ -180,27 +203,44 @@ def make_with_private(spec: str) -> Environment:
     Args:
         spec: As `make` takes it.
     """
-    page = spec.partition(":")[0].lower() in ("web", *_WEB_SCHEMES)
-    return make(spec, allow_private=True) if page else make(spec)
+    return make(spec, allow_private=True) if split_spec(spec)[0] == "web" else make(spec)
 
 
-def register_scheme(name: str, factory: Factory, example: str = "") -> None:
+def register_scheme(
+    name: str,
+    factory: Factory,
+    example: str = "",
+    *,
+    real: bool = True,
+    suites: Mapping[str, Named] | None = None,
+    expert: Named | None = None,
+) -> None:
     """Add a scheme: `make("NAME:rest", **options)` calls `factory("rest", **options)`.
 
     Args:
         name: Letters, digits, "+", "-" and "." as in a URI, in lower case.
         factory: A class or function that makes the environment.
         example: A complete spec for help texts; "NAME:..." by default.
+        real: Whether something real stands behind it. Say False where nothing can be lost: the
+            random policy then needs no permission.
+        suites: Suites that come with it: name to what returns the `Suite`.
+        expert: `expert(spec)` returns the policy that knows how to solve a task, or None.
 
     Raises:
-        UsageError: the name is taken, or is no scheme name.
+        UsageError: a name is taken, or is no scheme name.
     """
     letters = name.replace("+", "").replace("-", "").replace(".", "")
     if not (letters.isascii() and letters.isalnum()) or name != name.lower():
         raise UsageError(f"a scheme is lower-case letters, digits, '+', '-', '.'; got {name!r}")
-    if name in _SCHEMES or name in _WEB_SCHEMES:
+    if name in _SCHEMES or name in _PAGES:
         raise UsageError(f"the scheme {name!r} exists already; choose another name")
-    _SCHEMES[name] = Scheme(name, factory, example or f"{name}:...")
+    known = {*SELECTIONS, *(suite for scheme in schemes() for suite in scheme.suites)}
+    if taken := known & set(suites or {}):
+        raise UsageError(f"the suite {min(taken)!r} exists already; choose another name")
+    shown = example or f"{name}:..."
+    _SCHEMES[name] = Scheme(
+        name, factory, shown, real=real, suites=dict(suites or {}), expert=expert
+    )
 
 
 def schemes() -> tuple[Scheme, ...]:
@@ -208,20 +248,31 @@ def schemes() -> tuple[Scheme, ...]:
     return tuple(_SCHEMES.values())
 
 
-_SITE = re.compile(r"(?:[\w-]+\.)+(?P<end>[^\W\d_]{2,})(?::\d{1,5})?(?:[/?#].*)?")
-_THIS_MACHINE = re.compile(r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?(?:[/?#].*)?")
-_FILE_ENDS = ("yaml", "yml", "json", "toml", "py", "txt")
+def scheme_of(spec: str) -> Scheme | None:
+    """Return the scheme of a spec; None where it is not known."""
+    return _SCHEMES.get(split_spec(spec)[0])
 
 
-def _address(spec: str) -> str:
-    """Return the address of the page that was meant, for "example.org/a" or "localhost:8000"."""
-    if _THIS_MACHINE.fullmatch(spec):
-        return f"http://{spec}"
-    site = _SITE.fullmatch(spec)
-    return f"https://{spec}" if site and site["end"].lower() not in _FILE_ENDS else ""
+def stands_behind(spec: str) -> str:
+    """Return the scheme's name of what a spec reaches: a suite's task may reach a phone.
+
+    Raises:
+        UsageError: it names a declaration file that cannot be read, or no task of it.
+    """
+    scheme, (name, rest) = scheme_of(spec), split_spec(spec)
+    if scheme is None or scheme.behind is None:
+        return name
+    return str(find(scheme.behind)(rest))
 
 
-_OURS = ("miniwob", "cards", "phone", "minigrid", "robot", "atari")
+def is_real(spec: str) -> bool:
+    """Return whether something real stands behind a spec.
+
+    Raises:
+        UsageError: it names a declaration file that cannot be read, or no task of it.
+    """
+    scheme = _SCHEMES.get(stands_behind(spec))
+    return scheme is not None and scheme.real
 
 
 def comes_with_the_package(spec: str) -> bool:
@@ -232,10 +283,8 @@ def comes_with_the_package(spec: str) -> bool:
     Args:
         spec: As `make` takes it.
     """
-    scheme, _, name = spec.partition(":")
-    if "?" in name:
-        return False
-    return scheme in _OURS or (scheme == "gym" and ":" not in name)
+    scheme, name = scheme_of(spec), split_spec(spec)[1]
+    return scheme is not None and scheme.packaged and not set(name) & set("?:")
 
 
 def runs_foreign_code(spec: str) -> bool:
@@ -244,20 +293,26 @@ def runs_foreign_code(spec: str) -> bool:
     Args:
         spec: As `make` takes it.
     """
-    scheme = _SCHEMES.get(spec.partition(":")[0].lower())
+    scheme = scheme_of(spec)
     return scheme is not None and scheme.foreign
 
 
-def _bad_spec(spec: str, scheme_name: str) -> UsageError:
+def expert_of(spec: str) -> Any:
+    """Return the expert of a task, a privileged policy; None where nobody wrote one."""
+    scheme = scheme_of(spec)
+    return None if scheme is None or scheme.expert is None else find(scheme.expert)(spec)
+
+
+def _bad_spec(spec: str) -> UsageError:
     """Say what is wrong with a spec, and what a right one looks like."""
-    examples = ", ".join(scheme.example for scheme in schemes())
-    if scheme_name.lower() in _SCHEMES:
+    shown = (scheme.example for scheme in schemes())
+    examples = ", ".join(one if isinstance(one, str) else one() for one in shown)
+    name = spec.partition(":")[0]
+    if name.lower() in _SCHEMES:
         return UsageError(f"{spec!r} names no environment; expected for example: {examples}")
-    address = _address(spec)
-    if address:
-        return UsageError(f"{spec!r} names no environment; a page is written {address}")
-    error = unknown_name("scheme", scheme_name, _SCHEMES)
+    if page := page_meant(spec):
+        return UsageError(f"{spec!r} names no environment; a page is written {page}")
     return UsageError(
-        f"cannot read {spec!r} as SCHEME:NAME: {error}. For example: {examples}; "
-        "a page is written with http:// or https://"
+        f"cannot read {spec!r} as SCHEME:NAME: {unknown_name('scheme', name, _SCHEMES)}. "
+        f"For example: {examples}; a page is written with http:// or https://"
     )

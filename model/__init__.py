@@ -7,30 +7,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eyehand.model.inference.cache import KVCache as KVCache
+    from eyehand.model.hub import Qwen2VL as Qwen2VL
+    from eyehand.model.inference.decode import Generation as Generation
+    from eyehand.model.inference.decode import GenerationConfig as GenerationConfig
+    from eyehand.model.inference.decode import generate as generate
+    from eyehand.model.inference.grounding import Box as Box
+    from eyehand.model.inference.sampling import Sampling as Sampling
+    from eyehand.model.inference.session import Session as Session
     from eyehand.model.qwen2vl.config import Qwen2VLConfig as Qwen2VLConfig
-    from eyehand.model.qwen2vl.config import TextConfig as TextConfig
-    from eyehand.model.qwen2vl.config import VisionConfig as VisionConfig
-    from eyehand.model.qwen2vl.model import Qwen2VL as Qwen2VL
+    from eyehand.model.qwen2vl.model import Qwen2VLNetwork as Qwen2VLNetwork
     from eyehand.model.weights import load_checkpoint as load_checkpoint
     from eyehand.model.weights import save_checkpoint as save_checkpoint
 
-_HOMES = {
-    "Qwen2VLConfig": "eyehand.model.qwen2vl.config",
-    "TextConfig": "eyehand.model.qwen2vl.config",
-    "VisionConfig": "eyehand.model.qwen2vl.config",
-    "KVCache": "eyehand.model.inference.cache",
-    "Qwen2VL": "eyehand.model.qwen2vl.model",
-    "load_checkpoint": "eyehand.model.weights",
-    "save_checkpoint": "eyehand.model.weights",
+_WHERE = {
+    "Box": "inference.grounding",
+    "Generation": "inference.decode",
+    "GenerationConfig": "inference.decode",
+    "Qwen2VL": "hub",
+    "Qwen2VLConfig": "qwen2vl.config",
+    "Qwen2VLNetwork": "qwen2vl.model",
+    "Sampling": "inference.sampling",
+    "Session": "inference.session",
+    "generate": "inference.decode",
+    "load_checkpoint": "weights",
+    "save_checkpoint": "weights",
 }
 
 __all__ = [
-    "KVCache",
+    "Box",
+    "Generation",
+    "GenerationConfig",
     "Qwen2VL",
     "Qwen2VLConfig",
-    "TextConfig",
-    "VisionConfig",
+    "Qwen2VLNetwork",
+    "Sampling",
+    "Session",
+    "generate",
     "load_checkpoint",
     "save_checkpoint",
 ]
@@ -38,6 +50,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import the module that defines ``name`` on first use."""
-    if name not in _HOMES:
+    if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -6,69 +6,103 @@ without: `OWNER/MODEL@REVISION`.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import torch
 
 from eyehand.model.folder import read_config, resolve
-from eyehand.model.inference.generation import check_tokenizer
+from eyehand.model.inference.grounding import Box, ground
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.visual_cache import VisualEncoder
+from eyehand.model.inputs.image import Picture
 from eyehand.model.inputs.image_settings import ImageSettings, read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.weights import load_checkpoint
 
 
 @dataclass
-class LoadedModel:
+class Qwen2VL:
     """A model with everything that belongs to it.
 
     Attributes:
-        model: The network, in evaluation mode.
+        network: In evaluation mode.
         tokenizer: Its tokenizer.
         settings: How it sees pictures.
         encoder: The vision tower's memory, shared by all sessions.
+
+    Examples:
+        Where a button is, as a share of the picture's width and height::
+
+            from eyehand.model import Qwen2VL
+
+            model = Qwen2VL.load("Qwen/Qwen2-VL-2B-Instruct")
+            for box in model.ground("the search box", screenshot):
+                print(box.label, box.center)
     """
 
-    model: Qwen2VL
+    network: Qwen2VLNetwork
     tokenizer: Tokenizer
     settings: ImageSettings
     encoder: VisualEncoder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.encoder = VisualEncoder(self.model)
+        self.encoder = VisualEncoder(self.network)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        dtype: torch.dtype | None = None,
+        device: str | torch.device | None = None,
+    ) -> Self:
+        """Loads a model, its tokenizer and how it sees pictures.
+
+        Args:
+            model: A folder or a Hub id, see `resolve`.
+            dtype: Of the weights. None: float32 on the CPU, where it is the fast one, and the
+                stored one elsewhere.
+            device: None: the CUDA device when there is one, else the CPU.
+
+        Raises:
+            UsageError: There is no such model, or it cannot be downloaded.
+            CheckpointError: The folder's contents cannot be used.
+        """
+        folder = resolve(model)
+        if device is None:
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if dtype is None and torch.device(device).type == "cpu":
+            dtype = torch.float32
+        config = read_config(folder)
+        settings = read_image_settings(folder, config.vision)
+        tokenizer = Tokenizer.from_folder(folder)
+        tokenizer.check_fits(config)
+        return cls(load_checkpoint(folder, dtype=dtype, device=device), tokenizer, settings)
 
     def session(self) -> Session:
         """Starts an empty conversation."""
-        return Session(self.model, self.tokenizer, encoder=self.encoder, settings=self.settings)
+        return Session(self.network, self.tokenizer, encoder=self.encoder, settings=self.settings)
 
+    def ground(self, description: str, image: Picture, *, max_new_tokens: int = 512) -> list[Box]:
+        """Finds what a description names on a picture.
 
-def load(
-    model: str | Path,
-    *,
-    dtype: torch.dtype | None = None,
-    device: str | torch.device | None = None,
-) -> LoadedModel:
-    """Loads a model, its tokenizer and how it sees pictures.
+        The model is asked in Qwen2-VL's own notation, which the published checkpoints were
+        trained on (arXiv 2409.12191, section 2.2). The embedded model was not, and finds nothing.
 
-    Args:
-        model: A folder or a Hub id, see `resolve`.
-        dtype: Of the weights. None: float32 on the CPU, where it is the fast one, and the
-            stored one elsewhere.
-        device: None: the CUDA device when there is one, else the CPU.
+        Args:
+            description: What to find, such as "the search box"; control tokens in it stay plain
+                characters.
+            image: uint8 (H, W, 3 or 4) or a Pillow image.
+            max_new_tokens: Most tokens the answer; a box takes about 25.
 
-    Raises:
-        UsageError: There is no such model, or it cannot be downloaded.
-        CheckpointError: The folder's contents cannot be used.
-    """
-    folder = resolve(model)
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if dtype is None and torch.device(device).type == "cpu":
-        dtype = torch.float32
-    config = read_config(folder)
-    settings = read_image_settings(folder, config.vision)
-    tokenizer = Tokenizer.from_folder(folder)
-    check_tokenizer(config, tokenizer)
-    network = load_checkpoint(folder, dtype=dtype, device=device)
-    return LoadedModel(network, tokenizer, settings)
+        Returns:
+            Upright boxes in the model's order, edges as shares of the picture's width and height,
+            0 to 1. Empty where the model names no place, or nothing that can be read as one.
+
+        Raises:
+            UsageError: The description is empty, the image is no picture, or both together do not
+                fit into the model's context.
+            CheckpointError: The model's scores are not numbers.
+        """
+        return ground(self.session(), description, image, max_new_tokens)

@@ -19,7 +19,7 @@ from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.folder import CONFIG_FILE, read_config
 from eyehand.model.memory import check_room, memory_told
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.shapes import weight_shapes
 from eyehand.model.stored_weights import (
     HEAD,
@@ -47,7 +47,7 @@ def load_checkpoint(
     *,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
-) -> Qwen2VL:
+) -> Qwen2VLNetwork:
     """Load a Qwen2-VL folder.
 
     Args:
@@ -74,7 +74,7 @@ def load_checkpoint(
     with memory_told(target, LOADING, sum(file.stat().st_size for file in files)):
         stored = _fitting(config, folder, stored_weights(files))
         with torch.device("meta"):
-            model = Qwen2VL(config)
+            model = Qwen2VLNetwork(config)
         _fill(model, stored, dtype, target)
     return model.eval()
 
@@ -94,7 +94,10 @@ def _fitting(config: Qwen2VLConfig, folder: Path, stored: dict[str, Stored]) -> 
 
 
 def _fill(
-    model: Qwen2VL, stored: dict[str, Stored], dtype: torch.dtype | None, device: torch.device
+    model: Qwen2VLNetwork,
+    stored: dict[str, Stored],
+    dtype: torch.dtype | None,
+    device: torch.device,
 ) -> None:
     """Give every parameter of an empty model its stored weight."""
     dtype = dtype or common_dtype(stored)
@@ -104,7 +107,7 @@ def _fill(
 
 
 def save_checkpoint(
-    model: Qwen2VL,
+    model: Qwen2VLNetwork,
     folder: Path | str,
     dtype: torch.dtype | None = None,
     max_shard_bytes: int = MAX_SHARD_BYTES,

@@ -32,7 +32,13 @@ class Plain:
 
 @dataclass(frozen=True)
 class ScreenSlot:
-    """The place of a screen, picture or video; the model's vision tokens go here."""
+    """The place of a screen, picture or video; the model's vision tokens go here.
+
+    Attributes:
+        step: The step whose screen it is, where several are shown.
+    """
+
+    step: int = -1
 
 
 Piece = Template | Plain | ScreenSlot

@@ -61,7 +61,7 @@ def test_the_wheel_holds_every_file_of_the_folders_once(wheel: Path) -> None:
         names = archive.namelist()
     assert len(names) == len(set(names))
     package = {name for name in names if name.startswith("eyehand/")}
-    own = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
+    own = {"__init__.py", "__main__.py", "errors.py", "lazy.py", "py.typed", "version.py"}
     expected = {f"eyehand/{name}" for name in (*files_of_rooms(), *own)}
     assert package == expected
     programs = [name for name in package if name.startswith("eyehand/envs/web/outside/")]

@@ -70,7 +70,7 @@ def arguments(value: Any) -> str:
 
 def arguments_of(value: Any) -> Mapping[str, inspect.Parameter]:
     """The arguments by name; none for what is not called."""
-    is_called = inspect.isroutine(value) or inspect.isclass(value)
+    is_called = callable(value) and (inspect.isroutine(value) or inspect.isclass(value))
     if not is_called or is_typeddict(value) or (inspect.isclass(value) and issubclass(value, Enum)):
         return {}
     return inspect.signature(value).parameters

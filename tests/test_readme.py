@@ -60,6 +60,26 @@ def test_the_guide_to_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("cards:number-line 100%")
 
 
+def test_the_custom_action_works_in_another_environment_and_in_the_loop() -> None:
+    from eyehand.actions.web import Answer
+    from eyehand.agent.episode import run_episode
+    from eyehand.agent.policies.scripted import ScriptedPolicy
+    from eyehand.envs.miniwob.environment import MiniWobEnvironment
+
+    names: dict[str, Any] = {}
+    exec(compile(blocks()[1], "README.md", "exec"), names)  # our own text, not a model's
+    environment = MiniWobEnvironment("click-test")
+    environment.action_space = names["space"].restricted(["click", "zoom", "answer"])
+    written = '✿FUNCTION✿: zoom\n✿ARGS✿: {"percent": 150}'
+    try:
+        policy = ScriptedPolicy([written, Answer(text="bigger")])
+        episode = run_episode(policy, environment, seed=1)
+    finally:
+        environment.close()
+    assert [step.error for step in episode.steps] == [None, None]
+    assert episode.steps[0].effect == "zoomed to 150%"
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_link_inside_the_repository_leads_to_a_file(name: str) -> None:
     page = ROOT / name

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
 
-from eyehand.actions.action import Action
-from eyehand.actions.coordinates import Coordinates
+from eyehand.actions.action import Action, Point
+from eyehand.actions.coordinates import Coordinates, Unit
 from eyehand.actions.space import ActionSpace
 from eyehand.errors import ModelFeedback, UsageError
 
@@ -35,15 +35,31 @@ class Codec(ABC):
 
     Attributes:
         name: What `make_codec` calls it.
+        unit: How it writes places.
         stop_words: Texts at which generation stops; none of them is part of an answer.
         before_observation: Template text between an answer and the next screen.
         after_observation: Template text between that screen and the next answer.
     """
 
     name: ClassVar[str]
+    unit: ClassVar[Unit] = "thousandths"
     stop_words: tuple[str, ...]
     before_observation: str
     after_observation: str
+
+    def coordinates(
+        self, screen: str | None = None, width_px: int = 0, height_px: int = 0,
+        pointer: Point | None = None,
+    ) -> Coordinates:  # fmt: skip
+        """Return how places on one screen are written.
+
+        Args:
+            screen: The screen's name.
+            width_px: Width of the picture that the model saw.
+            height_px: Its height.
+            pointer: Where the last action left the pointer.
+        """
+        return Coordinates(self.unit, width_px, height_px, screen, pointer=pointer)
 
     @abstractmethod
     def parse(
@@ -68,6 +84,15 @@ class Codec(ABC):
             coordinates: How the model writes places; thousandths by default.
             thought: The reasoning before the call; an empty one writes nothing.
         """
+
+    @property
+    def says_own_names(self) -> bool:
+        """Whether actions of games and of users are called by their own names."""
+        return True
+
+    def can_say(self, action_type: type[Action]) -> bool:
+        """Return whether some call may mean an action of this type."""
+        return True
 
     @abstractmethod
     def neutral(self, text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 _WORDS = re.compile("FUNCTION|ARGS|RESULT|RETURN")
 _FLOWER_WORDS = re.compile("function|args|result|return", re.IGNORECASE)
 _LOOKALIKES = {"✿": "❀", "*": "∗"}
+_CONTROL = re.compile(r"<\|[^<>|\s]{1,60}\|>")
 _TAG = re.compile(r"<(?=[\s/]*(?:tool_call|tool_response|tools)\b)", re.IGNORECASE)
 
 
@@ -57,3 +58,55 @@ def _marks(text: str, places: range, marks: str) -> Iterable[int]:
             yield place
         elif text[place] not in " \t":
             return
+
+
+def without_control_tokens(text: str, kept: Iterable[str] = ()) -> str:
+    """Return the text in which nothing can be read as a control token, such as `<|im_end|>`.
+
+    Args:
+        text: What a page, a device, a person or a model wrote.
+        kept: Tokens that stay.
+    """
+    allowed = frozenset(kept)
+    return _CONTROL.sub(lambda m: m[0] if m[0] in allowed else f"‹{m[0][1:]}", text)
+
+
+def without_words(text: str, words: Iterable[str]) -> str:
+    """Return the text in which no word of a dialect stands before a colon, as `Action:` does.
+
+    Args:
+        text: What a page, a device or a person says.
+        words: The dialect's words; any case is found.
+    """
+    clean = _normal(text)
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, words))})(\s{{0,9}})[:：]", re.IGNORECASE)
+    found = pattern.sub(r"\1\2∶", clean)
+    return text if found == clean else found
+
+
+def without_quoted_names(text: str, names: Iterable[str]) -> str:
+    """Return the text in which no quoted name stands before a colon, as in `'action': `.
+
+    Args:
+        text: What a page, a device or a person says.
+        names: The names of a dialect's objects.
+    """
+    clean = _normal(text)
+    pattern = re.compile(rf"(['\"])({'|'.join(map(re.escape, names))})(['\"]\s{{0,9}})[:：]")
+    found = pattern.sub(r"\1\2\3∶", clean)
+    return text if found == clean else found
+
+
+def without_markup(text: str, names: Iterable[str]) -> str:
+    """Return the text without tags of these names, opening or closing.
+
+    Args:
+        text: What a page, a device or a person says.
+        names: The tags' names.
+    """
+    clean = _normal(text)
+    pattern = re.compile(
+        rf"<(?=[\s/]{{0,9}}(?:{'|'.join(map(re.escape, names))})\b)", re.IGNORECASE
+    )
+    found = pattern.sub("‹", clean)
+    return text if found == clean else found

@@ -33,7 +33,7 @@ def build_call(
     Raises:
         ModelFeedback: the call is not valid; the message says what was expected.
     """
-    action_type = space.type_named(_known_name(name, space, expected))
+    action_type = space.type_named(known_name(name, space, expected))
     try:
         read = read_arguments(arguments) if isinstance(arguments, str) else arguments
     except Unparsable as error:
@@ -60,8 +60,13 @@ def shorten(text: str) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
 
 
-def _known_name(name: str, space: ActionSpace, expected: str) -> str:
+def known_name(name: str, space: ActionSpace, expected: str) -> str:
     """Return the permitted name that was meant, or the name as written where none was.
+
+    Args:
+        name: As it was written.
+        space: The permitted actions.
+        expected: How a call is written, for the message.
 
     Raises:
         Unparsable: there is no name.

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.policies.registry import POLICY_NAMES
+from eyehand.agent.policies.registry import POLICIES
 from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
-    "model", "codec", "keyword_mark", "language", "temperature", "max_new_tokens",
+    "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
+    "max_new_tokens",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -60,6 +61,14 @@ def temperature(text: str) -> float:
     return number
 
 
+def policy_name(text: str) -> str:
+    """Read the name of a policy, or MODULE:CLASS."""
+    if text not in POLICIES and ":" not in text:
+        known = ", ".join(map(repr, POLICIES))
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {known})")
+    return text
+
+
 def size(text: str) -> tuple[int, int]:
     """Read WIDTHxHEIGHT in pixels."""
     width, cross, height = text.lower().partition("x")
@@ -73,28 +82,13 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy")
     group.add_argument(
         "--policy",
-        choices=POLICY_NAMES,
+        type=policy_name,
+        metavar="P",
         default="model",
-        help="model (default); random: the floor; expert: a scripted demonstrator",
+        help="model (default); random: the floor; expert: a scripted demonstrator; MODULE:CLASS: "
+        "a policy of your own, in the current folder or installed",
     )
-    group.add_argument(
-        "--model",
-        metavar="M",
-        help="a Qwen2-VL checkpoint: a folder, or a Hub id such as Qwen/Qwen2-VL-2B-Instruct, to "
-        "which @REVISION may be added "
-        "(default: the small one that comes with eyehand)",
-    )
-    group.add_argument(
-        "--codec", choices=("keyword", "tool_call"), help="how calls are written (default: keyword)"
-    )
-    group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword codec")
-    group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
-    group.add_argument(
-        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
-    )
-    group.add_argument(
-        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
-    )
+    add_model_arguments(group)
     group.add_argument(
         "--allow-random",
         action="store_true",
@@ -102,8 +96,49 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_arguments(group: argparse._ActionsContainer) -> None:
+    """Declare which model it is, and how it is asked and sampled.
+
+    Args:
+        group: A parser, or a group of one.
+    """
+    group.add_argument(
+        "--model",
+        metavar="M",
+        help="a folder or a Hub id such as Qwen/Qwen2-VL-2B-Instruct, to which @REVISION may be "
+        "added; Qwen2-VL runs built in, other kinds through transformers; or a server's address "
+        "such as http://localhost:8000/v1 (default: the small one that comes with eyehand)",
+    )
+    group.add_argument("--served-model", metavar="NAME", help="the model's name on the server")
+    group.add_argument(
+        "--key-env", metavar="NAME", help="environment variable with the server's key "
+        "(default: OPENAI_API_KEY)",
+    )  # fmt: skip
+    group.add_argument(
+        "--dialect", metavar="NAME", type=_dialect,
+        help="how the model was taught to act (default: by its folder and name; see "
+        "`eyehand models`)",
+    )  # fmt: skip
+    group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword dialects")
+    group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
+    group.add_argument(
+        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
+    )
+    group.add_argument(
+        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
+    )
+
+
+def _dialect(text: str) -> str:
+    from eyehand.prompts.dialects import DIALECTS
+
+    if text not in DIALECTS:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(DIALECTS)}, got {text!r}")
+    return text
+
+
 def model_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of `VlmPolicy` that were given."""
+    """Return the arguments of `model_policy` that were given."""
     named = {name: getattr(arguments, name) for name in MODEL_OPTIONS}
     return {name: value for name, value in named.items() if value is not None}
 
@@ -188,7 +223,7 @@ def outside_card_notice(model: str | None, policy: str, specs: list[str]) -> str
         policy: Name of the policy.
         specs: The environments that it will meet.
     """
-    from eyehand.envs.suites import trained_for
+    from eyehand.agent.policies.embedded import trained_for
 
     if model is not None or policy != "model":
         return None

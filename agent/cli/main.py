@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 
-import eyehand
 from eyehand.agent.cli.arguments import print_json, say
 from eyehand.agent.cli.commands import commands
 from eyehand.agent.cli.parser import Parser
@@ -20,6 +19,13 @@ from eyehand.agent.cli.streams import (
     only_the_result,
     result_flushed,
 )
+from eyehand.agent.outcome import (
+    EXIT_FAULT,
+    EXIT_INTERRUPTED,
+    EXIT_NO_READER,
+    EXIT_NO_SUCCESS,
+    EXIT_USAGE,
+)
 from eyehand.errors import (
     CheckpointError,
     EnvironmentFault,
@@ -28,12 +34,7 @@ from eyehand.errors import (
     NotEnoughMemory,
     UsageError,
 )
-
-EXIT_NO_SUCCESS = 1
-EXIT_USAGE = 2
-EXIT_FAULT = 3
-EXIT_INTERRUPTED = 130
-EXIT_NO_READER = 141
+from eyehand.version import __version__
 
 EPILOG = """\
 first steps:
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"eyehand {eyehand.__version__}")
+    parser.add_argument("--version", action="version", version=f"eyehand {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in commands():
         subparser = subparsers.add_parser(
@@ -123,7 +124,8 @@ def _may_name_code(arguments: argparse.Namespace) -> bool:
     """
     if arguments.command in ("view", "compare", "score", "doctor"):
         return False
-    return bool(getattr(arguments, "suite", None)) or getattr(arguments, "resume", None) is None
+    named = getattr(arguments, "suite", None) or ":" in (getattr(arguments, "policy", None) or "")
+    return bool(named) or getattr(arguments, "resume", None) is None
 
 
 def _import_from_here() -> None:

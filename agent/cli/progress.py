@@ -16,11 +16,12 @@ from rich.progress import (
 from rich.status import Status
 from rich.text import Text
 
-from eyehand.agent.evaluation.plan import Plan, TaskResult
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.printable import printable
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.results.statistics import Rate
+from eyehand.agent.results.summary import rate_of, total_rate
 from eyehand.agent.trajectory.records import AnyRecord, EpisodeRecord, StepRecord
 
 LONGEST_SHOWN = 400
@@ -124,6 +125,7 @@ class EvaluationProgress:
         self._pace = Pace(0)
         self._plan: Plan | None = None
         self._sum = Rate(0, 0)
+        self._rows: dict[str, list[EpisodeResult]] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -142,8 +144,8 @@ class EvaluationProgress:
             printable(plan.suite, 40), total=total, completed=len(rows), rate=self._rate(), pace=""
         )
 
-    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
-        """Move the bar on; say what kept an episode from being counted."""
+    def episode_ended(self, row: EpisodeResult) -> None:
+        """Move the bar on; say what kept an episode from being counted, and what a task came to."""
         if self._bar is None or self._plan is None:
             return
         self._add(row)
@@ -153,13 +155,13 @@ class EvaluationProgress:
         if not row.scored:
             note = f"{row.spec}, seed {row.seed}, is not counted: {row.message}"
             say(Text(printable(note, LONGEST_SHOWN), style="yellow"))
-        if result.rate.episodes + result.unscored == self._plan.episodes:
-            spec = printable(row.spec, LONGEST_SHOWN)
-            say(Text(f"{spec}  {result.rate}  of {result.rate.episodes}"))
+        if len(self._rows[row.spec]) == self._plan.episodes:
+            rate = rate_of(self._rows[row.spec])
+            say(Text(f"{printable(row.spec, LONGEST_SHOWN)}  {rate}  of {rate.episodes}"))
 
     def _add(self, row: EpisodeResult) -> None:
-        if row.scored and row.judged is not False:
-            self._sum = Rate(self._sum.successes + row.succeeded, self._sum.trials + 1)
+        self._rows.setdefault(row.spec, []).append(row)
+        self._sum = total_rate([self._sum, rate_of([row])])
 
     def _rate(self) -> str:
         return str(self._sum) if self._sum.trials else ""

@@ -12,27 +12,28 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-import eyehand
-from eyehand.agent.evaluation.inference import LocalInferenceServer, split
+from eyehand.agent.evaluation.evaluation_folder import EvaluationFolder
+from eyehand.agent.evaluation.inference import LocalInferenceServer
 from eyehand.agent.evaluation.messages import (
     EpisodeFinished,
     EpisodeJob,
     WorkerSetup,
     require_known_to_workers,
 )
-from eyehand.agent.evaluation.plan import Evaluation, Plan, TaskResult
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.processes import ProcessPool
-from eyehand.agent.evaluation.retention import EvaluationFolder
 from eyehand.agent.evaluation.scheduler import Scheduler, WorkerPool
 from eyehand.agent.evaluation.store import ResultStore
 from eyehand.agent.evaluation.worker import EpisodeRunner
 from eyehand.agent.policies.base import Policy
-from eyehand.agent.policies.registry import goes_along
+from eyehand.agent.results.ceiling import ceiling_of, written_ceiling
 from eyehand.agent.results.episode_result import EpisodeResult
-from eyehand.agent.results.table import write_csv
+from eyehand.agent.results.episodes_csv import write_csv
+from eyehand.agent.results.evaluation_result import EvaluationResult
 from eyehand.envs.env import Environment
 from eyehand.envs.temporary import sweep
 from eyehand.errors import CheckpointError, UsageError
+from eyehand.version import __version__
 
 if TYPE_CHECKING:
     from eyehand.agent.evaluation.ray.cluster import RayCluster
@@ -47,8 +48,8 @@ class EvaluationObserver(Protocol):
     def begins(self, plan: Plan, rows: list[EpisodeResult]) -> None:
         """The first episode is about to start; `rows` are those of an earlier, interrupted run."""
 
-    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
-        """An episode was counted, or lost to a fault; `result` is its task's count so far."""
+    def episode_ended(self, row: EpisodeResult) -> None:
+        """An episode has ended, or was lost to faults."""
 
 
 class SilentObserver:
@@ -57,7 +58,7 @@ class SilentObserver:
     def begins(self, plan: Plan, rows: list[EpisodeResult]) -> None:
         """Do nothing."""
 
-    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult) -> None:
         """Do nothing."""
 
 
@@ -101,7 +102,7 @@ def run_evaluation(
     *,
     compute: ComputeConfig | None = None,
     resume: bool = False,
-) -> Evaluation:
+) -> EvaluationResult:
     """Run a plan.
 
     Args:
@@ -115,7 +116,7 @@ def run_evaluation(
         resume: Go on with the interrupted evaluation in `plan.out`: what ended is not run again.
 
     Returns:
-        The counts; those so far, with `finished` False, where a person stopped it.
+        What it came to; where a person stopped it, what it came to so far.
 
     Raises:
         UsageError: a spec or a policy cannot be made, or the folder does not fit.
@@ -132,15 +133,14 @@ def run_evaluation(
         stack.callback(sweep)  # of workers that were killed
         # Before the folder is begun: a wrong address leaves nothing behind.
         cluster = _joined(compute, stack)
-        ground = _Resources(
-            make_environment, _policies(plan, make_policy, cluster), compute, cluster
-        )
-        return _evaluate(plan, ground, observer or SilentObserver(), resume)
+        policies = _policies(plan, make_policy, cluster)
+        resources = _Resources(make_environment, policies, compute, cluster)
+        return _evaluate(plan, resources, observer or SilentObserver(), resume)
 
 
 @dataclass(frozen=True)
 class _Resources:
-    """What the episodes stand on."""
+    """What runs the episodes."""
 
     make_environment: MakeEnvironment
     policies: dict[str, Policy]
@@ -159,8 +159,11 @@ def _joined(compute: ComputeConfig, stack: ExitStack) -> "RayCluster | None":
 def _policies(
     plan: Plan, make_policy: MakePolicy, cluster: "RayCluster | None"
 ) -> dict[str, Policy]:
-    """Make all policies first: one that does not exist is better refused before hours of work."""
-    if cluster is not None and not goes_along(make_policy):
+    """Make all policies first: one that does not exist is better refused before hours of work.
+
+    On a cluster they are made there, unless what makes them says that they decide in the workers.
+    """
+    if cluster is not None and getattr(make_policy, "placement", "shared") != "worker":
         return cluster.policies(make_policy, plan.specs, plan.batch)
     policies = {spec: make_policy(spec) for spec in plan.specs}
     for policy in policies.values():
@@ -169,64 +172,49 @@ def _policies(
 
 
 def _evaluate(
-    plan: Plan, ground: _Resources, observer: EvaluationObserver, resume: bool
-) -> Evaluation:
-    """Run the plan on what is there by now."""
-    evaluation, evaluation_folder = Evaluation(plan), EvaluationFolder(plan.out)
-    described = {spec: policy.describe() for spec, policy in ground.policies.items()}
-    evaluation.policy = described[plan.specs[-1]]
-    document = {"eyehand": eyehand.__version__, **plan.to_json(), "policies": described}
+    plan: Plan, resources: _Resources, observer: EvaluationObserver, resume: bool
+) -> EvaluationResult:
+    """Run the episodes that have not ended yet; keep what the plan came to."""
+    folder = EvaluationFolder(plan.out)
+    described = {spec: policy.describe() for spec, policy in resources.policies.items()}
+    document = {"eyehand": __version__, **plan.to_json(), "policies": described}
     with ResultStore(plan.out, document, resume) as store:
         jobs = [job for job in plan.jobs() if job.index not in store.rows]
         for job in jobs if resume else ():
-            evaluation_folder.clear(job.spec, job.seed)
+            folder.clear(job.spec, job.seed)
         observer.begins(plan, store.in_order())
         try:
-            with closing(_run(plan, jobs, ground, evaluation_folder, store)) as run:
-                _count(run, evaluation, store, evaluation_folder, observer)
+            with closing(_run(plan, jobs, resources, folder, store)) as episodes:
+                for finished in episodes:
+                    folder.deliver(finished.row, finished.files)
+                    store.append(finished.row)
+                    observer.episode_ended(finished.row)
         except KeyboardInterrupt:
-            evaluation.finished = False
+            pass  # what has ended is kept and counted
         except (UsageError, CheckpointError):
             if not store.rows and not resume:
-                evaluation_folder.discard(plan.specs)
+                folder.discard(plan.specs)
             raise
         store.sort()
-        evaluation.count(store.in_order())
-        evaluation_folder.save(evaluation.to_json())
+        ceilings = [{"task": s, **written_ceiling(ceiling_of(s))} for s in plan.specs]
+        result = EvaluationResult(plan.out, document | {"tasks": ceilings}, store.in_order())
+        folder.save(result.to_json())
         if plan.out is not None:
             write_csv(plan.out, store.in_order())
-    return evaluation
-
-
-def _count(
-    episodes: Iterator[EpisodeFinished],
-    evaluation: Evaluation,
-    store: ResultStore,
-    evaluation_folder: EvaluationFolder,
-    observer: EvaluationObserver,
-) -> None:
-    """Write every episode's row as it ends, and tell who watches."""
-    results = {spec: TaskResult(spec) for spec in evaluation.plan.specs}
-    for row in store.in_order():
-        results[row.spec].add(row)
-    for finished in episodes:
-        evaluation_folder.deliver(finished.row, finished.files)
-        store.append(finished.row)
-        results[finished.row.spec].add(finished.row)
-        observer.episode_ended(finished.row, results[finished.row.spec])
+    return result
 
 
 def _run(
     plan: Plan,
     jobs: list[EpisodeJob],
-    ground: _Resources,
+    resources: _Resources,
     evaluation_folder: EvaluationFolder,
     store: ResultStore,
 ) -> Generator[EpisodeFinished, None, None]:
     """Yield the episodes as they end, wherever they run."""
-    compute, policies = ground.compute, ground.policies
+    compute, policies = resources.compute, resources.policies
     setup = WorkerSetup(
-        ground.make_environment,
+        resources.make_environment,
         policies,
         {spec: plan.steps_of(spec) for spec in plan.specs},
         plan.time_limit_s,
@@ -237,12 +225,12 @@ def _run(
     if compute.here:
         yield from _run_here(setup, jobs)
         return
-    pairs = {spec: split(policy) for spec, policy in policies.items()}
+    pairs = {spec: policy.split() for spec, policy in policies.items()}
     setup = replace(setup, policies={spec: shipped for spec, (shipped, _) in pairs.items()})
     inference = LocalInferenceServer(
         {spec: served for spec, (_, served) in pairs.items() if served is not None}, plan.batch
     )
-    worker_pool = _pool(setup, ground.cluster, store)
+    worker_pool = _pool(setup, resources.cluster, store)
     scheduler = Scheduler(
         worker_pool,
         inference,

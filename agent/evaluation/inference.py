@@ -1,29 +1,24 @@
-"""Decider: answers the workers that ask, many in one call of the policy."""
+"""InferenceServer: answers the workers' requests, many in one call of the policy."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
-from eyehand.actions import ActionSpace
-from eyehand.agent.episode import Privileged
-from eyehand.agent.evaluation.messages import ConversationStart, DecisionReply, DecisionRequest
-from eyehand.agent.policies.base import Conversation, Decision, Policy
-from eyehand.agent.policies.blind import BlindPolicy
-from eyehand.envs.env import Observation
+from eyehand.agent.policies.base import Conversation, DecisionReply, DecisionRequest, Policy
 from eyehand.errors import EyehandError, UsageError
 
 SlotRequest = tuple[int, str, DecisionRequest]
-"""Who asks (the seat's number), the spec of its episode, and what it asks."""
+"""The number of the slot that asks, the spec of its episode, and the request."""
 
 
 class InferenceServer(Protocol):
     """Who decides for the workers."""
 
-    def answer(self, questions: Sequence[SlotRequest]) -> Iterator[tuple[int, DecisionReply]]:
-        """Yield the seats' answers, each as soon as it is known."""
+    def answer(self, requests: Sequence[SlotRequest]) -> Iterator[tuple[int, DecisionReply]]:
+        """Yield each slot's reply as soon as it is known."""
 
     def forget(self, slot: int) -> None:
-        """Drop a seat's conversation: its episode ended or was lost."""
+        """Drop a slot's conversation: its episode ended or was lost."""
 
     def close(self) -> None:
         """Let go of what it holds."""
@@ -34,7 +29,7 @@ class LocalInferenceServer:
 
     Args:
         policies: Spec to policy; specs whose policy decides in the worker may be missing.
-        batch: Most questions that a policy is asked at once.
+        batch: Most requests that a policy gets at once.
     """
 
     def __init__(self, policies: dict[str, Policy], batch: int = 1) -> None:
@@ -44,12 +39,12 @@ class LocalInferenceServer:
         self._batch = batch
         self._conversations: dict[int, Conversation] = {}
 
-    def answer(self, questions: Sequence[SlotRequest]) -> Iterator[tuple[int, DecisionReply]]:
-        """Yield the seats' answers; at most a batch at once goes to a policy."""
+    def answer(self, requests: Sequence[SlotRequest]) -> Iterator[tuple[int, DecisionReply]]:
+        """Yield each slot's reply; at most a batch of requests goes to a policy at once."""
         groups: dict[int, tuple[Policy, list[SlotRequest]]] = {}
-        for question in questions:
-            policy = self._policies[question[1]]
-            groups.setdefault(id(policy), (policy, []))[1].append(question)
+        for request in requests:
+            policy = self._policies[request[1]]
+            groups.setdefault(id(policy), (policy, []))[1].append(request)
         for policy, group in groups.values():
             waiting = iter(group)
             while chunk := list(islice(waiting, self._batch)):
@@ -57,104 +52,30 @@ class LocalInferenceServer:
                 yield from zip(slots, self._decide(policy, chunk), strict=True)
 
     def forget(self, slot: int) -> None:
-        """Drop a seat's conversation, with the memory that it holds."""
+        """Drop a slot's conversation, with the memory that it holds."""
         self._conversations.pop(slot, None)
 
     def close(self) -> None:
         """Drop every conversation."""
         self._conversations.clear()
 
-    def _decide(self, policy: Policy, questions: list[SlotRequest]) -> list[DecisionReply]:
+    def _decide(self, policy: Policy, requests: list[SlotRequest]) -> list[DecisionReply]:
         """Let the policy decide; what it raises on purpose is raised again in the episodes."""
         try:
-            requests = [
-                (self._conversation(policy, slot, ask), ask.observation)
-                for slot, _, ask in questions
+            asked = [
+                (self._conversation(policy, slot, request), request.observation)
+                for slot, _, request in requests
             ]
-            return [DecisionReply(decision) for decision in policy.decide_many(requests)]
+            return [DecisionReply(decision) for decision in policy.decide_many(asked)]
         except EyehandError as error:
-            return [DecisionReply(error=error) for _ in questions]
+            return [DecisionReply(error=error) for _ in requests]
 
-    def _conversation(self, policy: Policy, slot: int, ask: DecisionRequest) -> Conversation:
-        if ask.begin is not None:
-            begin = ask.begin
+    def _conversation(self, policy: Policy, slot: int, request: DecisionRequest) -> Conversation:
+        if request.begin is not None:
+            begin = request.begin
             self._conversations[slot] = policy.start(begin.task, begin.action_space, begin.seed)
         return self._conversations[slot]
 
 
-RequestFunction = Callable[[DecisionRequest], DecisionReply]
-"""Sends an observation and waits for the answer."""
-
-
 class InferenceLost(Exception):
     """Who decided for an episode is gone. It ends the episode, and is heard by `serve` alone."""
-
-
-class InferenceClient(Policy):
-    """Sends each observation to where the policy is, and waits for its decision.
-
-    Args:
-        policy: Who decides; only its name and its description are kept.
-    """
-
-    portable = True
-
-    def __init__(self, policy: Policy) -> None:
-        self.name = policy.name
-        self._described = policy.describe()
-        self.ask: RequestFunction | None = None
-
-    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
-        """Begin an episode; the policy hears of it with the first observation.
-
-        Raises:
-            UsageError: nobody set `ask`.
-        """
-        if self.ask is None:
-            raise UsageError("a policy that decides elsewhere works only inside a worker")
-        # Neither handlers nor the generator: whoever decides needs to know the types alone.
-        return _ClientConversation(
-            self.ask, ConversationStart(task, ActionSpace(action_space.types), seed)
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """Return the deciding policy's description."""
-        return self._described
-
-
-class _ClientConversation(Conversation):
-    def __init__(self, ask: RequestFunction, begin: ConversationStart) -> None:
-        self._ask = ask
-        self._begin: ConversationStart | None = begin
-
-    def decide(self, observation: Observation) -> Decision:
-        """Ask; what the policy raised is raised here, where the episode deals with it."""
-        begin, self._begin = self._begin, None
-        answer = self._ask(DecisionRequest(observation, begin))
-        if answer.error is not None:
-            raise answer.error
-        if answer.decision is None:
-            raise UsageError("the policy answered with neither a decision nor an error")
-        return answer.decision
-
-
-def split(policy: Policy) -> tuple[Policy, Policy | None]:
-    """Part a policy into what goes to the workers and who decides elsewhere.
-
-    Returns:
-        The policy for the workers, and the one that it asks; None where it asks nobody.
-    """
-    if isinstance(policy, BlindPolicy):
-        inner, served = split(policy.inner)
-        return BlindPolicy(inner), served
-    if policy.portable or isinstance(policy, Privileged):
-        return policy, None
-    return InferenceClient(policy), policy
-
-
-def connect(policy: Policy, ask: RequestFunction) -> None:
-    """Tell a policy that came from `split` how to ask."""
-    if isinstance(policy, BlindPolicy):
-        connect(policy.inner, ask)
-    elif isinstance(policy, InferenceClient):
-        policy.ask = ask

@@ -1,8 +1,9 @@
 """What the evaluator and its workers say to each other.
 
-The evaluator speaks first, and a worker answers every message with exactly one: Setup with Ready,
-Job and Answer with Ask, Finished, Lost or Failed. The same holds over a pipe and over a cluster,
-where a worker's questions go to an engine and never to the evaluator.
+The evaluator speaks first, and a worker answers every message with exactly one: `WorkerSetup` with
+`WorkerReady`, `EpisodeJob` and `DecisionReply` with `DecisionRequest`, `EpisodeFinished`,
+`EpisodeLost` or `WorkerFailed`. The same holds over a pipe and over a cluster, where a worker's
+requests go to an inference actor and never to the evaluator.
 """
 
 import io
@@ -13,11 +14,9 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from eyehand.actions import ActionSpace
-from eyehand.agent.evaluation.retention import Keep
-from eyehand.agent.policies.base import Decision, Policy
+from eyehand.agent.evaluation.evaluation_folder import Keep
+from eyehand.agent.policies.base import DecisionRequest, Policy
 from eyehand.agent.results.episode_result import EpisodeResult
-from eyehand.envs.env import Observation
 from eyehand.envs.registry import Factory
 from eyehand.errors import UsageError
 
@@ -67,31 +66,6 @@ class EpisodeJob:
 @dataclass(frozen=True)
 class WorkerReady:
     """The worker waits for its first job."""
-
-
-@dataclass(frozen=True)
-class ConversationStart:
-    """A conversation to start: the arguments of `Policy.start`."""
-
-    task: str
-    action_space: ActionSpace
-    seed: int | None
-
-
-@dataclass(frozen=True)
-class DecisionRequest:
-    """An observation to decide on; the first one of an episode begins its conversation."""
-
-    observation: Observation
-    begin: ConversationStart | None = None
-
-
-@dataclass(frozen=True)
-class DecisionReply:
-    """What the policy decided, or what it raised."""
-
-    decision: Decision | None = None
-    error: BaseException | None = None
 
 
 @dataclass(frozen=True)

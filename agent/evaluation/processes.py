@@ -15,7 +15,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 
 from eyehand.agent.evaluation.messages import (
-    DecisionReply,
     EpisodeJob,
     Reply,
     WorkerSetup,
@@ -24,6 +23,7 @@ from eyehand.agent.evaluation.messages import (
     unpacked,
 )
 from eyehand.agent.evaluation.scheduler import Worker
+from eyehand.agent.policies.base import DecisionReply
 
 CLOSE_TIMEOUT_S = 15.0
 """A browser may take some seconds to close; longer means that it hangs."""
@@ -36,7 +36,7 @@ class ProcessPool:
 
     Args:
         setup: What each of them needs to know.
-        share: A file descriptor that they keep open as long as they run: the ledger's lock.
+        share: A file descriptor that they keep open as long as they run: the lock of the rows.
 
     Raises:
         UsageError: the setup cannot be sent to another process.
@@ -54,7 +54,7 @@ class ProcessPool:
         """Wait for at least one worker to reply or to end."""
         by_connection = {w.connection: w for w in workers if isinstance(w, ProcessWorker)}
         ready = set(wait(by_connection))
-        # In the order of hiring, whatever order the operating system names them in.
+        # In the order of their start, whatever order the operating system names them in.
         return [(w, w.receive()) for c, w in by_connection.items() if c in ready]
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class ProcessWorker:
     """One worker process.
 
     Args:
-        setup: The packed Setup.
+        setup: The packed `WorkerSetup`.
         share: File descriptors that the process inherits.
 
     Attributes:
@@ -75,7 +75,7 @@ class ProcessWorker:
     def __init__(self, setup: bytes, share: Sequence[int]) -> None:
         ours, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
-        command = [sys.executable, "-P", "-m", "eyehand.agent.evaluation.child"]
+        command = [sys.executable, "-P", "-m", "eyehand.agent.evaluation.worker_process"]
         try:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), str(lifeline)],
@@ -114,7 +114,7 @@ class ProcessWorker:
         self.connection.close()
 
     def close(self) -> None:
-        """Dismiss it and wait until it has ended."""
+        """Stop it and wait until it has ended."""
         self.stop()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(CLOSE_TIMEOUT_S)

@@ -2,7 +2,7 @@
 
 What an episode is does not depend on who runs it or what ran before it, so any number of workers
 gives the same rows. A worker that is lost loses only the episode that it was running; a fresh
-worker runs it again, from its beginning. The same holds where it was who decided that is lost.
+worker runs it again, from its beginning. So it is where the one that decided for it is lost.
 """
 
 from collections import Counter, deque
@@ -12,8 +12,6 @@ from typing import Protocol
 
 from eyehand.agent.evaluation.inference import InferenceServer, SlotRequest
 from eyehand.agent.evaluation.messages import (
-    DecisionReply,
-    DecisionRequest,
     EpisodeFinished,
     EpisodeJob,
     EpisodeLost,
@@ -22,6 +20,7 @@ from eyehand.agent.evaluation.messages import (
     WorkerReady,
 )
 from eyehand.agent.evaluation.worker import lost_episode
+from eyehand.agent.policies.base import DecisionReply, DecisionRequest
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.errors import WorkerLost
 
@@ -42,7 +41,7 @@ class Worker(Protocol):
         """Tell it to close its environment and end."""
 
     def close(self) -> None:
-        """Dismiss it and wait until it has ended."""
+        """Stop it and wait until it has ended."""
 
     def kill(self) -> None:
         """End it at once."""
@@ -52,10 +51,10 @@ class Worker(Protocol):
 
 
 class WorkerPool(Protocol):
-    """Makes workers and hears them."""
+    """Starts workers and receives their replies."""
 
     def start(self) -> Worker:
-        """Start a worker; it will say Ready."""
+        """Start a worker; its first reply is `WorkerReady`."""
 
     def wait(self, workers: Sequence[Worker]) -> list[tuple[Worker, Reply | None]]:
         """Wait for at least one worker; None in a reply's place is the worker's end."""
@@ -78,11 +77,11 @@ class _Slot:
 
 
 class Scheduler:
-    """Runs jobs on a fleet.
+    """Runs jobs on workers.
 
     Args:
-        fleet: Makes the workers.
-        decider: Answers those that ask.
+        worker_pool: Starts the workers.
+        inference: Answers their requests.
         jobs: The episodes; see `JobQueue` for which begins when.
         workers: How many run at a time, at least 1.
         clear: Called with a job before it runs again: removes what it left behind.
@@ -114,14 +113,14 @@ class Scheduler:
             Exception: whatever a worker or the policy met that ends an evaluation.
         """
         try:
-            while self._staff():
-                yield from self._turn()
+            while self._assign_jobs():
+                yield from self._handle_replies()
             self._close()
         finally:
             self._kill()
 
-    def _staff(self) -> list[_Slot]:
-        """Give the free workers their next jobs, hire what is missing; return who is at work."""
+    def _assign_jobs(self) -> list[_Slot]:
+        """Give free workers their next jobs, start missing ones; return the slots at work."""
         for slot in self._slots.values():
             if slot.free and self._queue:
                 others = [other.spec for other in self._slots.values() if other is not slot]
@@ -137,15 +136,16 @@ class Scheduler:
             return []
         return [slot for slot in self._slots.values() if not slot.free]
 
-    def _turn(self) -> Iterator[EpisodeFinished]:
-        """Hear the workers once; whoever is free gets the next job before anything is counted."""
+    def _handle_replies(self) -> Iterator[EpisodeFinished]:
+        """Take the replies that are there; free workers get jobs before anything is counted."""
         slots = {id(slot.worker): slot for slot in self._slots.values() if not slot.free}
-        asking: list[tuple[_Slot, DecisionRequest]] = []
+        requests: list[SlotRequest] = []
         ended: list[EpisodeFinished] = []
         for worker, reply in self._pool.wait([slot.worker for slot in slots.values()]):
             slot = slots[id(worker)]
             if isinstance(reply, DecisionRequest):
-                asking.append((slot, reply))
+                if slot.job is not None:
+                    requests.append((slot.number, slot.job.spec, reply))
             elif isinstance(reply, WorkerFailed):
                 raise reply.error
             elif reply is None:
@@ -154,9 +154,11 @@ class Scheduler:
                 ended += self._again(slot, reply.why)
             else:
                 ended += self._freed(slot, reply)
-        self._staff()
+        self._assign_jobs()
         yield from ended
-        self._answer(asking)
+        if requests:
+            for number, answer in self._inference.answer(requests):
+                self._slots[number].worker.send(answer)
 
     def _freed(self, slot: _Slot, reply: WorkerReady | EpisodeFinished) -> list[EpisodeFinished]:
         slot.ready, slot.job, self._false_starts = True, None, 0
@@ -175,7 +177,7 @@ class Scheduler:
         return self._again(slot, why)
 
     def _again(self, slot: _Slot, why: str) -> list[EpisodeFinished]:
-        """Queue a seat's episode once more, which was lost, unless that was too often."""
+        """Queue a slot's lost episode once more, unless it was lost too often."""
         self._inference.forget(slot.number)
         lost, slot.job = slot.job, None
         if lost is None:
@@ -188,14 +190,6 @@ class Scheduler:
             return []
         episode = lost_episode(job.spec, job.seed, job.faults[-1])
         return [EpisodeFinished(EpisodeResult.of(job.index, job.spec, episode, job.faults))]
-
-    def _answer(self, asking: list[tuple[_Slot, DecisionRequest]]) -> None:
-        questions: list[SlotRequest] = [
-            (slot.number, slot.job.spec, ask) for slot, ask in asking if slot.job is not None
-        ]
-        if questions:
-            for number, answer in self._inference.answer(questions):
-                self._slots[number].worker.send(answer)
 
     def _close(self) -> None:
         """End all workers; each may take a moment to close its environment, all at once."""

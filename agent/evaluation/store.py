@@ -1,8 +1,8 @@
-"""The ledger of an evaluation: what is to be run, and which episodes have ended.
+"""ResultStore: what an evaluation is to run, and the rows of the episodes that have ended.
 
 `plan.json` is written before the first episode, and `episodes.jsonl` gets a line whenever an
 episode has ended; the line is the truth about what need not be run again. Only one process at a
-time writes a ledger.
+time writes them.
 """
 
 import fcntl
@@ -14,8 +14,9 @@ from typing import Any, Self
 from eyehand.agent.evaluation.resumption import renumbered, require_same_plan
 from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import EVALUATION_FILE, PLAN_FILE, read_plan, read_rows
+from eyehand.agent.trajectory.files import write_whole
 from eyehand.agent.trajectory.json_text import json_text
-from eyehand.agent.trajectory.run_folder import RunFolder, write_all, write_whole
+from eyehand.agent.trajectory.run_folder import RunFolder, write_all
 from eyehand.errors import RecordingFailed, UsageError
 
 LOCK_TIMEOUT_S = 20.0
@@ -30,11 +31,11 @@ class ResultStore:
     Args:
         out: The evaluation's folder; None keeps the rows in memory only.
         plan: What is run, JSON-ready.
-        resume: Go on with the ledger that is there; otherwise there must be none.
+        resume: Go on with the plan and the rows that are there; otherwise there must be none.
 
     Raises:
-        UsageError: there is a ledger and `resume` is False; there is none, it belongs to another
-            plan or it is unreadable and `resume` is True; another process is writing it.
+        UsageError: there is a plan and `resume` is False; there is none, it is another one or it
+            is unreadable and `resume` is True; another process is writing the rows.
         RecordingFailed: the disk does not take the first files.
     """
 

@@ -1,4 +1,4 @@
-"""A station: one environment at a time, and the episodes that are run in it, one by one."""
+"""EpisodeRunner: one environment at a time, and the episodes that are run in it, one by one."""
 
 import traceback
 from contextlib import ExitStack, suppress
@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from eyehand.agent.episode import Episode, run_episode
-from eyehand.agent.evaluation.inference import InferenceLost, RequestFunction, connect
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import run_episode
+from eyehand.agent.evaluation.evaluation_folder import EvaluationFolder, episode_folder
+from eyehand.agent.evaluation.inference import InferenceLost
 from eyehand.agent.evaluation.messages import (
     WHAT_TO_DO,
-    DecisionReply,
-    DecisionRequest,
     EpisodeFinished,
     EpisodeJob,
     EpisodeLost,
@@ -21,10 +21,8 @@ from eyehand.agent.evaluation.messages import (
     packed,
     unpacked,
 )
-from eyehand.agent.evaluation.retention import EvaluationFolder, episode_folder
 from eyehand.agent.outcome import Outcome
-from eyehand.agent.policies.base import Policy
-from eyehand.agent.policies.blind import BlindPolicy
+from eyehand.agent.policies.base import DecisionReply, DecisionRequest, RequestFunction
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.trajectory.run_folder import RunFolder
 from eyehand.envs.env import Environment
@@ -87,15 +85,16 @@ class EpisodeRunner:
                 environment.close()
 
     def _attempt(self, job: EpisodeJob, attempt: int) -> Episode:
-        setup, policy = self._setup, self._setup.policies[job.spec]
-        try:
-            environment = self._open(job, policy)
-        except EnvironmentFault as fault:
-            return lost_episode(job.spec, job.seed, f"{type(fault).__name__}: {fault}")
+        setup = self._setup
+        if self._environment is None:
+            try:
+                self._environment = setup.make_environment(job.spec)
+            except EnvironmentFault as fault:
+                return lost_episode(job.spec, job.seed, f"{type(fault).__name__}: {fault}")
         keeps = setup.out is not None and setup.keep != "none"
         episode = run_episode(
-            policy,
-            environment,
+            setup.policies[job.spec],
+            self._environment,
             seed=job.seed,
             max_steps=setup.max_steps[job.spec],
             time_limit_s=setup.time_limit_s,
@@ -108,14 +107,6 @@ class EpisodeRunner:
         if episode.outcome is Outcome.ENVIRONMENT_FAULT and kind == RecordingFailed.__name__:
             raise RecordingFailed(message)
         return episode
-
-    def _open(self, job: EpisodeJob, policy: Policy) -> Environment:
-        if self._environment is None:
-            self._environment = self._setup.make_environment(job.spec)
-        if isinstance(policy, BlindPolicy):
-            # The neighbour's seed: unlike seed + 1 it stays within an even-bounded range.
-            policy.show(self._environment.reset(seed=job.seed ^ 1)[0])
-        return self._environment
 
     def _finished(self, job: EpisodeJob, episode: Episode, faults: list[str]) -> EpisodeFinished:
         """Settle what stays on disk, before anybody counts the episode."""
@@ -169,11 +160,12 @@ class MessageLink(Protocol):
 
 
 def serve(link: MessageLink, ask: RequestFunction | None = None) -> None:
-    """Take the Setup and then job after job, until the other side is gone.
+    """Take the `WorkerSetup` and then job after job, until the other side is gone.
 
     Args:
         link: To the evaluator.
-        ask: Asks who decides; None asks the evaluator. It may raise `InferenceLost`.
+        ask: Sends a request to where policies decide; None sends it to the evaluator. It may
+            raise `InferenceLost`.
     """
     blob = link.recv_bytes()
     try:
@@ -187,7 +179,7 @@ def serve(link: MessageLink, ask: RequestFunction | None = None) -> None:
         if setup.deliver and setup.out is not None:
             setup = replace(setup, out=stack.enter_context(TemporaryFolder()).path)
         for policy in setup.policies.values():
-            connect(policy, ask or _asking(link))
+            policy.connect(ask or _asking(link))
         runner = EpisodeRunner(setup)
         link.send_bytes(packed(WorkerReady()))
         try:
@@ -200,10 +192,10 @@ def serve(link: MessageLink, ask: RequestFunction | None = None) -> None:
 
 
 def _asking(link: MessageLink) -> RequestFunction:
-    def ask(question: DecisionRequest) -> DecisionReply:
-        link.send_bytes(packed(question))
-        answer: DecisionReply = unpacked(link.recv_bytes())
-        return answer
+    def ask(request: DecisionRequest) -> DecisionReply:
+        link.send_bytes(packed(request))
+        reply: DecisionReply = unpacked(link.recv_bytes())
+        return reply
 
     return ask
 

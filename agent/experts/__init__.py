@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from eyehand.agent.policies.base import Policy
+from eyehand.envs.registry import expert_of
 from eyehand.errors import UsageError
 
 DECLARED_EXPERTS = {"minigrid": "minigrid", "robot": "robot.expert", "atari": "atari"}
@@ -10,47 +11,59 @@ DECLARED_EXPERTS = {"minigrid": "minigrid", "robot": "robot.expert", "atari": "a
 
 
 def expert_for(spec: str) -> Policy:
-    """Return the expert of an environment.
+    """Return the expert of an environment, as its scheme names it.
 
     Args:
         spec: The environment's URI, such as "miniwob:click-tab".
 
     Raises:
-        UsageError: nobody wrote an expert for it.
+        UsageError: nobody wrote an expert for it, or what its scheme gives is no policy.
     """
-    scheme, _, task = spec.partition(":")
-    expert: Policy | None = None
-    if scheme == "miniwob":
-        from eyehand.agent.experts.miniwob import EXPERT_TASKS, MiniWobExpert
-
-        expert = MiniWobExpert() if task in EXPERT_TASKS else None
-    elif scheme == "cards":
-        from eyehand.agent.experts.cards.expert import card_expert
-
-        expert = card_expert(task)
-    elif scheme == "phone":
-        from eyehand.agent.experts.phone.expert import PhoneExpert
-        from eyehand.envs.phone.tasks import PHONE_TASKS
-
-        expert = PhoneExpert() if task in PHONE_TASKS else None
-    else:
-        expert = _declared_expert(spec)
+    expert = expert_of(spec)
     if expert is None:
         raise UsageError(f"{spec} has no expert; `eyehand suites NAME` lists the tasks that do")
+    if not isinstance(expert, Policy):
+        raise UsageError(f"the expert of {spec} is {expert!r:.200}, expected a Policy")
     return expert
 
 
-def _declared_expert(spec: str) -> Policy | None:
-    """Return the expert that a task's declaration names."""
+def miniwob_expert(spec: str) -> Policy | None:
+    """Return the expert of a MiniWoB++ task."""
+    from eyehand.agent.experts.miniwob import EXPERT_TASKS, MiniWobExpert
+
+    return MiniWobExpert() if spec.partition(":")[2] in EXPERT_TASKS else None
+
+
+def cards_expert(spec: str) -> Policy | None:
+    """Return the expert of a card game."""
+    from eyehand.agent.experts.cards.expert import card_expert
+
+    return card_expert(spec.partition(":")[2])
+
+
+def phone_expert(spec: str) -> Policy | None:
+    """Return the expert of a task on the simulated phone."""
+    from eyehand.agent.experts.phone.expert import PhoneExpert
+    from eyehand.envs.phone.tasks import PHONE_TASKS
+
+    return PhoneExpert() if spec.partition(":")[2] in PHONE_TASKS else None
+
+
+def declared_expert(spec: str) -> Policy | None:
+    """Return the expert that a task's declaration names.
+
+    Raises:
+        UsageError: no expert is called so.
+    """
     from eyehand.agent.experts.state import StateExpert
-    from eyehand.envs.suite_catalogue import suite_task
     from eyehand.envs.suite_file.make import DeclaredEnvironment
+    from eyehand.envs.suites import suite_task
 
     task = suite_task(spec)
-    if task is None or task.expert is None:
+    if task is None or task.declared_expert is None:
         return None
-    if task.expert not in DECLARED_EXPERTS:
+    if task.declared_expert not in DECLARED_EXPERTS:
         known = ", ".join(DECLARED_EXPERTS)
-        raise UsageError(f"{spec}: no expert is called {task.expert!r}; there are {known}")
-    module = import_module(f"eyehand.agent.experts.{DECLARED_EXPERTS[task.expert]}")
+        raise UsageError(f"{spec}: no expert is called {task.declared_expert!r}; there are {known}")
+    module = import_module(f"eyehand.agent.experts.{DECLARED_EXPERTS[task.declared_expert]}")
     return StateExpert(DeclaredEnvironment, module.begin)

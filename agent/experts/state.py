@@ -30,7 +30,7 @@ class StateExpert(Policy, Generic[E]):
         self._begin = begin
         self._environment: E | None = None
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         """Take the environment whose state is read.
 
         Raises:

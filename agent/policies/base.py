@@ -1,13 +1,13 @@
-"""Policy and Conversation: who decides, and what a decision is."""
+"""Policy and Conversation: who decides, where that is, and what a decision is."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from eyehand.actions import Action, ActionSpace
-from eyehand.envs.env import Observation
-from eyehand.errors import ModelFeedback
+from eyehand.envs.env import Environment, Observation
+from eyehand.errors import ModelFeedback, UsageError
 
 TokenCallback = Callable[[str], None]
 """Receives each piece of text as it is generated."""
@@ -53,17 +53,30 @@ Request = tuple[Conversation, Observation]
 """A conversation of this policy, and what it has to decide on."""
 
 
+Placement = Literal["worker", "shared"]
+"""Where a policy decides: a copy in every worker, or one place for all of them."""
+
+
 class Policy(ABC):
     """Starts conversations. One policy serves many episodes, one after the other or interleaved.
 
+    A policy of one's own defines `start`. `eyehand eval --policy MODULE:CLASS` makes one object
+    for all tasks, or one for each task where the constructor takes an argument `spec`.
+
     Attributes:
         name: Short name for records and tables ("model", "random", "expert").
-        portable: Whether workers get a copy each and decide for themselves. One that is not
-            (a model) decides in one place for all of them. Privileged policies always go along.
+        placement: "worker": every worker gets a copy, which is pickled, and decides for itself.
+            "shared": one object decides for all workers, as a model does. The default is
+            "shared", and "worker" for a class that defines `bind`.
     """
 
     name: str = "policy"
-    portable: bool = False
+    placement: Placement = "shared"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "bind" in cls.__dict__ and "placement" not in cls.__dict__:
+            cls.placement = "worker"  # the environment is there
 
     @abstractmethod
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
@@ -73,6 +86,16 @@ class Policy(ABC):
             task: What to do, in words.
             action_space: The actions that this episode permits.
             seed: Fixes the policy's own randomness, where it has any.
+        """
+
+    def bind(self, environment: Environment, seed: int | None = None) -> None:  # noqa: B027
+        """Take the environment of the next episode, before it is reset and `start` is called.
+
+        For privileged policies, which read more than the screen. Most do not define this.
+
+        Args:
+            environment: It is reset next; what an expert reads of it is there from `start` on.
+            seed: What it is reset with.
         """
 
     def set_batch_size(self, batch: int) -> None:  # noqa: B027 - most policies need not know
@@ -98,6 +121,119 @@ class Policy(ABC):
         """
         return [conversation.decide(observation) for conversation, observation in requests]
 
+    def split(self) -> "tuple[Policy, Policy | None]":
+        """Return what goes to the workers, and who decides elsewhere for them.
+
+        Returns:
+            The policy for the workers, and the one that it asks; None where it asks nobody.
+        """
+        return (self, None) if self.placement == "worker" else (InferenceClient(self), self)
+
+    def connect(self, ask: "RequestFunction") -> None:  # noqa: B027 - most decide by themselves
+        """Tell a policy that came from `split` how to ask.
+
+        Args:
+            ask: Sends a request and waits for the reply.
+        """
+
+    def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the size at which a screen is seen, in pixels: what pixel coordinates refer to.
+
+        Args:
+            width_px: The screen's width.
+            height_px: Its height.
+        """
+        return width_px, height_px
+
     def describe(self) -> dict[str, Any]:
         """Return what the record should keep about the policy (model folder, sampling, codec)."""
         return {"name": self.name}
+
+
+@dataclass(frozen=True)
+class ConversationStart:
+    """A conversation to start: the arguments of `Policy.start`."""
+
+    task: str
+    action_space: ActionSpace
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class DecisionRequest:
+    """An observation to decide on; the first one of an episode begins its conversation."""
+
+    observation: Observation
+    begin: ConversationStart | None = None
+
+
+@dataclass(frozen=True)
+class DecisionReply:
+    """What the policy decided, or what it raised."""
+
+    decision: Decision | None = None
+    error: BaseException | None = None
+
+
+RequestFunction = Callable[[DecisionRequest], DecisionReply]
+"""Sends an observation to where the policy is, and waits for what it decides."""
+
+
+class InferenceClient(Policy):
+    """Sends each observation to where the policy is, and waits for its decision.
+
+    Args:
+        policy: Who decides; only its name and its description are kept.
+    """
+
+    placement = "worker"
+
+    def __init__(self, policy: Policy) -> None:
+        self.name = policy.name
+        self._described = policy.describe()
+        self._ask: RequestFunction | None = None
+
+    def connect(self, ask: RequestFunction) -> None:
+        """Set how to ask."""
+        self._ask = ask
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        """Begin an episode; the policy hears of it with the first observation.
+
+        Raises:
+            UsageError: nobody has connected it.
+        """
+        if self._ask is None:
+            raise UsageError("a policy that decides elsewhere works only inside a worker")
+        # Neither handlers nor the generator: whoever decides needs to know the types alone.
+        begin = ConversationStart(task, ActionSpace(action_space.types), seed)
+        return _ClientConversation(self._ask, begin)
+
+    def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the size at which a screen is seen, in pixels: what pixel coordinates refer to.
+
+        Args:
+            width_px: The screen's width.
+            height_px: Its height.
+        """
+        return width_px, height_px
+
+    def describe(self) -> dict[str, Any]:
+        """Return the deciding policy's description."""
+        return self._described
+
+
+class _ClientConversation(Conversation):
+    def __init__(self, ask: RequestFunction, begin: ConversationStart) -> None:
+        self._ask = ask
+        self._begin: ConversationStart | None = begin
+
+    def decide(self, observation: Observation) -> Decision:
+        """Ask; what the policy raised is raised here, where the episode deals with it."""
+        begin, self._begin = self._begin, None
+        reply = self._ask(DecisionRequest(observation, begin))
+        if reply.error is not None:
+            raise reply.error
+        if reply.decision is None:
+            raise UsageError("the policy answered with neither a decision nor an error")
+        return reply.decision

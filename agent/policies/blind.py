@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.policies.base import Conversation, Decision, Policy
-from eyehand.envs.env import Observation
+from eyehand.agent.policies.base import Conversation, Decision, Policy, RequestFunction
+from eyehand.envs.env import Environment, Observation
 from eyehand.errors import UsageError
 
 
@@ -22,11 +22,14 @@ class BlindPolicy(Policy):
     def __init__(self, inner: Policy) -> None:
         self.inner = inner
         self.name = f"{inner.name}-blind"
+        self.placement = inner.placement
         self._shown: Observation | None = None
 
-    def show(self, other: Observation) -> None:
-        """Set the screen that the next episode sees: the first one of another seed."""
-        self._shown = other
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
+        """Look at the first screen of another seed, which the next episode is shown."""
+        self.inner.bind(environment, seed)
+        # The neighbour's seed: unlike seed + 1 it stays within an even-bounded range.
+        self._shown = environment.reset(seed=(seed or 0) ^ 1)[0]
 
     def set_batch_size(self, batch: int) -> None:
         """Tell the inner policy."""
@@ -36,11 +39,20 @@ class BlindPolicy(Policy):
         """Begin an episode on the real task.
 
         Raises:
-            UsageError: no screen was set with `show`.
+            UsageError: `bind` was not called before.
         """
         if self._shown is None:
-            raise UsageError("a blind policy needs another seed's screen: call show() first")
+            raise UsageError("a blind policy needs another seed's screen: call bind() first")
         return _BlindConversation(self.inner.start(task, action_space, seed), self._shown)
+
+    def split(self) -> tuple[Policy, Policy | None]:
+        """Let the workers show the wrong screens, and the inner policy decide where it does."""
+        inner, served = self.inner.split()
+        return BlindPolicy(inner), served
+
+    def connect(self, ask: RequestFunction) -> None:
+        """Tell the inner policy."""
+        self.inner.connect(ask)
 
     def describe(self) -> dict[str, Any]:
         """Return the inner policy's description, marked as blind."""

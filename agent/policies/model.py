@@ -13,14 +13,14 @@ import torch
 from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.agent.policies.habits import read_habits
 from eyehand.agent.policies.model_conversation import ContextLimits, VlmConversation
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.folder import resolve
-from eyehand.model.hub import LoadedModel, load
+from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.decode import generate
 from eyehand.model.inference.sampling import Sampling
-from eyehand.model.inference.together import generate_together
 from eyehand.prompts.conversation import Layout
 
 DEFAULT_MAX_NEW_TOKENS = 512
@@ -85,8 +85,8 @@ class VlmPolicy(Policy):
         self.on_text = on_text
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
-        self.checkpoint: LoadedModel = load(folder, device=device, dtype=precision)
-        positions = self.checkpoint.model.config.text.max_position_embeddings
+        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=precision)
+        positions = self.checkpoint.network.config.text.max_position_embeddings
         self.limits = ContextLimits(max_new_tokens, positions)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
@@ -107,7 +107,7 @@ class VlmPolicy(Policy):
         """Decide for several conversations in one go.
 
         Screens are read one by one; the answers are then written together, a pass of the network
-        a token (`eyehand.model.inference.together`).
+        a token (`eyehand.model.inference.decode`).
 
         Raises:
             UsageError: a conversation is another policy's, or occurs twice, or its context is
@@ -116,12 +116,13 @@ class VlmPolicy(Policy):
         mine = [(self._own(conversation), observation) for conversation, observation in requests]
         if not mine:
             return []
-        if len(mine) == self.batch == 1:
-            return [conversation.decide(observation) for conversation, observation in mine]
         on_text = self.on_text if len(mine) == 1 else None
         prompts = [conversation.read(observation) for conversation, observation in mine]
-        turns = [(c.session, c.rules(on_text)) for c, _ in mine]
-        answers = generate_together(turns, rows=self.batch)
+        answers = generate(
+            [conversation.session for conversation, _ in mine],
+            [conversation.generation(on_text) for conversation, _ in mine],
+            batch_size=self.batch,
+        )
         return [
             conversation.conclude(prompt, answer)
             for (conversation, _), prompt, answer in zip(mine, prompts, answers, strict=True)
@@ -129,7 +130,7 @@ class VlmPolicy(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return the checkpoint, the dialect, the sampling and the history policy."""
-        model = self.checkpoint.model
+        network = self.checkpoint.network
         return {
             "name": self.name,
             "model": self.label,
@@ -142,8 +143,8 @@ class VlmPolicy(Policy):
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
             "max_new_tokens": self.limits.max_new_tokens,
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
+            "device": str(network.device),
+            "dtype": str(network.dtype).removeprefix("torch."),
         }
 
     def _own(self, conversation: Conversation) -> VlmConversation:

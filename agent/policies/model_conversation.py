@@ -13,8 +13,7 @@ from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
 from eyehand.agent.policies.long_text import LONGEST_TOKEN, fit
 from eyehand.envs.env import Observation
-from eyehand.model.inference.answering import GenerationConfig
-from eyehand.model.inference.generation import Generation
+from eyehand.model.inference.decode import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, observation_words
@@ -66,8 +65,8 @@ class StepInput:
 class VlmConversation(Conversation):
     """An episode's history.
 
-    `decide` is `read`, an answer, and `conclude`; `VlmPolicy.decide_many` does the same with one
-    answering for several conversations.
+    A decision is `read`, an answer, and `conclude`; `VlmPolicy.decide_many` gets the answers of
+    one or several conversations.
 
     Args:
         policy: Whose network, layout and limits are used.
@@ -95,14 +94,7 @@ class VlmConversation(Conversation):
 
     def decide(self, observation: Observation) -> Decision:
         """Append the screen, let the model write, read the call."""
-        if self.policy.batch > 1:
-            return self.policy.decide_many([(self, observation)])[0]
-        prompt = self.read(observation)
-        rules = self.rules(self.policy.on_text)
-        answer = self.session.generate(
-            rules.max_new_tokens, stop=rules.stop, sampling=rules.sampling, on_token=rules.on_token
-        )
-        return self.conclude(prompt, answer)
+        return self.policy.decide_many([(self, observation)])[0]
 
     def read(self, observation: Observation) -> StepInput:
         """Append the observation; the network has not seen it yet."""
@@ -111,7 +103,7 @@ class VlmConversation(Conversation):
         tokens = self.session.num_pending
         return StepInput(observation, tokens, image_tokens, time.perf_counter() - began_s, left_out)
 
-    def rules(self, on_text: TokenCallback | None) -> GenerationConfig:
+    def generation(self, on_text: TokenCallback | None) -> GenerationConfig:
         """Return how this step's answer is sampled."""
         return GenerationConfig(
             self.policy.limits.max_new_tokens,

@@ -22,7 +22,7 @@ class RandomPolicy(Policy):
     """
 
     name = "random"
-    portable = True
+    placement = "worker"
 
     def __init__(self, without: tuple[str, ...] = ("answer", "finish")) -> None:
         self.without = without

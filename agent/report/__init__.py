@@ -30,7 +30,7 @@ def write_report(
     # Imported here: the command line's help needs no template engine.
     from eyehand.agent.report.evaluation import MOST_PAGES, write_evaluation_page
     from eyehand.agent.report.pages import write_episode_page
-    from eyehand.agent.results.run import is_evaluation
+    from eyehand.agent.results.evaluation_result import is_evaluation
     from eyehand.agent.trajectory.run_folder import RunFolder
     from eyehand.errors import UsageError
 

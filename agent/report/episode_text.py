@@ -1,6 +1,6 @@
 """An episode as Markdown, to paste into a message or an issue."""
 
-from eyehand.agent.outcome import word_label
+from eyehand.agent.ending import word_label
 from eyehand.agent.printable import printable
 from eyehand.agent.results.summary import shown_name
 from eyehand.agent.trajectory.reader import Trajectory

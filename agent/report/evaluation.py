@@ -31,7 +31,7 @@ from eyehand.agent.report.pages import (
 )
 from eyehand.agent.results.ceiling import Ceiling
 from eyehand.agent.results.episode_result import EpisodeResult
-from eyehand.agent.results.run import EvaluationRun, read_runs
+from eyehand.agent.results.evaluation_result import EvaluationResult, read_runs
 from eyehand.agent.results.statistics import NO_VERDICT, Rate
 from eyehand.agent.results.summary import LATENCY_PARTS, Summary, by_spec, is_simulated, shown_name
 from eyehand.agent.trajectory.run_folder import RunFolder
@@ -130,7 +130,7 @@ def write_evaluation_page(
 
 
 def evaluation_view(
-    run: EvaluationRun, others: Sequence[EvaluationRun], links: Sequence[EpisodeLink]
+    run: EvaluationResult, others: Sequence[EvaluationResult], links: Sequence[EpisodeLink]
 ) -> dict[str, Any]:
     """Return what the template shows.
 
@@ -170,7 +170,7 @@ def evaluation_view(
     }
 
 
-def _links(run: EvaluationRun, out: Path, pages: int) -> list[EpisodeLink]:
+def _links(run: EvaluationResult, out: Path, pages: int) -> list[EpisodeLink]:
     """Return all episodes, those that failed first, and write the pages of the first ones."""
     worst_first = sorted(run.rows, key=lambda row: (row.succeeded, row.index))
     with_page = {row.index for row in _spread_rows(worst_first)[:pages]}
@@ -181,9 +181,9 @@ def _links(run: EvaluationRun, out: Path, pages: int) -> list[EpisodeLink]:
     return links
 
 
-def _episode_page(folder: Path, row: EpisodeResult, write: bool) -> Path | None:
+def _episode_page(folder: Path | None, row: EpisodeResult, write: bool) -> Path | None:
     """Return the page of an episode where it has one, or gets one now."""
-    if row.folder is None:
+    if folder is None or row.folder is None:
         return None
     try:
         place = RunFolder(folder, row.folder)
@@ -198,7 +198,7 @@ def _episode_page(folder: Path, row: EpisodeResult, write: bool) -> Path | None:
 
 
 def _task_views(
-    run: EvaluationRun, others: Sequence[EvaluationRun], links: Sequence[EpisodeLink]
+    run: EvaluationResult, others: Sequence[EvaluationResult], links: Sequence[EpisodeLink]
 ) -> list[TaskView]:
     rates = [{task.name: task.rate for task in other.tasks} for other in others]
     episodes: dict[str, list[EpisodeLink]] = {}
@@ -235,7 +235,7 @@ def _dot(rate: Rate) -> Dot:
     return Dot(rate.value, *rate.interval, said=f"{rate}, {said}")
 
 
-def _latency_plot(run: EvaluationRun, others: Sequence[EvaluationRun]) -> Markup:
+def _latency_plot(run: EvaluationResult, others: Sequence[EvaluationResult]) -> Markup:
     """Draw the time a step: of every run, then of the run's slowest tasks."""
     runs = [run, *others]
     summaries = [(name, one.summary) for name, one in zip(column_names(runs), runs, strict=True)]

@@ -8,10 +8,10 @@ from eyehand.agent.printable import spreadsheet_cell
 from eyehand.agent.report.episode_text import plain
 from eyehand.agent.results.ceiling import Ceiling
 from eyehand.agent.results.compare import Comparison, Difference
-from eyehand.agent.results.run import EvaluationRun
+from eyehand.agent.results.episodes_csv import MOST_COLUMNS
+from eyehand.agent.results.evaluation_result import EvaluationResult
 from eyehand.agent.results.statistics import NO_VERDICT, Estimate, Rate
-from eyehand.agent.results.summary import Summary, shown_name
-from eyehand.agent.results.table import MOST_COLUMNS
+from eyehand.agent.results.summary import Summary, is_simulated, shown_name
 
 CSV_COLUMNS = (
     "policy",
@@ -42,7 +42,7 @@ MOST_NAMED = 3
 """Tasks that are named where several have a ceiling from the same source."""
 
 
-def markdown(runs: Sequence[EvaluationRun]) -> str:
+def markdown(runs: Sequence[EvaluationResult]) -> str:
     """Return a table: a row a task, a column a run, and the suite's rate below.
 
     Args:
@@ -64,8 +64,8 @@ def markdown(runs: Sequence[EvaluationRun]) -> str:
     if first.ceilings:
         note += f" Beside a ceiling stands where it lies to the interval of {names[0]}."
         note += "".join(f" {plain(line)}." for line in ceiling_lines(first.ceilings))
-    if not all(run.complete for run in runs):
-        stopped = [n for n, run in zip(names, runs, strict=True) if not run.complete]
+    if not all(run.finished for run in runs):
+        stopped = [n for n, run in zip(names, runs, strict=True) if not run.finished]
         note += f" Stopped before its end: {', '.join(stopped)}."
     return f"{_table(head, rows)}\n\n{note}\n"
 
@@ -112,7 +112,7 @@ def comparison_cells(difference: Difference) -> list[str]:
     ]
 
 
-def csv_text(runs: Sequence[EvaluationRun]) -> str:
+def csv_text(runs: Sequence[EvaluationResult]) -> str:
     """Return a row a task and run, every number in full."""
     rows = [
         {"policy": name, **_flat(summary), **_ceiling_columns(run, summary)}
@@ -129,11 +129,11 @@ def csv_text(runs: Sequence[EvaluationRun]) -> str:
     return out.getvalue()
 
 
-def column_names(runs: Sequence[EvaluationRun]) -> list[str]:
+def column_names(runs: Sequence[EvaluationResult]) -> list[str]:
     """Return a name a run: its policy's, with its folder's where two have the same."""
     names = [run.policy_name for run in runs]
     return [
-        f"{name} {run.folder.resolve().name}" if names.count(name) > 1 else name
+        f"{name} {run.folder.resolve().name}" if run.folder and names.count(name) > 1 else name
         for name, run in zip(names, runs, strict=True)
     ]
 
@@ -182,7 +182,7 @@ def _short(value: float) -> str:
     return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 
 
-def _cells(run: EvaluationRun, task: Summary, beside: list[Rate | None]) -> list[str]:
+def _cells(run: EvaluationResult, task: Summary, beside: list[Rate | None]) -> list[str]:
     cells = [plain(shown_name(task.name)), str(task.rate.episodes), str(task.rate)]
     cells += [str(rate) if rate else "not run" for rate in beside]
     if beside:
@@ -193,7 +193,7 @@ def _cells(run: EvaluationRun, task: Summary, beside: list[Rate | None]) -> list
     return [*cells, str(sum(task.answer_errors.values())), _faults(task)]
 
 
-def _suite_cells(first: EvaluationRun, beside: Sequence[EvaluationRun]) -> list[str]:
+def _suite_cells(first: EvaluationResult, beside: Sequence[EvaluationResult]) -> list[str]:
     suite = first.summary
     rates = [percent(run.summary.success) for run in (first, *beside)]
     cells = [f"**{plain(suite.name)}** (mean over tasks)", str(suite.rate.episodes), *rates]
@@ -205,7 +205,7 @@ def _suite_cells(first: EvaluationRun, beside: Sequence[EvaluationRun]) -> list[
 
 
 def _ceiling_cell(
-    run: EvaluationRun, ceiling: Ceiling | None, measured: Rate | Estimate
+    run: EvaluationResult, ceiling: Ceiling | None, measured: Rate | Estimate
 ) -> list[str]:
     """Return the cell of the ceiling: none where the run has no ceiling at all."""
     if not run.ceilings:
@@ -213,16 +213,16 @@ def _ceiling_cell(
     return [ceiling.beside(measured) if ceiling else ""]
 
 
-def _some_unjudged(run: EvaluationRun) -> bool:
+def _some_unjudged(run: EvaluationResult) -> bool:
     return run.summary.rate.unjudged > 0
 
 
-def _reward_cell(run: EvaluationRun, summary: Summary) -> list[str]:
+def _reward_cell(run: EvaluationResult, summary: Summary) -> list[str]:
     """Return the cell of the reward: none where every task has a verdict."""
     return [number(summary.reward)] if _some_unjudged(run) else []
 
 
-def _ceiling_columns(run: EvaluationRun, task: Summary) -> dict[str, object]:
+def _ceiling_columns(run: EvaluationResult, task: Summary) -> dict[str, object]:
     ceiling = run.ceilings.get(task.name)
     return {"ceiling": ceiling.value, "ceiling_source": ceiling.source} if ceiling else {}
 
@@ -242,13 +242,30 @@ def _cell(text: str) -> str:
 
 
 def _flat(summary: Summary) -> dict[str, object]:
-    data = summary.to_json()
-    row: dict[str, object] = {"task": data["name"], "success_rate": summary.success.value}
-    row |= {name: data[name] for name in CSV_COLUMNS if name in data and name not in row}
-    row["answer_errors"] = sum(summary.answer_errors.values())
-    row |= {"success_low": summary.success.low, "success_high": summary.success.high}
-    row |= {"mean_reward": summary.reward.value}
-    row |= {"reward_low": summary.reward.low, "reward_high": summary.reward.high}
+    success, reward = summary.success, summary.reward
+    row: dict[str, object] = {
+        "task": summary.name,
+        "simulated": is_simulated(summary.name),
+        "episodes": summary.rate.episodes,
+        "successes": summary.rate.successes,
+        "success_rate": success.value,
+        "success_low": success.low,
+        "success_high": success.high,
+        "mean_reward": reward.value,
+        "reward_low": reward.low,
+        "reward_high": reward.high,
+        "mean_steps": _rounded(summary.mean_steps),
+        "median_steps": summary.median_steps,
+        "mean_seconds": _rounded(summary.mean_seconds),
+        "decisions": summary.decisions,
+        "answer_errors": sum(summary.answer_errors.values()),
+        "environment_faults": summary.faults,
+        "lost": summary.lost,
+    }
     row |= {f"answer_errors.{kind}": n for kind, n in summary.answer_errors.items()}
     row |= {f"tokens.{kind}": n for kind, n in summary.tokens.items()}
     return row | {f"seconds_per_step.{part}": s for part, s in summary.latency_s.items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

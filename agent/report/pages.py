@@ -15,7 +15,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from eyehand.agent.outcome import Outcome, word_label
+from eyehand.agent.ending import word_label
+from eyehand.agent.outcome import Outcome
 from eyehand.agent.report.screens import Film, ShownScreen, show
 from eyehand.agent.results.summary import shown_name
 from eyehand.agent.trajectory.reader import Trajectory, read_trajectory

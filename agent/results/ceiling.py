@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyehand.agent.results.statistics import Estimate, Rate
-from eyehand.envs.suite_catalogue import is_declared, suite_task
+from eyehand.envs.suites import is_declared, suite_task
 from eyehand.errors import UsageError
 
 ROUNDING = 1e-9
@@ -81,6 +81,14 @@ def ceilings_of(
         for spec in specs
     }
     return {spec: ceiling for spec, ceiling in found.items() if ceiling}
+
+
+def written_ceiling(ceiling: Ceiling | None) -> dict[str, Any]:
+    """Return a ceiling as the task of an `evaluation.json` holds it."""
+    return {
+        "ceiling": ceiling.value if ceiling else None,
+        "ceiling_source": ceiling.source if ceiling else "",
+    }
 
 
 def mean_ceiling(ceilings: Mapping[str, Ceiling], specs: Sequence[str]) -> Ceiling | None:

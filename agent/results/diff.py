@@ -28,7 +28,7 @@ SET_ASIDE = frozenset(
 )  # fmt: skip
 """Keys of records and rows that two runs of the same episode do not share."""
 
-MEANS = frozenset({"suite", "workers", "ray", "ray_address", "engines"})
+COMPUTE_KEYS = frozenset({"suite", "workers", "ray", "ray_address", "engines"})
 """Keys of a plan that say how the tasks were named and what they ran on."""
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg"})
@@ -152,7 +152,7 @@ def _planned(folder: Path) -> dict[str, Any]:
             f"{folder} holds no evaluation: there is no {PLAN_FILE}; "
             "name a folder that eyehand eval wrote"
         )
-    return {key: value for key, value in read_plan(folder).items() if key not in MEANS}
+    return {key: value for key, value in read_plan(folder).items() if key not in COMPUTE_KEYS}
 
 
 def _rows(folder: Path) -> dict[int, EpisodeResult]:

@@ -1,4 +1,4 @@
-"""EpisodeRow: what is kept of an episode for counting, one JSON line each.
+"""EpisodeResult: what is kept of an episode for counting, one JSON line each.
 
 `episodes.jsonl` in an evaluation's folder holds one row an episode. Tables, intervals, comparisons
 and the resumption of an interrupted evaluation read nothing else.
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from eyehand.agent.episode import Episode
+from eyehand.agent.ending import Episode
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.trajectory.records import (
     LONGEST_SAID,

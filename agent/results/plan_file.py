@@ -67,6 +67,7 @@ class _Options(_Document):
     language: Name | None = None
     temperature: Annotated[float, Field(ge=0, le=1e6)] | None = None
     max_new_tokens: Whole | None = None
+    allow_private: StrictBool = False
 
 
 class _Plan(_Document):

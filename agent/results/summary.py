@@ -1,4 +1,4 @@
-"""Tables over episode rows: what a task, and what a suite came to. Pure functions of the rows."""
+"""What the episodes of a task, and of a suite, came to: the one place where rows are counted."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, TypeVar
 
-from eyehand.agent.results.episode_result import EpisodeResult
+from eyehand.agent.results.episode_result import ANSWER_ERRORS, EpisodeResult
 from eyehand.agent.results.statistics import (
     NO_VERDICT,
     Estimate,
@@ -19,6 +19,9 @@ Number = TypeVar("Number", int, float)
 
 SIMULATED = "simulated"
 """Stands beside every result on the simulated phone."""
+
+ILLEGAL = ("illegal", "out_of_range", "stale_screen")
+"""Kinds of answer errors that the short count takes together: a call, but not a valid one."""
 
 LATENCY_PARTS = ("decide", "perform", "record")
 """The parts of a step; their own parts are named with a dot, as "policy.prefill"."""
@@ -43,6 +46,8 @@ class Summary:
         latency_s: Seconds a step, by part.
         faults: Faults of the environment that were met, those of retried episodes too.
         lost: Episodes that were lost to faults, which count nowhere else.
+        success_rules: Scored episodes with a raw reward of 1, and with one above 0; empty where
+            the environment reports none.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Summary:
     latency_s: dict[str, float]
     faults: int
     lost: int
+    success_rules: dict[str, int]
 
     @property
     def answer_error_share(self) -> float | None:
@@ -66,25 +72,30 @@ class Summary:
         return sum(self.answer_errors.values()) / self.decisions if self.decisions else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the summary, JSON-ready."""
-        return {
-            "name": self.name,
-            "simulated": is_simulated(self.name),
-            "episodes": self.rate.episodes,
-            "successes": self.rate.successes,
-            "success_rate": self.success.to_json(),
-            "mean_reward": self.reward.to_json(),
-            "outcomes": self.outcomes,
-            "answer_errors": self.answer_errors,
-            "decisions": self.decisions,
-            "mean_steps": _rounded(self.mean_steps),
-            "median_steps": self.median_steps,
-            "mean_seconds": _rounded(self.mean_seconds),
-            "tokens_per_episode": {name: round(n, 3) for name, n in self.tokens.items()},
-            "seconds_per_step": {part: round(s, 6) for part, s in self.latency_s.items()},
+        """Return what `evaluation.json` holds of a task, its ceiling excepted."""
+        rate, errors = self.rate, self.answer_errors
+        document: dict[str, Any] = {
+            "task": self.name,
+            "episodes": rate.episodes,
+            "judged": not rate.unjudged,
+            "successes": rate.successes,
+            "success_rate": rate.value,
+            "interval": None if rate.unjudged else [round(end, 4) for end in rate.interval],
             "environment_faults": self.faults,
-            "lost": self.lost,
+            "unscored": self.lost,
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "answer_errors": {
+                "unparsable": errors.get("unparsable", 0),
+                "unknown": errors.get("unknown", 0),
+                "illegal": sum(errors.get(kind, 0) for kind in ILLEGAL),
+            },
+            "answer_errors_by_kind": {k: errors.get(k, 0) for k in ANSWER_ERRORS.values()},
+            "mean_reward": self.reward.to_json(),
+            "mean_steps": round(self.mean_steps or 0.0, 2),
+            "mean_seconds": round(self.mean_seconds or 0.0, 3),
+            "mean_tokens": {name: round(n, 1) for name, n in self.tokens.items()},
         }
+        return document | ({"success_rules": self.success_rules} if self.success_rules else {})
 
 
 def summarize(name: str, rows: Sequence[EpisodeResult]) -> Summary:
@@ -95,8 +106,8 @@ def summarize(name: str, rows: Sequence[EpisodeResult]) -> Summary:
         rows: Its episodes; those that were lost to faults are counted apart.
     """
     rate = rate_of(rows)
-    if rate.unjudged:
-        return _summary(name, rows, rate, Estimate(None, method=NO_VERDICT))
+    if not rate.trials:
+        return _summary(name, rows, rate, Estimate(None, method=NO_VERDICT * bool(rate.unjudged)))
     return _summary(name, rows, rate, Estimate(rate.value, *rate.interval, "wilson"))
 
 
@@ -199,7 +210,15 @@ def _summary(name: str, rows: Sequence[EpisodeResult], rate: Rate, success: Esti
         latency_s=_divided(_summed(row.timings_s for row in scored), decisions),
         faults=sum(len(row.faults) for row in rows),
         lost=sum(not row.scored for row in rows),
+        success_rules=_success_rules([r.raw_reward for r in scored if r.raw_reward is not None]),
     )
+
+
+def _success_rules(raw: Sequence[float]) -> dict[str, int]:
+    if not raw:
+        return {}
+    rules = {"raw_reward == 1": [r == 1.0 for r in raw], "raw_reward > 0": [r > 0 for r in raw]}
+    return {rule: sum(holds) for rule, holds in rules.items()}
 
 
 def _summed(counts: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
@@ -212,7 +231,3 @@ def _summed(counts: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
 
 def _divided(sums: Mapping[str, float], by: int) -> dict[str, float]:
     return {name: number / by for name, number in sums.items()} if by else {}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.actions import Action
-from eyehand.agent.episode import Privileged
 from eyehand.agent.experts import expert_for
 from eyehand.agent.experts import miniwob as miniwob_expert
 from eyehand.agent.policies.base import Conversation, Policy
@@ -111,9 +110,8 @@ class Collector:
 
     def _episode(self, environment: Environment, policy: Policy, seed: int) -> list[Document]:
         """Play an episode and return a document a screen, up to where the expert has no way on."""
+        policy.bind(environment, seed)
         observation, _ = environment.reset(seed=seed)
-        if isinstance(policy, Privileged):
-            policy.bind(environment)
         task = environment.instruction or ""
         expert = policy.start(task, environment.action_space, seed)
         documents: list[Document] = []

@@ -10,10 +10,9 @@ from eyehand.actions.web import WEB_ACTIONS
 from eyehand.agent.policies.habits import EMBEDDED_HABITS, write_habits
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_config
-from eyehand.model.inference.generation import check_tokenizer
 from eyehand.model.inputs.image_settings import write_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.characters import CharacterHead
 from eyehand.model.training.documents import shards
 from eyehand.model.training.embedded import (
@@ -129,10 +128,10 @@ def _check_device(device: str) -> None:
 
 def _begin(
     data: Path | None, out: Path, plan: TrainingPlan, initial: Path | None
-) -> tuple[Tokenizer, Qwen2VL]:
+) -> tuple[Tokenizer, Qwen2VLNetwork]:
     if initial is not None:
         known_words = Tokenizer.from_folder(initial)
-        check_tokenizer(read_config(initial), known_words)
+        known_words.check_fits(read_config(initial))
         return known_words, _trainable(load_checkpoint(initial, dtype=torch.float32))
     known = (out / "tokenizer.json").is_file()  # an interrupted run keeps its vocabulary
     tokenizer = Tokenizer.from_folder(out) if known else _new_tokenizer(data)
@@ -143,7 +142,7 @@ def _new_tokenizer(data: Path | None) -> Tokenizer:
     return make_tokenizer(data if data and shards(data) else None, prompt_texts())
 
 
-def _give_tower(model: Qwen2VL, path: Path) -> CharacterHead:
+def _give_tower(model: Qwen2VLNetwork, path: Path) -> CharacterHead:
     weights = read_tower(path)
     head = CharacterHead(model.config.vision)
     try:
@@ -154,7 +153,7 @@ def _give_tower(model: Qwen2VL, path: Path) -> CharacterHead:
     return head
 
 
-def _trainable(model: Qwen2VL) -> Qwen2VL:
+def _trainable(model: Qwen2VLNetwork) -> Qwen2VLNetwork:
     """Give the weights memory of their own: loaded ones lie on the checkpoint's file."""
     for parameter in model.parameters():
         parameter.data = parameter.data.clone()

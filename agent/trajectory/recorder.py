@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import eyehand
-from eyehand.agent.outcome import Ending
+from eyehand.agent.ending import Ending
 from eyehand.agent.policies.base import Decision, Policy
 from eyehand.agent.trajectory.json_text import json_ready
 from eyehand.agent.trajectory.records import (
@@ -26,6 +25,7 @@ from eyehand.agent.trajectory.records import (
 from eyehand.agent.trajectory.writer import TrajectoryWriter, screen_record
 from eyehand.envs.env import Environment, Observation, StepInfo
 from eyehand.errors import ModelFeedback, RecordingFailed
+from eyehand.version import __version__
 
 Watch = Callable[[AnyRecord], None]
 """Receives every record as it is made: live progress, a user's own logging."""
@@ -87,7 +87,7 @@ class EpisodeRecorder:
         """Write the first line."""
         space = getattr(environment, "action_space", None)
         self.episode = EpisodeRecord(
-            eyehand=eyehand.__version__,
+            eyehand=__version__,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             task=cut(task),
             spec=environment.spec_uri,

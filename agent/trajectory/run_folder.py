@@ -15,11 +15,10 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
-from eyehand.errors import RecordingFailed, UsageError
+from eyehand.errors import UsageError
 
 MOST_DEPTH = 16
 """Folders within each other below a run folder."""
@@ -337,20 +336,3 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def missing_folders(folder: Path) -> list[Path]:
-    """Return the folders that making a folder would make, itself included, the innermost first."""
-    return list(takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
-
-
-def write_whole(out: Path, name: str, text: str) -> None:
-    """Write a file of a folder so that it is there whole or as it was before.
-
-    Raises:
-        RecordingFailed: the disk does not take it.
-    """
-    try:
-        RunFolder(out).write(name, text.encode("utf-8", errors="replace"))
-    except OSError as error:
-        raise RecordingFailed(f"cannot write {out / name}: {error.strerror}") from error

@@ -18,12 +18,13 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
+from eyehand.agent.trajectory.files import missing_folders
 from eyehand.agent.trajectory.json_text import json_text
 from eyehand.agent.trajectory.records import (
     AnyRecord,
     ScreenRecord,
 )
-from eyehand.agent.trajectory.run_folder import RunFolder, missing_folders, write_all
+from eyehand.agent.trajectory.run_folder import RunFolder, write_all
 from eyehand.envs.env import Observation, Pixels
 from eyehand.errors import RecordingFailed, UsageError
 

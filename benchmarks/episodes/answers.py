@@ -73,7 +73,7 @@ class ScriptedAnswers(Policy):
     """
 
     name = "scripted"
-    portable = True
+    placement = "worker"
 
     def __init__(self, task: str, answers: dict[int, Clicks]) -> None:
         geometry = MiniWobEnvironment(task).geometry

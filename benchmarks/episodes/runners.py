@@ -13,7 +13,7 @@ from benchmarks.browsergym.interpreter import Peer, first_of
 from benchmarks.episodes.answers import Clicks, ScriptedAnswers
 from benchmarks.step.runners import PEER_EXTRACTS, RECOLOUR
 from eyehand.agent.evaluation.evaluate import ComputeConfig, SilentObserver, run_evaluation
-from eyehand.agent.evaluation.plan import Plan, TaskResult
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.agent.trajectory.writer import SCREENS_FOLDER
 from eyehand.envs.env import Environment
@@ -177,7 +177,7 @@ class _Ends(SilentObserver):
         self.ends_s: list[float] = []
         self.rows: list[EpisodeResult] = []
 
-    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult) -> None:
         """Note the time."""
         self.ends_s.append(time.perf_counter() - self._began_s)
         self.rows.append(row)

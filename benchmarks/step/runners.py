@@ -206,7 +206,7 @@ class _Clicks(ScriptedPolicy):
         self._seed = seed
         self.started_s: float | None = None
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         """Run the scripts in the page."""
         if isinstance(environment, MiniWobEnvironment | WebEnvironment):
             for script in self._scripts:

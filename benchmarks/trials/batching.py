@@ -1,7 +1,7 @@
 """Measures what it costs and what it changes when the model decides for several episodes at once.
 
-    python benchmarks/trials/batching.py speed
-    python benchmarks/trials/batching.py differ FOLDER FOLDER [FOLDER ...]
+    python -m benchmarks.trials.batching speed
+    python -m benchmarks.trials.batching differ FOLDER FOLDER [FOLDER ...]
 
 `speed` prints the tokens a second of decoding, with the embedded model, for several numbers of
 conversations. `differ` compares evaluations of the same episodes, pair by pair, and prints the
@@ -18,15 +18,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import read_rows
 from eyehand.agent.trajectory.reader import read_trajectory
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
-from eyehand.model.hub import LoadedModel, load
-from eyehand.model.inference.answering import GenerationConfig
+from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.session import Session
-from eyehand.model.inference.together import generate_together
 
 TOKENS = 48
 SCREEN = (280, 224, 3)
@@ -49,7 +48,7 @@ def main() -> None:
 
 def measure_speed(batches: list[int], rounds: int) -> None:
     """Print a row a batch: the median, and the lowest to the highest of all rounds."""
-    loaded = load(EMBEDDED_CHECKPOINT, device="cpu")
+    loaded = Qwen2VL.load(EMBEDDED_CHECKPOINT, device="cpu")
     found: dict[str, list[float]] = {}
     for _ in range(rounds):  # the sides take turns, so that other work falls on all of them
         found.setdefault("one row", []).append(_alone(loaded))
@@ -91,7 +90,7 @@ def _answers(folder: Path, row: EpisodeResult) -> list[str]:
     return [step.model_dump()["raw_text"] for step in read_trajectory(folder / row.folder).steps]
 
 
-def _conversation(loaded: LoadedModel, number: int) -> Session:
+def _conversation(loaded: Qwen2VL, number: int) -> Session:
     """A screen and a task of about 190 tokens, no two alike."""
     session = loaded.session()
     session.append_template("<|im_start|>user\n")
@@ -101,26 +100,25 @@ def _conversation(loaded: LoadedModel, number: int) -> Session:
     return session
 
 
-def _rules(loaded: LoadedModel) -> GenerationConfig:
+def _rules(loaded: Qwen2VL) -> GenerationConfig:
     """Answers of full length: nothing ends them early."""
-    permitted = torch.ones(loaded.model.config.text.vocab_size, dtype=torch.bool)
-    permitted[list(loaded.model.config.eos_token_ids)] = False
-    return GenerationConfig(TOKENS, stop=(), constraint=lambda _: permitted)
+    permitted = torch.ones(loaded.network.config.text.vocab_size, dtype=torch.bool)
+    permitted[list(loaded.network.config.eos_token_ids)] = False
+    return GenerationConfig(TOKENS, constraint=lambda _: permitted)
 
 
-def _alone(loaded: LoadedModel) -> float:
+def _alone(loaded: Qwen2VL) -> float:
     """Return the tokens a second of one session by itself, without the prompt's pass."""
-    rules = _rules(loaded)
-    answer = _conversation(loaded, 0).generate(TOKENS, stop=(), constraint=rules.constraint)
+    (answer,) = generate([_conversation(loaded, 0)], _rules(loaded))
     return TOKENS / answer.decode_s
 
 
-def _together(loaded: LoadedModel, batch: int) -> float:
+def _together(loaded: Qwen2VL, batch: int) -> float:
     """Return the tokens a second of all sessions together, stacking and handing back included."""
     sessions = [_conversation(loaded, number) for number in range(batch)]
     rules = _rules(loaded)
     began_s = time.perf_counter()
-    answers = generate_together([(session, rules) for session in sessions], rows=batch)
+    answers = generate(sessions, rules, batch_size=batch)
     read_s = sum(answer.vision_s + answer.prefill_s for answer in answers)
     return batch * TOKENS / (time.perf_counter() - began_s - read_s)
 

@@ -1,6 +1,6 @@
 """Runs the same evaluations with 1, 2 and 4 workers and on a Ray cluster, and compares all files.
 
-    python benchmarks/trials/identical.py --out trial cards minigrid
+    python -m benchmarks.trials.identical --out trial cards minigrid
 
 The cluster has two nodes, which both run on this machine. Every folder is compared with that of one
 worker, as `eyehand compare A B --identical` does it. A folder that is there already is not run
@@ -16,8 +16,7 @@ from pathlib import Path
 from benchmarks.trials.two_nodes import two_nodes
 from eyehand.agent.results.diff import Compared, compare_folders
 from eyehand.agent.results.folder import EVALUATION_FILE
-from eyehand.envs.suite_catalogue import suite_task
-from eyehand.envs.suites import suite_specs
+from eyehand.envs.suites import suite_specs, suite_task
 
 ON_THIS_MACHINE = (1, 2, 4)
 ON_A_CLUSTER = 4

@@ -1,7 +1,7 @@
 """Measures the memory of an evaluator, of its workers and of their browsers over many episodes.
 
-    python benchmarks/trials/memory.py --episodes 2000 --workers 2
-    python benchmarks/trials/memory.py miniwob:click-tab,miniwob:click-color --episodes 1000
+    python -m benchmarks.trials.memory --episodes 2000 --workers 2
+    python -m benchmarks.trials.memory miniwob:click-tab,miniwob:click-color --episodes 1000
 
 Prints in MiB, for every hundred episodes, the resident memory of this process and of each worker,
 and the proportional share (PSS) of everything below them: browsers and their drivers.
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
-from eyehand.agent.evaluation.plan import Plan, TaskResult
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.results.episode_result import EpisodeResult
 from eyehand.envs.registry import make
@@ -59,7 +59,7 @@ class Memory:
         """Print what the columns are."""
         print("episodes  evaluator  workers  below them (MiB)")
 
-    def episode_ended(self, row: EpisodeResult, result: TaskResult) -> None:
+    def episode_ended(self, row: EpisodeResult) -> None:
         """Print a line every hundred episodes."""
         self.ended += 1
         if self.ended % EVERY == 0:

@@ -1,6 +1,6 @@
 """Evaluates the embedded model with workers on this machine and on a Ray cluster, and compares.
 
-    python benchmarks/trials/ray_cluster.py --episodes 200
+    python -m benchmarks.trials.ray_cluster --episodes 200
 
 The cluster has two nodes, which both run on this machine. Every folder is compared with that of
 the workers on this machine, file by file. In the rows with a kill, the process of an engine is
@@ -22,7 +22,7 @@ from eyehand.agent.results.diff import differences
 from eyehand.agent.results.folder import read_rows
 
 SUITE = "number-line"
-ENGINE = b"ray::EngineActor"
+ENGINE = b"ray::InferenceActor"
 TIMEOUT_S = 3600.0
 
 

@@ -1,17 +1,12 @@
 """Android devices over adb: `android:SERIAL`, or `android:` where there is one device."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from eyehand.lazy import lazy
 
 if TYPE_CHECKING:
     from eyehand.envs.android.environment import AndroidEnvironment
 
 __all__ = ["AndroidEnvironment"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the environment, and with it adbutils, when it is first asked for."""
-    if name == "AndroidEnvironment":
-        from eyehand.envs.android.environment import AndroidEnvironment
-
-        return AndroidEnvironment
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, {"AndroidEnvironment": "environment"})

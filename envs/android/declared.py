@@ -8,9 +8,9 @@ from eyehand.actions import Action, ActionSpace
 from eyehand.actions.android import ANDROID_ACTIONS, Answer
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.android.link import ShellResult
-from eyehand.envs.env import Observation, StepInfo
+from eyehand.envs.env import StepResult
 from eyehand.envs.gym.rules import Rule, Standing
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.envs.suite_file.schema import ANSWER, PHONE_PREFIX, SuiteFile, Task
 from eyehand.errors import EnvironmentFault, UsageError
 
@@ -25,7 +25,9 @@ class DeclaredPhone(AndroidEnvironment):
 
     The rules are asked when the episode ends, by the model's word, by the limit of steps or by
     `ends_when`; `details["read"]` holds what the phone said then. The reward is 1 where the
-    success rule holds, else 0. Without a success rule there is no verdict.
+    success rule holds, else 0. Without a success rule there is no verdict. `reset` raises
+    `UsageError` where a declared line names no command of the phone's, and `EnvironmentFault`
+    where a line of `start` fails.
 
     Args:
         suite: The suite, for its name.
@@ -53,54 +55,38 @@ class DeclaredPhone(AndroidEnvironment):
         """The declared task."""
         return self.task.instruction
 
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Bring the phone to the declared start and look at it; see `AndroidEnvironment.reset`.
-
-        Raises:
-            UsageError: a declared line names no command of the phone's.
-            EnvironmentFault: a line of `start` failed, or the device did.
-        """
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Bring the phone to the declared start and look at it."""
         self._steps = 0
-        observation, info = super().reset(seed=seed, options=options)
+        result = super()._begin(seed, options)
         # Asked once beforehand: a slip in a line is found before an episode is played.
         self._read("")
-        return observation, info
+        return result
 
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Perform one action, then ask the phone whether the task is solved, where it ends.
-
-        Raises:
-            ModelFeedback: the action was refused; nothing changed.
-            EnvironmentFault: the device or its connection failed.
-            UsageError: there is no episode, it has ended, or a rule asks for a number that is none.
-        """
-        observation, _, terminated, _, info = super().step(action)
+    def _judged(self, action: Action, result: StepResult) -> StepResult:
+        """Ask the phone whether the task is solved, where the episode ends."""
         self._steps += 1
-        limit = self.task.limits.steps
+        terminated, limit = result.terminated, self.task.limits.steps
         truncated = not terminated and limit is not None and self._steps >= limit
         if not (terminated or truncated or self._ends_when):
-            return observation, 0.0, False, False, info
+            return result
         said = self._read(action.text if isinstance(action, Answer) else "")
         if self._ends_when is not None and not terminated:
             standing = Standing(steps=self._steps, truncated=truncated, info=said)
             terminated = self._ends_when.holds(standing)
-        truncated = truncated and not terminated
-        self._ended = terminated or truncated
-        if self._ended:
-            self._judge(info, Standing(0.0, 0.0, self._steps, terminated, truncated, said))
-        return observation, float(info.get("verdict") is True), terminated, truncated, info
+        result.terminated, result.truncated = terminated, truncated and not terminated
+        if result.ended:
+            ends = result.terminated, result.truncated
+            self._judge(result, Standing(0.0, 0.0, self._steps, *ends, said))
+        return result
 
-    def _judge(self, info: StepInfo, standing: Standing) -> None:
-        """Put the verdict into the last info, and what decided."""
-        details = {**info.get("details", {}), "read": dict(standing.info)}
+    def _judge(self, result: StepResult, standing: Standing) -> None:
+        """Put the verdict into the last result, and what decided."""
+        result.details = {**result.details, "read": dict(standing.info)}
         if self._success is not None:
-            info["verdict"] = self._success.holds(standing)
-            details["verdict_from"] = str(self._success)
-        info["details"] = details
+            result.verdict = self._success.holds(standing)
+            result.reward = float(result.verdict)
+            result.details["verdict_from"] = str(self._success)
 
     def _prepare(self) -> None:
         """Run the declared start."""

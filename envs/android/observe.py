@@ -59,7 +59,7 @@ class Look:
     timings_s: dict[str, float] = field(default_factory=dict)
 
 
-class Eye:
+class ScreenObserver:
     """Looks at one display of a device.
 
     Args:

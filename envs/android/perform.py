@@ -11,8 +11,8 @@ from eyehand.envs.android.display import DisplayState
 from eyehand.envs.android.link import DeviceLink, ShellResult
 from eyehand.envs.android.text import DeviceKeyboard
 from eyehand.envs.android.windows import keyboard_top
+from eyehand.envs.common import performer_of
 from eyehand.envs.env import ScreenGeometry
-from eyehand.envs.steps import performer_of
 from eyehand.errors import ActionHadNoEffect, OutOfRange
 
 SWIPE_MS = 300
@@ -87,15 +87,15 @@ class DeviceActionContext:
         return result
 
 
-def perform(action: Action, scene: DeviceActionContext) -> None:
-    """Perform an action of the phone's vocabulary; `scene` then says what became of it.
+def perform(action: Action, context: DeviceActionContext) -> None:
+    """Perform an action of the phone's vocabulary; `context` then says what became of it.
 
     Raises:
         ModelFeedback: the action was refused; nothing changed.
-        EnvironmentFault: the device failed; `scene.acted` and the exception tell when.
+        EnvironmentFault: the device failed; `context.acted` and the exception tell when.
         UsageError: nobody performs this type of action.
     """
-    performer_of(_PERFORMERS, action)(action, scene)
+    performer_of(_PERFORMERS, action)(action, context)
 
 
 def strokes(start: int, extent: int, distance: int, limit: int) -> list[tuple[int, int]]:
@@ -129,97 +129,97 @@ def strokes(start: int, extent: int, distance: int, limit: int) -> list[tuple[in
     return made
 
 
-def _tap(action: android.Tap, scene: DeviceActionContext) -> None:
-    x, y = scene.place(action.point)
-    scene.effect = f"tapped ({x}, {y})"
-    scene.input(("tap", x, y))
+def _tap(action: android.Tap, context: DeviceActionContext) -> None:
+    x, y = context.place(action.point)
+    context.effect = f"tapped ({x}, {y})"
+    context.input(("tap", x, y))
 
 
-def _double_tap(action: android.DoubleTap, scene: DeviceActionContext) -> None:
-    x, y = scene.place(action.point)
-    scene.effect = f"tapped ({x}, {y}) twice"
+def _double_tap(action: android.DoubleTap, context: DeviceActionContext) -> None:
+    x, y = context.place(action.point)
+    context.effect = f"tapped ({x}, {y}) twice"
     # In one call: two calls would be too far apart for a double tap.
-    scene.input(("tap", x, y), ("tap", x, y))
+    context.input(("tap", x, y), ("tap", x, y))
 
 
-def _long_press(action: android.LongPress, scene: DeviceActionContext) -> None:
-    x, y = scene.place(action.point)
-    scene.effect = f"pressed ({x}, {y}) for {LONG_PRESS_MS} ms"
-    scene.input(("swipe", x, y, x, y, LONG_PRESS_MS))
+def _long_press(action: android.LongPress, context: DeviceActionContext) -> None:
+    x, y = context.place(action.point)
+    context.effect = f"pressed ({x}, {y}) for {LONG_PRESS_MS} ms"
+    context.input(("swipe", x, y, x, y, LONG_PRESS_MS))
 
 
-def _swipe(action: android.Swipe, scene: DeviceActionContext) -> None:
-    start, end = scene.place(action.start), scene.place(action.end)
-    scene.effect = f"swiped from {start} to {end}"
-    scene.input(("swipe", *start, *end, SWIPE_MS))
+def _swipe(action: android.Swipe, context: DeviceActionContext) -> None:
+    start, end = context.place(action.start), context.place(action.end)
+    context.effect = f"swiped from {start} to {end}"
+    context.input(("swipe", *start, *end, SWIPE_MS))
 
 
-def _drag(action: android.Drag, scene: DeviceActionContext) -> None:
-    start, end = scene.place(action.start), scene.place(action.end)
-    scene.effect = f"dragged from {start} to {end}"
-    scene.input(("draganddrop", *start, *end, DRAG_MS))
+def _drag(action: android.Drag, context: DeviceActionContext) -> None:
+    start, end = context.place(action.start), context.place(action.end)
+    context.effect = f"dragged from {start} to {end}"
+    context.input(("draganddrop", *start, *end, DRAG_MS))
 
 
-def _type_text(action: android.TypeText, scene: DeviceActionContext) -> None:
-    scene.keyboard.check(action.text)
-    scene.effect = f"typed {action.text[:60]!r}"
+def _type_text(action: android.TypeText, context: DeviceActionContext) -> None:
+    context.keyboard.check(action.text)
+    context.effect = f"typed {action.text[:60]!r}"
     try:
-        scene.keyboard.type(action.text)
+        context.keyboard.type(action.text)
     finally:
-        scene.acted = scene.acted or scene.keyboard.typed > 0
-    scene.feedback = scene.keyboard.extra.left
+        context.acted = context.acted or context.keyboard.typed > 0
+    context.feedback = context.keyboard.extra.left
 
 
-def _replace_text(action: android.ReplaceText, scene: DeviceActionContext) -> None:
+def _replace_text(action: android.ReplaceText, context: DeviceActionContext) -> None:
     if action.text:
-        scene.keyboard.check(action.text)
-    scene.effect = "cleared the field"
-    _clear_field(scene)
+        context.keyboard.check(action.text)
+    context.effect = "cleared the field"
+    _clear_field(context)
     if action.text:
-        _type_text(android.TypeText(text=action.text), scene)
-        scene.effect = f"replaced the field's text: {scene.effect}"
+        _type_text(android.TypeText(text=action.text), context)
+        context.effect = f"replaced the field's text: {context.effect}"
 
 
-def _clear_field(scene: DeviceActionContext) -> None:
+def _clear_field(context: DeviceActionContext) -> None:
     """Delete what the focused field holds, on both sides of the caret."""
     try:
-        scene.input(("keycombination", "KEYCODE_CTRL_LEFT", "KEYCODE_A"))
+        context.input(("keycombination", "KEYCODE_CTRL_LEFT", "KEYCODE_A"))
     except ActionHadNoEffect:
         # Android before 12 presses one key at a time.
         keys = ("KEYCODE_DEL", "KEYCODE_FORWARD_DEL")
         deleted = [key for key in keys for _ in range(MOST_DELETED)]
-        seconds = scene.link.call_timeout_s + len(deleted) * SECONDS_PER_KEY
-        scene.input(("keyevent", *deleted), timeout_s=seconds)
-        scene.effect = f"deleted up to {MOST_DELETED} characters on each side of the caret"
+        seconds = context.link.call_timeout_s + len(deleted) * SECONDS_PER_KEY
+        context.input(("keyevent", *deleted), timeout_s=seconds)
+        context.effect = f"deleted up to {MOST_DELETED} characters on each side of the caret"
     else:
-        scene.input(("keyevent", "KEYCODE_DEL"))
+        context.input(("keyevent", "KEYCODE_DEL"))
 
 
-def _press(action: android.Press, scene: DeviceActionContext) -> None:
-    scene.effect = f"pressed {action.key}"
-    scene.input(("keyevent", android.KEY_CODES[action.key]))
+def _press(action: android.Press, context: DeviceActionContext) -> None:
+    context.effect = f"pressed {action.key}"
+    context.input(("keyevent", android.KEY_CODES[action.key]))
 
 
-def _open_app(action: android.OpenApp, scene: DeviceActionContext) -> None:
-    app = scene.apps.find(action.app)
-    scene.effect = f"opened {app.package}"
-    scene.apps.start(app)
-    scene.acted = True
-    scene.opened = app
+def _open_app(action: android.OpenApp, context: DeviceActionContext) -> None:
+    app = context.apps.find(action.app)
+    context.effect = f"opened {app.package}"
+    context.apps.start(app)
+    context.acted = True
+    context.opened = app
 
 
-def _scroll(action: android.Scroll, scene: DeviceActionContext) -> None:
+def _scroll(action: android.Scroll, context: DeviceActionContext) -> None:
     """Move the content with a finger: against the direction in which to look."""
-    width, height = scene.state.logical
+    width, height = context.state.logical
     sideways = action.direction in ("left", "right")
     extent = width if sideways else height
-    top = keyboard_top(scene.link, height)
+    top = keyboard_top(context.link, height)
     usable_height = height if top is None else top
     limit = width if sideways else usable_height
     sign = 1 if action.direction in ("up", "left") else -1
     distance = sign * round(limit * action.amount / 10)
     if action.point is not None:
-        x, y = scene.place(action.point)
+        x, y = context.place(action.point)
     else:
         # The finger goes down where it has room to move.
         share = 0.3 if sign > 0 else 0.7
@@ -230,14 +230,14 @@ def _scroll(action: android.Scroll, scene: DeviceActionContext) -> None:
         ("swipe", a, y, b, y, SCROLL_MS) if sideways else ("swipe", x, a, x, b, SCROLL_MS)
         for a, b in made
     ]
-    scene.effect = f"scrolled {action.direction} by {abs(distance)} px in {len(made)} strokes"
+    context.effect = f"scrolled {action.direction} by {abs(distance)} px in {len(made)} strokes"
     seconds = len(made) * SCROLL_MS / 1000
-    scene.input(*lines, timeout_s=scene.link.call_timeout_s + seconds)
+    context.input(*lines, timeout_s=context.link.call_timeout_s + seconds)
 
 
-def _wait(action: android.Wait, scene: DeviceActionContext) -> None:
+def _wait(action: android.Wait, context: DeviceActionContext) -> None:
     time.sleep(action.seconds)
-    scene.effect = f"waited {action.seconds:.1f} s"
+    context.effect = f"waited {action.seconds:.1f} s"
 
 
 _PERFORMERS: dict[type[Action], Callable[[Any, DeviceActionContext], None]] = {

@@ -8,11 +8,14 @@ picture size (300 x 300 RGB), drawn and seeded by code of our own.
 import inspect
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyehand.envs.env import Environment
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.errors import UsageError
+
+if TYPE_CHECKING:
+    from eyehand.envs.suites import Suite
 
 CARD_GAMES: dict[str, str] = {
     "number-line": "eyehand.envs.cards.number_line:NumberLineEnvironment",
@@ -80,4 +83,23 @@ def make_card_game(name: str, **options: Any) -> Environment:
     return environment
 
 
-__all__ = ["CARD_FACTS", "CARD_GAMES", "CardFacts", "make_card_game"]
+def suite() -> "Suite":
+    """Return the suite of all games."""
+    from eyehand.envs.suites import DRAWN, Suite, SuiteTask
+
+    tasks = tuple(
+        SuiteTask(
+            f"cards:{name}",
+            make_card_game(name).instruction or DRAWN,
+            facts.success,
+            facts.max_steps,
+            facts.ceiling,
+            facts.ceiling_source,
+        )
+        for name, facts in CARD_FACTS.items()
+    )
+    about = "The card and number games of gym_cards' rules (arXiv:2405.10292), our own pictures."
+    return Suite("cards", about, tasks)
+
+
+__all__ = ["CARD_FACTS", "CARD_GAMES", "CardFacts", "make_card_game", "suite"]

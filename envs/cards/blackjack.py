@@ -56,6 +56,7 @@ class BlackjackEnvironment(CardGame):
         super().__init__((Stand, Hit))
         self._player: list[Card] = []
         self._dealer: list[Card] = []
+        self._shown = False
 
     @property
     def instruction(self) -> str:
@@ -74,8 +75,7 @@ class BlackjackEnvironment(CardGame):
 
     def render(self) -> Pixels:
         """Return the picture, RGB uint8 (300, 300, 3)."""
-        hidden = self._running
-        dealer = [self._dealer[0], None] if hidden else self._dealer
+        dealer = self._dealer if self._shown else [self._dealer[0], None]
         return blackjack_table(dealer, self._player)
 
     def _deal(self, options: dict[str, Any]) -> str:
@@ -83,6 +83,7 @@ class BlackjackEnvironment(CardGame):
         dealer = hand_option(options, "dealer", range(1, 3)) or ()
         self._player = [self._draw_card(rank) for rank in (*player, None, None)[:2]]
         self._dealer = [self._draw_card(rank) for rank in (*dealer, None, None)[:2]]
+        self._shown = False
         return f"dealt {self._player[0]} {self._player[1]} against {self._dealer[0]}"
 
     def _play(self, action: Action) -> tuple[str, float, bool, bool]:
@@ -91,12 +92,14 @@ class BlackjackEnvironment(CardGame):
             self._player.append(card)
             points, _ = hand_points(self.player)
             if points > MOST_POINTS:
+                self._shown = True
                 return f"drew {card}: {points} is over {MOST_POINTS}", -1.0, True, False
             return f"drew {card}: {points}", 0.0, False, False
         return self._compared()
 
     def _compared(self) -> tuple[str, float, bool, bool]:
         """Let the dealer play, and compare."""
+        self._shown = True
         while self._dealer_points() < DEALER_STANDS_AT:
             self._dealer.append(self._draw_card())
         mine, theirs = hand_points(self.player)[0], self._dealer_points()

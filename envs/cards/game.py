@@ -3,14 +3,20 @@
 from abc import abstractmethod
 from typing import Any
 
-import gymnasium
 import numpy as np
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.envs.cards.card import MOST_RANK, Card
-from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
-from eyehand.envs.steps import check_action
-from eyehand.errors import UnknownAction, UsageError
+from eyehand.envs.common import no_handler
+from eyehand.envs.env import (
+    Environment,
+    Observation,
+    Pixels,
+    ScreenGeometry,
+    ScreenSpace,
+    StepResult,
+)
+from eyehand.errors import UsageError
 
 
 class CardGame(Environment):
@@ -31,51 +37,32 @@ class CardGame(Environment):
     def __init__(self, types: tuple[type[Action], ...]) -> None:
         self.action_space = ActionSpace(types)
         self.observation_space = ScreenSpace()
+        self._calls = types
         self._reward_sum = 0.0
-        self._running = False
 
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Deal.
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Deal; the seed fixes the cards, those that are drawn later included."""
+        effect = self._deal(options)
+        self._reward_sum = 0.0
+        return StepResult(self._observe(), effect, details=self._rewards(0.0))
 
-        Args:
-            seed: Fixes the cards, those that are drawn later included.
-            options: See the class; other keys are left to the runtime.
-
-        Raises:
-            UsageError: a hand in `options` is none.
-        """
-        gymnasium.Env.reset(self, seed=seed)
-        effect = self._deal(options or {})
-        self._reward_sum, self._running = 0.0, True
-        return self._observe(), self._info(effect, 0.0)
-
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Play one call.
-
-        Raises:
-            UnknownAction: the game has no such call; nothing changed.
-            UsageError: the episode has ended, or none was started.
-        """
-        if not self._running:
-            raise UsageError("no episode is running: call reset() before step()")
-        check_action(action, self.action_space)
-        if action not in self.action_space:
-            permitted = ", ".join(self.action_space.names)
-            raise UnknownAction(f"{action.name!r} is not an action here; there are: {permitted}")
-        if handler := self.action_space.handlers.get(type(action)):
-            info = self._info(handler(action, self) or str(action), 0.0)
-            return self._observe(), 0.0, False, False, info
+    def _perform(self, action: Action) -> StepResult:
+        """Play one call."""
+        if type(action) not in self._calls:
+            raise no_handler(action)
         effect, reward, terminated, truncated = self._play(action)
         self._reward_sum += reward
-        self._running = not (terminated or truncated)
-        info = self._info(effect, reward)
-        if not self._running:
-            info["verdict"] = self._reward_sum > 0
-        return self._observe(), reward, terminated, truncated, info
+        result = StepResult(self._observe(), effect, reward, terminated, truncated)
+        result.details = self._rewards(reward)
+        if result.ended:
+            result.verdict = self._reward_sum > 0
+        return result
+
+    def _end(self, action: Action) -> StepResult:
+        """End the episode where it stands, with the verdict of the rewards so far."""
+        result = super()._end(action)
+        result.verdict = self._reward_sum > 0
+        return result
 
     @abstractmethod
     def _deal(self, options: dict[str, Any]) -> str:
@@ -101,13 +88,8 @@ class CardGame(Environment):
         name = self.spec_uri.partition(":")[2]
         return Observation(pixels, ScreenGeometry(name, width, height, width, height))
 
-    def _info(self, effect: str, reward: float) -> StepInfo:
-        return {
-            "effect": effect,
-            "verdict": None,
-            "timings_s": {},
-            "details": {"reward": reward, "reward_sum": self._reward_sum},
-        }
+    def _rewards(self, reward: float) -> dict[str, Any]:
+        return {"reward": reward, "reward_sum": self._reward_sum}
 
 
 def hand_option(options: dict[str, Any], key: str, counts: range) -> list[int] | None:

@@ -92,7 +92,7 @@ class PointsGame(CardGame):
     def _play(self, action: Action) -> tuple[str, float, bool, bool]:
         token: str = action.token  # type: ignore[attr-defined]  # the game's own type
         if token == "=":
-            return self._judged()
+            return self._completed()
         if token.isdecimal() and int(token) not in self._unused():
             return f"no unused card is a {token}; the formula stays", WRONG_REWARD, False, False
         self._tokens.append(token)
@@ -100,7 +100,7 @@ class PointsGame(CardGame):
         effect = f"wrote {token}" + ("; the formula is too long" if too_long else "")
         return effect, 0.0, False, too_long
 
-    def _judged(self) -> tuple[str, float, bool, bool]:
+    def _completed(self) -> tuple[str, float, bool, bool]:
         """End the episode at "="."""
         written = " ".join(self._tokens) or "nothing"
         if self._unused():

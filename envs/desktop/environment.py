@@ -2,12 +2,14 @@
 
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from eyehand.actions import Action, ActionSpace
-from eyehand.actions.desktop import DESKTOP_ACTIONS, Answer, Finish, Hover, Wait
+from eyehand.actions.desktop import DESKTOP_ACTIONS, Hover, Wait
+from eyehand.envs.common import opened
 from eyehand.envs.desktop.area import read_area
 from eyehand.envs.desktop.keyboard import Keyboard
 from eyehand.envs.desktop.perform import Hands, perform
@@ -16,13 +18,11 @@ from eyehand.envs.desktop.screen import DesktopScreen
 from eyehand.envs.desktop.settle import SettleLimits, changed_share, settle
 from eyehand.envs.desktop.stop_key import DEFAULT_STOP_KEY, StopKey, read_stop_key
 from eyehand.envs.desktop.xlib import connect, x_error, x_faults
-from eyehand.envs.env import Environment, Observation, Pixels, ScreenSpace, StepInfo
-from eyehand.envs.steps import check_action, ended_on_word
-from eyehand.errors import InvalidArgument, UsageError
+from eyehand.envs.env import Environment, Observation, Pixels, ScreenSpace, StepResult
 
 
 @dataclass
-class _Desk:
+class _Session:
     """What an episode holds open."""
 
     connection: Any
@@ -34,7 +34,9 @@ class DesktopEnvironment(Environment):
     """A monitor, or a region of the desktop, seen as pixels and worked by mouse and keyboard.
 
     It acts on the person's real machine. The stop key ends the episode at any moment, whatever
-    window has the keyboard. Use an environment from one thread.
+    window has the keyboard: `step` raises `StopKeyPressed`, a `KeyboardInterrupt`. `reset` touches
+    nothing; it raises `UsageError` where there is no X11 screen, or no such area or stop key on it.
+    Use an environment from one thread.
 
     Args:
         area: Empty for the primary monitor, "1" for a monitor (0 for all), or
@@ -67,86 +69,71 @@ class DesktopEnvironment(Environment):
         self.limits = SettleLimits(bound_s=settle_timeout_s)
         self.action_space = action_space or ActionSpace(DESKTOP_ACTIONS)
         self.observation_space = ScreenSpace()
-        self._desk: _Desk | None = None
-        self._last: Observation | None = None
+        self._session: _Session | None = None
         self._restless = False
-        self._ended = False
         self._acting = True
         self._on_main_thread = False
 
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Connect to the screen and begin to listen for the stop key; nothing is touched.
-
-        Args:
-            seed: Unused: a desktop has none.
-            options: Unused.
-
-        Raises:
-            UsageError: there is no X11 screen, or no such area or stop key on it.
-            StartUnreachable: the display does not answer.
-        """
-        self.close()
-        self._on_main_thread = threading.current_thread() is threading.main_thread()
-        desk = self._desk = self._open()
-        self._ended = self._restless = False
-        began_s = time.perf_counter()
-        self._last = Observation(desk.screen.capture(), desk.screen.geometry)
-        info = StepInfo(
-            effect=f"looking at {desk.screen.geometry.screen}; {self.stop_key} stops",
-            verdict=None,
-            timings_s={"capture": time.perf_counter() - began_s},
-            details={},
-        )
-        self._acting = False
-        return self._last, info
-
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Perform one action and return once the screen has settled.
-
-        Raises:
-            ModelFeedback: the action was refused; nothing was touched.
-            StopKeyPressed: a person pressed the stop key (a `KeyboardInterrupt`).
-            EnvironmentFault: the X server is gone.
-            UsageError: there is no episode, or it has ended.
-        """
-        desk = self._running()
-        check_action(action, self.action_space)
-        with desk.stop_key.lock:
-            self._acting = True
-        try:
-            desk.stop_key.check()
-            if action not in self.action_space:
-                raise InvalidArgument(f"{action} is not permitted here")
-            if isinstance(action, Answer | Finish):
-                self._ended = True
-                return ended_on_word(action, self._last)
-            with x_faults(f"performing {action.name}"):
-                return self._act(action, desk)
-        finally:
-            self._acting = False
-
     def render(self) -> Pixels:
         """Return the screen as it is now, RGB uint8 (H, W, 3); after the end, as it was last."""
-        if self._desk is None or self._ended:
-            return self._shown().pixels.copy()
-        return self._desk.screen.capture()
+        if self._session is None or not self._running:
+            return super().render()
+        return self._session.screen.capture()
 
     def close(self) -> None:
         """Stop listening and let go of the screen."""
-        desk, self._desk = self._desk, None
+        super().close()
+        session, self._session = self._session, None
         self._acting = True
-        if desk is None:
+        if session is None:
             return
-        desk.stop_key.close()
-        desk.screen.close()
+        session.stop_key.close()
+        session.screen.close()
         with suppress(x_error.ConnectionClosedError, OSError):  # the server went first
-            desk.connection.close()
+            session.connection.close()
 
-    def _open(self) -> _Desk:
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Connect to the screen and begin to listen for the stop key; nothing is touched."""
+        self.close()
+        self._on_main_thread = threading.current_thread() is threading.main_thread()
+        session = self._session = self._open()
+        self._restless = False
+        began_s = time.perf_counter()
+        seen = Observation(session.screen.capture(), session.screen.geometry)
+        self._acting = False
+        return StepResult(
+            seen,
+            f"looking at {session.screen.geometry.screen}; {self.stop_key} stops",
+            timings_s={"capture": time.perf_counter() - began_s},
+        )
+
+    @contextmanager
+    def _stepping(self) -> Iterator[None]:
+        session = opened(self._session)
+        with session.stop_key.lock:
+            before, self._acting = self._acting, True
+        try:
+            session.stop_key.check()
+            yield
+        finally:
+            self._acting = before  # a handler may take steps itself
+
+    def _perform(self, action: Action) -> StepResult:
+        def performed(hands: Hands) -> None:
+            with x_faults(f"performing {action.name}"):
+                perform(action, hands)
+
+        return self._act(action, performed)
+
+    def _perform_custom(self, action: Action, act: Callable[[], str]) -> StepResult:
+        """Let a handler act, then look."""
+
+        def handled(hands: Hands) -> None:
+            hands.effect = act()
+
+        return self._act(action, handled)
+
+    def _open(self) -> _Session:
         """Connect; what was opened is closed again where a later part fails."""
         connection = connect(self.display)
         try:
@@ -161,90 +148,57 @@ class DesktopEnvironment(Environment):
         except BaseException:
             connection.close()
             raise
-        return _Desk(connection, screen, stop_key)
+        return _Session(connection, screen, stop_key)
 
     def _interruptible(self) -> bool:
         """Return whether the policy is deciding on the main thread: Ctrl-C's way then ends it."""
-        return self._on_main_thread and not self._acting and not self._ended
+        return self._on_main_thread and not self._acting and self._running
 
-    def _act(self, action: Action, desk: _Desk) -> tuple[Observation, float, bool, bool, StepInfo]:
+    def _act(self, action: Action, do: Callable[[Hands], None]) -> StepResult:
         """Capture, perform, settle, and say what changed."""
+        session = opened(self._session)
         began_s = time.perf_counter()
-        if desk.screen.refresh():
-            return self._look_again(desk, action)
-        before = desk.screen.capture()
+        with x_faults("looking at the screen"):
+            changed = session.screen.refresh()
+            before = session.screen.capture()
+        if changed:
+            news = f"the monitors have changed: {action.name} was not performed"
+            return StepResult(Observation(before, session.screen.geometry, feedback=news), news)
         captured_s = time.perf_counter()
-        hands = self._hands(desk, before)
-        self._perform(action, hands)
+        hands = self._hands(session, before)
+        do(hands)
         acted_s = time.perf_counter()
-        settled = settle(
-            desk.screen.capture,
-            desk.stop_key.pause,
-            before,
-            # A wait has already given the screen its time to begin.
-            self.limits.without_reaction() if isinstance(action, Wait) else self.limits,
-            self._restless,
-        )
+        # A wait has already given the screen its time to begin.
+        limits = self.limits.without_reaction() if isinstance(action, Wait) else self.limits
+        capture, pause = session.screen.capture, session.stop_key.pause
+        with x_faults(f"looking at what {action.name} did"):
+            settled = settle(capture, pause, before, limits, self._restless)
         self._restless = not settled.quiet
         share = changed_share(before, settled.pixels)
-        self._last = Observation(
-            settled.pixels,
-            desk.screen.geometry,
-            feedback="; ".join([*hands.hints, *_news(action, share, settled.quiet)]),
+        feedback = "; ".join([*hands.hints, *_news(action, share, settled.quiet)])
+        return StepResult(
+            Observation(settled.pixels, session.screen.geometry, feedback=feedback),
+            f"{hands.effect}; {_change(share)}",
+            timings_s={
+                "capture": captured_s - began_s,
+                "act": acted_s - captured_s,
+                "settle": settled.seconds,
+            },
+            details={"changed_share": round(share, 6), "settled": settled.quiet},
         )
-        timings_s = {
-            "capture": captured_s - began_s,
-            "act": acted_s - captured_s,
-            "settle": settled.seconds,
-        }
-        details = {"changed_share": round(share, 6), "settled": settled.quiet}
-        effect = f"{hands.effect}; {_change(share)}"
-        info = StepInfo(effect=effect, verdict=None, timings_s=timings_s, details=details)
-        return self._last, 0.0, False, False, info
 
-    def _look_again(
-        self, desk: _Desk, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Show the area as it lies now; the action was meant for what it was before."""
-        news = f"the monitors have changed: {action.name} was not performed"
-        self._last = Observation(desk.screen.capture(), desk.screen.geometry, feedback=news)
-        info = StepInfo(effect=news, verdict=None, timings_s={}, details={})
-        return self._last, 0.0, False, False, info
-
-    def _perform(self, action: Action, hands: Hands) -> None:
-        """Perform an action, or let its own handler do so."""
-        handler = self.action_space.handlers.get(type(action))
-        if handler is None:
-            perform(action, hands)
-            return
-        for point in action.points().values():
-            hands.pixel(point)  # refuses a point of another screen
-        hands.effect = handler(action, self) or str(action)
-
-    def _hands(self, desk: _Desk, before: Pixels) -> Hands:
-        stop_key, screen = desk.stop_key, desk.screen
+    def _hands(self, session: _Session, before: Pixels) -> Hands:
+        stop_key, screen = session.stop_key, session.screen
 
         def wait_quiet() -> None:
             settle(screen.capture, stop_key.pause, screen.capture(), self.limits)
 
         return Hands(
             geometry=screen.geometry,
-            pointer=Pointer(desk.connection, stop_key.pause),
-            keyboard=Keyboard(desk.connection, stop_key.announce, stop_key.check, wait_quiet),
+            pointer=Pointer(session.connection, stop_key.pause),
+            keyboard=Keyboard(session.connection, stop_key.announce, stop_key.check, wait_quiet),
             pause=stop_key.pause,
         )
-
-    def _running(self) -> _Desk:
-        if self._desk is None:
-            raise UsageError("there is no episode: call reset first")
-        if self._ended:
-            raise UsageError("the episode has ended: call reset")
-        return self._desk
-
-    def _shown(self) -> Observation:
-        if self._last is None:
-            raise UsageError("there is no screen yet: call reset first")
-        return self._last
 
 
 def _change(share: float) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eyehand.actions import Action, Point, web
+from eyehand.envs.common import performer_of
 from eyehand.envs.desktop.keyboard import Keyboard
 from eyehand.envs.desktop.pointer import RIGHT, Pointer
 from eyehand.envs.env import ScreenGeometry
-from eyehand.envs.steps import performer_of
 
 PIXELS_PER_NOTCH = 120
 """How far a notch of the wheel scrolls in Chromium 156 on X11 (measured); GTK and Qt go 50 to 100.

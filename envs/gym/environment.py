@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from eyehand.actions import Action
 from eyehand.actions.gym import ActionMapping, Labels
+from eyehand.envs.common import no_handler
 from eyehand.envs.env import (
     Environment,
     Observation,
     Pixels,
     ScreenGeometry,
     ScreenSpace,
-    StepInfo,
+    StepResult,
     Video,
 )
 from eyehand.envs.gym.contained import GymEnv, contained, frame_fault, one_number
@@ -27,8 +28,7 @@ from eyehand.envs.gym.make import make_gym, require_rgb
 from eyehand.envs.gym.presets import GYM_PRESETS, Preset, Success
 from eyehand.envs.gym.rules import Rule, Standing
 from eyehand.envs.gym.words import own_word, scalars, words_of
-from eyehand.envs.steps import check_action
-from eyehand.errors import EnvironmentFault, UnknownAction, UsageError
+from eyehand.errors import EnvironmentFault, UsageError
 
 
 class GymEnvironment(Environment):
@@ -43,6 +43,10 @@ class GymEnvironment(Environment):
     anything the verdict stays None: a reward threshold that Gymnasium registers is a mean over
     many episodes, so it is not taken for a criterion of one. `details["verdict_from"]` says what
     decided.
+
+    `options["gym"]` of `reset` is handed to the environment as its options. What it raises, what
+    it answers that no environment may, and a call that does not return by `options["deadline_s"]`
+    are an `EnvironmentFault`.
 
     Args:
         environment: An id as `gymnasium.make` takes it, or an environment made with
@@ -99,12 +103,9 @@ class GymEnvironment(Environment):
         self.needs_task = not (instruction or self._preset.instruction or may_say)
         self._mission: str | None = None
         self._text = ""
-        self._pixels: Pixels | None = None
         self._frames: deque[Pixels] = deque(maxlen=video_frames)
-        self._reward_sum = 0.0
-        self._steps = 0
+        self._standing = Standing()
         self._own_word = False
-        self._running = False
         self._closed = False
 
     @property
@@ -136,106 +137,83 @@ class GymEnvironment(Environment):
         ruled = self._given_rule is not None or self._preset.success is not None
         return ruled or self._own_word
 
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Start an episode.
+    def close(self) -> None:
+        """Close the Gymnasium environment; a second call does nothing."""
+        super().close()
+        if not self._closed:
+            self._closed = True
+            with faults_mapped(self._id, "close"):
+                self._inner.close()
 
-        Args:
-            seed: Handed to the Gymnasium environment.
-            options: `options["gym"]`, where given, is handed to it as its options;
-                `options["deadline_s"]` as in `EpisodeOptions`.
-
-        Raises:
-            EnvironmentFault: the environment raised, answered what no environment may, or did not
-                return by the deadline.
-            MissingExtra: its rendering needs a package that is not installed.
-        """
-        gymnasium.Env.reset(self, seed=seed)
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Start an episode of the Gymnasium environment."""
         started_s = perf_counter()
-        given = options or {}
-        self._contained.deadline_s = given.get("deadline_s")
+        self._contained.deadline_s = options.get("deadline_s")
         with faults_mapped(self._id, "reset"):
-            seen, _ = self._inner.reset(seed=seed, options=given.get("gym"))
+            seen, _ = self._inner.reset(seed=seed, options=options.get("gym"))
         self._mission, self._text = words_of(seen)
-        self._reward_sum, self._steps, self._running = 0.0, 0, True
+        self._standing = Standing()
         self._own_word = False
         self._frames.clear()
-        info: StepInfo = {"effect": "reset", "verdict": None, "details": {}}
-        return self._observe(info, started_s), info
+        return self._looked("reset", started_s)
 
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Perform one call for one step of the environment.
-
-        Raises:
-            ModelFeedback: the action is not permitted or out of bounds; nothing changed.
-            EnvironmentFault: the environment raised, answered what no environment may, or did not
-                return by the deadline.
-            UsageError: the episode has ended, or none was started.
-        """
-        if not self._running:
-            raise UsageError("no episode is running: call reset() before step()")
-        check_action(action, self.action_space)
-        if action not in self.action_space:
-            self.action_space.build(action.name, action.model_dump())  # raises what fits best
-            raise UnknownAction(f"{action.name} is another action of the same name")
-        if handler := self.action_space.handlers.get(type(action)):
-            return self._custom(handler(action, self) or str(action))
+    def _perform(self, action: Action) -> StepResult:
+        """Perform one call for one step of the environment."""
+        if type(action) not in self._mapping.action_space.types:
+            raise no_handler(action)
         started_s = perf_counter()
         move = self._mapping.to_gym(action)
         with faults_mapped(self._id, "step"):
             seen, reward, terminated, truncated, said = self._inner.step(move)
         self._text = words_of(seen)[1]
-        self._add(float(reward))
-        self._steps += 1
         self._own_word = self._own_word or own_word(said) is not None
-        self._running = not (terminated or truncated)
-        info = self._info(str(action), float(reward), said)
-        if not self._running:
-            ended = bool(terminated), bool(truncated)
-            self._judge(info, Standing(self._reward_sum, float(reward), self._steps, *ended, said))
-        observation = self._observe(info, started_s)
-        return observation, float(reward), bool(terminated), bool(truncated), info
+        self._standing = self._after(float(reward), bool(terminated), bool(truncated), said)
+        ended = self._standing.terminated or self._standing.truncated
+        judged = self._judgement() if ended else {}
+        result = self._looked(str(action), started_s)
+        result.reward = float(reward)
+        result.terminated, result.truncated = bool(terminated), bool(truncated)
+        result.verdict = judged.pop("verdict", None)
+        result.details = {**self._rewards(float(reward), said), **judged}
+        return result
 
-    def render(self) -> Pixels:
-        """Return the current frame, RGB uint8 (H, W, 3).
-
-        Raises:
-            UsageError: no episode was started.
-        """
-        if self._pixels is None:
-            raise UsageError("there is no frame yet: call reset() first")
-        return self._pixels.copy()
-
-    def close(self) -> None:
-        """Close the Gymnasium environment; a second call does nothing."""
-        if not self._closed:
-            self._closed, self._running = True, False
-            with faults_mapped(self._id, "close"):
-                self._inner.close()
-
-    def _add(self, reward: float) -> None:
-        if not math.isfinite(self._reward_sum + reward):
-            raise EnvironmentFault(f"{self._id}: the rewards add up to no finite number")
-        self._reward_sum += reward
-
-    def _custom(self, effect: str) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Answer a custom action, which takes no step of the game: its frame is shown anew."""
+    def _perform_custom(self, action: Action, act: Callable[[], str]) -> StepResult:
+        """A custom action takes no step of the game: its frame is shown anew."""
+        started_s, effect = perf_counter(), act()
         if self._frames:
             self._frames.pop()
-        info = self._info(effect, 0.0, {})
-        return self._observe(info, perf_counter()), 0.0, False, False, info
+        result = self._looked(effect, started_s)
+        result.details = self._rewards(0.0, {})
+        return result
 
-    def _observe(self, info: StepInfo, started_s: float) -> Observation:
+    def _end(self, action: Action) -> StepResult:
+        """End the episode where it stands, with the verdict of what the game said last."""
+        result = super()._end(action)
+        judged = self._judgement()
+        result.verdict = judged.pop("verdict", None)
+        result.details = {**result.details, **judged}
+        return result
+
+    def _after(
+        self, reward: float, terminated: bool, truncated: bool, said: dict[str, Any]
+    ) -> Standing:
+        """Return how the episode stands after another step."""
+        before = self._standing
+        if not math.isfinite(before.reward_sum + reward):
+            raise EnvironmentFault(f"{self._id}: the rewards add up to no finite number")
+        return Standing(
+            before.reward_sum + reward, reward, before.steps + 1, terminated, truncated, said
+        )
+
+    def _looked(self, effect: str, started_s: float) -> StepResult:
         """Render, and note the times of acting and rendering."""
         acted_s = perf_counter()
-        self._pixels = frame = self._frame()
-        info["timings_s"] = {"act": acted_s - started_s, "capture": perf_counter() - acted_s}
+        frame = self._frame()
+        timings_s = {"act": acted_s - started_s, "capture": perf_counter() - acted_s}
         height, width = frame.shape[:2]
         geometry = ScreenGeometry("frame", width, height, width, height)
-        return Observation(frame.copy(), geometry, self._text, video=self._video(frame))
+        seen = Observation(frame, geometry, self._text, video=self._video(frame))
+        return StepResult(seen, effect, timings_s=timings_s)
 
     def _frame(self) -> Pixels:
         with faults_mapped(self._id, "render"):
@@ -251,27 +229,26 @@ class GymEnvironment(Environment):
             return None
         if frames and frames[-1].shape != newest.shape:
             frames.clear()  # a video has one size
-        frames.extend([newest] * (1 if frames else wanted))
+        frames.extend([newest.copy()] * (1 if frames else wanted))
         return np.stack(frames)
 
-    def _info(self, effect: str, reward: float, said: dict[str, Any]) -> StepInfo:
-        details = {"reward": reward, "reward_sum": self._reward_sum, "info": scalars(said)}
-        return {"effect": effect, "verdict": None, "details": details}
+    def _rewards(self, reward: float, said: dict[str, Any]) -> dict[str, Any]:
+        return {"reward": reward, "reward_sum": self._standing.reward_sum, "info": scalars(said)}
 
-    def _judge(self, info: StepInfo, standing: Standing) -> None:
-        """Put the verdict of an ended episode into its last info, and what decided."""
+    def _judgement(self) -> dict[str, Any]:
+        """Return "verdict" and what decided it; nothing where there is no criterion."""
+        standing, rule = self._standing, self._given_rule
         own = own_word(standing.info)
-        rule = self._given_rule
         if rule is None and own is not None:
-            info["verdict"], source = bool(one_number(standing.info[own])), f"info[{own!r}]"
-        elif (rule := rule or _rule(self._preset.success)) is not None:
-            info["verdict"], source = self._ruled(rule, standing), str(rule)
-            note = "" if info["verdict"] else rule.not_told(standing)
-            if note:
-                info["details"]["verdict_note"] = note
-        else:
-            return
-        info["details"]["verdict_from"] = source
+            verdict = bool(one_number(standing.info[own]))
+            return {"verdict": verdict, "verdict_from": f"info[{own!r}]"}
+        rule = rule or _rule(self._preset.success)
+        if rule is None:
+            return {}
+        verdict = self._ruled(rule, standing)
+        note = "" if verdict else rule.not_told(standing)
+        noted = {"verdict_note": note} if note else {}
+        return {"verdict": verdict, **noted, "verdict_from": str(rule)}
 
     def _ruled(self, rule: Rule, standing: Standing) -> bool:
         """Ask a rule; what it cannot read is the environment's fault, of this episode alone."""

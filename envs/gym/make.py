@@ -9,7 +9,7 @@ from gymnasium import error as gym_error
 from eyehand.envs.gym.contained import Contained, GymEnv, OwnFolder
 from eyehand.envs.gym.display import mujoco_display, require_display
 from eyehand.envs.gym.faults import faults_mapped, missing_package
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.errors import MissingExtra, UsageError
 
 OWN_PACKAGE = "gymnasium."

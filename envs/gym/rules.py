@@ -95,7 +95,8 @@ class Rule:
         """Return whether every condition holds.
 
         About a key that info does not have at this step, as where it comes with a success only,
-        nothing holds but that it is not so ("not info.KEY").
+        nothing holds but that there is nothing: "not info.KEY" and "info.KEY == ''". So no
+        comparison with "!=" holds either, with a number or with a text.
 
         Raises:
             UsageError: a key's value is no number.
@@ -132,10 +133,15 @@ def _condition(part: str, rule: str) -> Callable[[Standing], bool]:
 
 
 def _text_condition(key: str, sign: str, wanted: str) -> Callable[[Standing], bool]:
-    """Return a condition on a text; numbers are equal as numbers, and what is not there is ""."""
+    """Return a condition on a text; numbers are equal as numbers.
+
+    What is not there equals the empty text and differs from none, as it does from no number.
+    """
 
     def holds(standing: Standing) -> bool:
-        value = standing.info.get(key, "")
+        if key not in standing.info:
+            return sign == "==" and not wanted
+        value = standing.info[key]
         if sign == "contains":
             return wanted.casefold() in str(value).casefold()
         return (_plain(value) == _plain(wanted)) is (sign == "==")

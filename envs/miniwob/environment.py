@@ -2,29 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
-
-import gymnasium
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
+from eyehand.envs.common import opened
 from eyehand.envs.display import check_display
-from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace, StepInfo
+from eyehand.envs.env import (
+    Environment,
+    Observation,
+    Pixels,
+    ScreenGeometry,
+    ScreenSpace,
+    StepResult,
+)
 from eyehand.envs.miniwob.page import MiniWobPage, Status
-from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions
+from eyehand.envs.miniwob.tasks import UNSEEDED_TASKS, permitted_actions, task_names
 from eyehand.envs.miniwob.window import leave_window, open_window
-from eyehand.envs.steps import check_action
+from eyehand.envs.suggestions import unknown_name
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
-from eyehand.envs.web.early_look import SpeculativeCapture
 from eyehand.envs.web.perform import perform
-from eyehand.envs.web.scene import ActionContext
 from eyehand.envs.web.settle import SettleBounds, settle
+from eyehand.envs.web.speculative_capture import SpeculativeCapture
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.turns import Turns
-from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
+from eyehand.errors import BrowserCrashed, EnvironmentFault
 
 # The task is drawn in the top-left 160 x 210 CSS pixels. 168 x 210 drawn 4/3 as large is
 # 224 x 280, whose sides are multiples of 28: Qwen2-VL's resize leaves them as they are. The page
@@ -50,7 +56,8 @@ class MiniWobEnvironment(Environment):
     The instruction is the task's own utterance; it also stands in the yellow bar of the screen.
     The task ends when the page says so; no clock runs against the agent. The reward is the page's
     raw reward, -1 to 1, without its discount for time. The verdict is `raw reward == 1.0`;
-    `details` holds the raw reward, for the other rule in use, `raw reward > 0`.
+    `details` holds the raw reward, for the other rule in use, `raw reward > 0`. A seed of `reset`
+    is that of the page's generator, 0 or more; it is drawn where none is given.
 
     Attributes:
         task: The task's name.
@@ -62,11 +69,16 @@ class MiniWobEnvironment(Environment):
         pixel_ratio: Pixels of the screen in a CSS pixel; 4/3 gives screens of 224 x 280. The page
             is laid out at ratio 1 and drawn larger.
         headed: Show the browser's window.
+
+    Raises:
+        UsageError: no task has that name; the message names the closest.
     """
 
     def __init__(
         self, task: str, pixel_ratio: float = DEFAULT_PIXEL_RATIO, headed: bool = False
     ) -> None:
+        if task not in (known := task_names()):
+            raise unknown_name("MiniWoB++ task", task, known)
         by_name = {action.name: action for action in WEB_ACTIONS}
         self.task = task
         self.spec_uri = f"miniwob:{task}"
@@ -82,7 +94,6 @@ class MiniWobEnvironment(Environment):
         self._page: MiniWobPage | None = None
         self._tabs: Tabs | None = None
         self._instruction: str | None = None
-        self._running = False
         self._faulty = False
         self._turns = Turns()
 
@@ -90,11 +101,6 @@ class MiniWobEnvironment(Environment):
     def instruction(self) -> str | None:
         """The utterance of the current episode."""
         return self._instruction
-
-    @property
-    def running(self) -> bool:
-        """Whether an episode has begun and not ended."""
-        return self._running
 
     @property
     def geometry(self) -> ScreenGeometry:
@@ -110,59 +116,6 @@ class MiniWobEnvironment(Environment):
             top=top,
         )
 
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Start an episode; the page is loaded once and started anew for each one.
-
-        Args:
-            seed: Seed of the page's generator, 0 or more; drawn when it is None.
-            options: Unused.
-
-        Raises:
-            EnvironmentFault: the browser or the page failed.
-        """
-        gymnasium.Env.reset(self, seed=seed)
-        self.seed = page_seed = int(self.np_random.integers(2**31)) if seed is None else seed
-        started = time.perf_counter()
-        if self._page is None or self._browser is None or not self._browser.alive or self._faulty:
-            self._open()
-        with self._turns.taken():
-            pixels = self._call(self._start, page_seed)
-        self._running = True
-        timings = {"reset": time.perf_counter() - started}
-        info = StepInfo(effect=f"started with seed {page_seed}", timings_s=timings)
-        return Observation(pixels, self.geometry), info
-
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Perform one action of the web vocabulary.
-
-        Raises:
-            ModelFeedback: the action is not permitted or cannot be carried out; nothing changed.
-            EnvironmentFault: the browser failed.
-            UsageError: no episode is running.
-        """
-        if not self._running:
-            raise UsageError("no episode is running: call reset() before step()")
-        check_action(action, self.action_space)
-        try:
-            with self._turns.taken():
-                looked: _Look = self._call(self._step, action)
-        except EnvironmentFault:
-            self._running = False
-            raise
-        info = StepInfo(effect=looked.effect, timings_s=looked.timings_s)
-        reward = 0.0
-        if looked.status.ended:
-            self._running = False
-            reward = looked.status.raw_reward
-            info["verdict"] = reward == 1.0
-            info["details"] = {"raw_reward": reward, "reason": looked.status.reason}
-        observation = Observation(looked.pixels, self.geometry, feedback=looked.feedback)
-        return observation, reward, looked.status.ended, False, info
-
     def page_call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         """Await `function(page, *args)` on the browser's thread, `page` being Playwright's.
 
@@ -170,9 +123,7 @@ class MiniWobEnvironment(Environment):
             EnvironmentFault: the browser failed, or it took longer than 20 s.
             UsageError: no page is open.
         """
-        if self._page is None:
-            raise UsageError("no episode is running: call reset() first")
-        return self._call(function, self._page.page, *args)
+        return self._call(function, opened(self._page).page, *args)
 
     def render(self) -> Pixels:
         """Return the current screen, RGB uint8 (H, W, 3)."""
@@ -181,8 +132,11 @@ class MiniWobEnvironment(Environment):
 
     def close(self) -> None:
         """Close the page. Browser and window stay, for the program's other environments."""
+        super().close()
+        self._leave()
+
+    def _leave(self) -> None:
         tabs, self._tabs, self._page = self._tabs, None, None
-        self._running = False
         browser = self._browser
         if tabs is None or browser is None or not browser.alive:
             return
@@ -198,19 +152,67 @@ class MiniWobEnvironment(Environment):
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run a function on the browser's thread, and tell a death from other failures."""
-        if self._browser is None:
-            raise UsageError("no episode is running: call reset() first")
+        browser = opened(self._browser)
         try:
-            return self._turns.call(self._browser, function, *args, timeout_s=STEP_TIMEOUT_S)
+            answer = self._turns.call(browser, function, *args, timeout_s=STEP_TIMEOUT_S)
+            if browser.lost_graphics:
+                raise BrowserCrashed("the browser's GPU process died")
+            return answer
         except EnvironmentFault as fault:
             # Whatever the page was doing is unknown now: the next reset opens another.
             self._faulty = True
-            if self._browser.alive or isinstance(fault, BrowserCrashed):
+            if browser.alive or isinstance(fault, BrowserCrashed):
                 raise
             raise BrowserCrashed(f"the browser process died: {fault}") from fault
 
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Start an episode; the page is loaded once and started anew for each one."""
+        self.seed = page_seed = int(self.np_random.integers(2**31)) if seed is None else seed
+        started_s = time.perf_counter()
+        if self._page is None or self._browser is None or not self._browser.alive or self._faulty:
+            self._open()
+        with self._turns.taken():
+            pixels = self._call(self._start, page_seed)
+        timings_s = {"reset": time.perf_counter() - started_s}
+        observation = Observation(pixels, self.geometry)
+        return StepResult(observation, f"started with seed {page_seed}", timings_s=timings_s)
+
+    @contextmanager
+    def _stepping(self) -> Iterator[None]:
+        try:
+            with self._turns.taken():
+                yield
+        except EnvironmentFault:
+            self._running = False
+            raise
+
+    def _perform(self, action: Action) -> StepResult:
+        result: StepResult = self._call(self._step, action)
+        return result
+
+    def _perform_custom(self, action: Action, act: Callable[[], str]) -> StepResult:
+        """Let a handler act, on the caller's thread, then look."""
+        context: ActionContext = self._call(self._context)
+        context.effect = act()
+        result: StepResult = self._call(self._conclude, context)
+        return result
+
+    def _end(self, action: Action) -> StepResult:
+        """The page alone judges: a task that it has not ended by then is not solved."""
+        result = super()._end(action)
+        self._judge(result, self._call(opened(self._page).status))
+        return result
+
+    def _judge(self, result: StepResult, status: Status) -> None:
+        """Put the page's verdict into the last result."""
+        result.terminated = True
+        result.reward = status.raw_reward
+        result.verdict = status.raw_reward == 1.0
+        said = {"raw_reward": status.raw_reward, "reason": status.reason}
+        result.details = {**result.details, **said}
+
     def _open(self) -> None:
-        self.close()
+        self._leave()
         self._faulty = False
         self._browser = Browser.shared(self._headed)
         self._call(self._load, self._browser)
@@ -228,18 +230,26 @@ class MiniWobEnvironment(Environment):
         settled = await settle(tabs, asyncio.get_running_loop().time(), _LIMITS, look.begin)
         return await look.picture(settled)
 
-    async def _step(self, action: Action) -> "_Look":
+    async def _context(self) -> ActionContext:
+        _, tabs = self._opened()
+        began_s = asyncio.get_running_loop().time()
+        permitted = self.action_space.names
+        return ActionContext(tabs, await tabs.shown(), self.geometry, began_s, permitted)
+
+    async def _step(self, action: Action) -> StepResult:
+        context = await self._context()
+        await perform(action, context)
+        return await self._conclude(context)
+
+    async def _conclude(self, context: ActionContext) -> StepResult:
+        """Wait until the page has settled, look at it, and ask for its verdict."""
         page, tabs = self._opened()
         clock = asyncio.get_running_loop().time
-        began_s = clock()
-        permitted = self.action_space.names
-        scene = ActionContext(tabs, await tabs.shown(), self.geometry, began_s, permitted)
-        await perform(action, scene)
-        acted_s = clock()
+        began_s, acted_s = context.began_s, clock()
         look = SpeculativeCapture(self._capture)
         settled = await settle(tabs, began_s, _LIMITS, look.begin)
-        if scene.afterwards is not None:
-            await scene.afterwards()
+        if context.afterwards is not None:
+            await context.afterwards()
         status = await page.status()
         if page.left:  # what came instead of it is still to be waited for
             settled = await settle(tabs, began_s, _LIMITS)
@@ -250,9 +260,13 @@ class MiniWobEnvironment(Environment):
             "settle": settled_s - acted_s,
             "capture": clock() - settled_s,
         }
-        told = [scene.feedback, *scene.hints]
-        effect = " ".join(filter(None, (scene.effect, settled.reason)))
-        return _Look(pixels, status, effect, " ".join(filter(None, told)), timings_s)
+        feedback = " ".join(filter(None, (context.feedback, *context.hints)))
+        effect = " ".join(filter(None, (context.effect, settled.reason)))
+        seen = Observation(pixels, self.geometry, feedback=feedback)
+        result = StepResult(seen, effect, timings_s=timings_s)
+        if status.ended:
+            self._judge(result, status)
+        return result
 
     async def _capture(self) -> Pixels:
         _, tabs = self._opened()
@@ -260,17 +274,4 @@ class MiniWobEnvironment(Environment):
         return await capture(await tab.session(), AREA, self._pixel_ratio)
 
     def _opened(self) -> tuple[MiniWobPage, Tabs]:
-        if self._page is None or self._tabs is None:
-            raise UsageError("no episode is running: call reset() first")
-        return self._page, self._tabs
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What a step came to, as read on the browser's thread."""
-
-    pixels: Pixels
-    status: Status
-    effect: str
-    feedback: str
-    timings_s: dict[str, float]
+        return opened(self._page), opened(self._tabs)

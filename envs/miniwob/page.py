@@ -6,6 +6,7 @@ from typing import Any
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.miniwob.tasks import RELOADED_TASKS, pages_folder
+from eyehand.envs.web.episode import EMPTY_CLIPBOARD
 from eyehand.envs.web.faults import has_navigated
 from eyehand.envs.web.tab import Tab
 from eyehand.errors import EnvironmentFault
@@ -133,6 +134,7 @@ class MiniWobPage:
             await self.load()
         self._fresh = self.left = False
         await self.page.mouse.move(*_POINTER_AT_REST)
+        await self.page.evaluate(EMPTY_CLIPBOARD)
         if not await self.page.evaluate(_START, [seed, _EPISODE_MS]):
             await self.page.wait_for_function(
                 "() => WOB_TASK_READY", polling="raf", timeout=LOAD_TIMEOUT_S * 1000

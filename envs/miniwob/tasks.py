@@ -2,8 +2,12 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eyehand.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from eyehand.envs.suites import Suite
 
 # The pages of the package that are outside the usual set of 125: a duplicate with a delay, and
 # moving targets that end before any agent has looked twice.
@@ -106,3 +110,12 @@ def task_names() -> tuple[str, ...]:
 def permitted_actions(task: str) -> tuple[str, ...]:
     """Return the names of the web actions that a task permits, in the order of its prompt."""
     return _PERMITTED.get(task, _CLICKING)
+
+
+def suite() -> "Suite":
+    """Return the suite of all tasks."""
+    from eyehand.envs.suites import Suite, SuiteTask
+
+    success = "the page's raw reward is 1"
+    tasks = tuple(SuiteTask(f"miniwob:{name}", success=success) for name in task_names())
+    return Suite("miniwob", "MiniWoB++: small web pages in real Chromium.", tasks)

@@ -23,7 +23,7 @@ async def open_window(browser: Browser) -> Tabs:
     if kept is not None:
         await kept.close()
     tabs = Tabs(await browser.new_context(VIEWPORT), VIEWPORT, None)
-    tabs.dismiss_dialogs = True
+    tabs.dialogs.dismisses = True
     await tabs.new_tab()
     return tabs
 
@@ -35,7 +35,7 @@ async def leave_window(browser: Browser, tabs: Tabs) -> None:
     empty tab. A window whose page cannot be left is closed.
     """
     if await _is_emptied(tabs) and browser not in _spare:
-        tabs.notes.clear()
+        tabs.news.notes.clear()
         _spare[browser] = tabs
     else:
         await tabs.close()

@@ -3,22 +3,20 @@
 from contextlib import ExitStack
 from typing import Any
 
-import gymnasium
-
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.android import ANDROID_ACTIONS
 from eyehand.actions.web import Answer
 from eyehand.envs.android.environment import AndroidEnvironment
-from eyehand.envs.android.server import AdbServer
-from eyehand.envs.env import Environment, Observation, Pixels, ScreenSpace, StepInfo
-from eyehand.envs.names import unknown_name
+from eyehand.envs.common import opened
+from eyehand.envs.env import StepResult
 from eyehand.envs.phone.adb.device import AdbDevice
 from eyehand.envs.phone.adb.disconnect import listed_until_the_end
 from eyehand.envs.phone.draw import Draw
 from eyehand.envs.phone.faults import Faults
 from eyehand.envs.phone.screen import PhoneScreen
 from eyehand.envs.phone.tasks import PHONE_TASKS, Assignment, draw_assignment
-from eyehand.errors import EnvironmentFault, UsageError
+from eyehand.envs.suggestions import unknown_name
+from eyehand.errors import EnvironmentFault
 
 DEFAULT_SIZE_PX = (504, 1120)
 DEFAULT_DENSITY_DPI = 196
@@ -26,12 +24,13 @@ DEFAULT_DENSITY_DPI = 196
 quicker, and both sides are multiples of 28, so that Qwen2-VL's resize leaves them as they are."""
 
 
-class PhoneEnvironment(Environment):
+class PhoneEnvironment(AndroidEnvironment):
     """One task on a simulated phone, worked through adb as a real one would be.
 
     The phone is a page in Chromium behind a device of the adb protocol on a free port; the real
     adb server connects to it (`ANDROID_ADB_SERVER_PORT` chooses which), so several phones stand
-    side by side. It stays switched on between episodes; a reset gives it new contents.
+    side by side. It stays switched on between episodes; a reset gives it new contents, fixed by
+    the seed, as the task's parameters are.
 
     The episode ends when the phone's state is the goal's (the verdict is True at once, whatever
     else was changed makes it unreached), or when the model answers or finishes. The reward is 1
@@ -53,6 +52,7 @@ class PhoneEnvironment(Environment):
     """
 
     seeded = True
+    needs_task = False
 
     def __init__(
         self,
@@ -65,20 +65,17 @@ class PhoneEnvironment(Environment):
     ) -> None:
         if task not in PHONE_TASKS:
             raise unknown_name("phone task", task, PHONE_TASKS)
+        space = ActionSpace(ANDROID_ACTIONS).restricted(PHONE_TASKS[task].actions)
+        super().__init__(adb_port=adb_port, action_space=space)
         self.task = task
         self.spec_uri = f"phone:{task}"
         self.faults = faults or Faults()
-        self.action_space = ActionSpace(ANDROID_ACTIONS).restricted(PHONE_TASKS[task].actions)
-        self.observation_space = ScreenSpace()
         self._size_px = size_px
         self._density_dpi = density_dpi
-        self._adb_port = adb_port
         self._parts = ExitStack()
         self._screen: PhoneScreen | None = None
-        self._device: AdbDevice | None = None
-        self._android: AndroidEnvironment | None = None
+        self._simulated: AdbDevice | None = None
         self._assignment: Assignment | None = None
-        self._running = False
 
     @property
     def instruction(self) -> str | None:
@@ -92,9 +89,7 @@ class PhoneEnvironment(Environment):
         Raises:
             UsageError: no episode has begun.
         """
-        if self._assignment is None:
-            raise UsageError("no episode has begun: call reset first")
-        return self._assignment
+        return opened(self._assignment, "no episode has begun")
 
     @property
     def screen(self) -> PhoneScreen:
@@ -103,104 +98,44 @@ class PhoneEnvironment(Environment):
         Raises:
             UsageError: the phone is not switched on.
         """
-        if self._screen is None:
-            raise UsageError("the phone is switched off: call reset first")
-        return self._screen
+        return opened(self._screen, "the phone is switched off")
 
-    @property
-    def device(self) -> AdbDevice:
-        """The phone's end of adb, for tests.
+    def close(self) -> None:
+        """Disconnect the phone from the adb server and switch it off. The server stays."""
+        super().close()
+        self._screen = self._simulated = None
+        parts, self._parts = self._parts, ExitStack()
+        parts.close()
 
-        Raises:
-            UsageError: the phone is not switched on.
-        """
-        if self._device is None:
-            raise UsageError("the phone is switched off: call reset first")
-        return self._device
-
-    @property
-    def android(self) -> AndroidEnvironment:
-        """The way to the phone: what performs the actions and captures the screen.
-
-        Raises:
-            UsageError: the phone is not switched on.
-        """
-        if self._android is None:
-            raise UsageError("the phone is switched off: call reset first")
-        return self._android
-
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Give the phone drawn contents and show its home screen.
-
-        Args:
-            seed: Fixes the phone's contents and the task's parameters.
-            options: See `EpisodeOptions`.
-
-        Raises:
-            EnvironmentFault: the browser, the adb server or the device failed.
-        """
-        gymnasium.Env.reset(self, seed=seed)
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Give the phone drawn contents and show its home screen."""
         self._assignment = draw_assignment(PHONE_TASKS[self.task], Draw(self.np_random))
-        self._running = False
         try:
-            observation, info = self._begin(self._assignment, options)
+            if self._screen is None or self._simulated is None:
+                self._switch_on()
+            else:
+                self._leave()
+                self._simulated.reset()
+            self.screen.open(self._assignment.start)
+            result = super()._begin(seed, options)
         except EnvironmentFault:
             # Whatever failed is thrown away: the next reset begins with a new phone.
             self.close()
             raise
-        self._running = True
-        drawn = {"parameters": dict(self._assignment.parameters)}
-        info["details"] = {**info.get("details", {}), **drawn}
-        return observation, info
+        result.details["parameters"] = dict(self._assignment.parameters)
+        return result
 
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Perform one action through adb, then compare the phone's state with the goal.
-
-        Raises:
-            ModelFeedback: the action was refused; nothing changed.
-            EnvironmentFault: the device or its connection failed.
-            UsageError: there is no episode, or it has ended.
-        """
-        if not self._running:
-            raise UsageError("no episode is running: call reset first")
-        observation, _, ended, truncated, info = self.android.step(action)
+    def _judged(self, action: Action, result: StepResult) -> StepResult:
+        """Compare the phone's state with the goal."""
         answer = action.text if isinstance(action, Answer) else None
         state = self.screen.state()
         solved = self.assignment.solved(state, answer)
-        ended = ended or solved
-        if ended or truncated:
-            self._running = False
-            info["verdict"] = solved
-            missing = self.assignment.missing(state)
-            info["details"] = {**info.get("details", {}), "not_as_wanted": missing}
-        return observation, float(solved), ended, truncated, info
-
-    def render(self) -> Pixels:
-        """Return the screen as it was observed last, RGB uint8 (H, W, 3)."""
-        return self.android.render()
-
-    def close(self) -> None:
-        """Disconnect the phone from the adb server and switch it off. The server stays."""
-        self._running = False
-        self._screen = self._device = self._android = None
-        parts, self._parts = self._parts, ExitStack()
-        parts.close()
-
-    def _begin(
-        self, assignment: Assignment, options: dict[str, Any] | None
-    ) -> tuple[Observation, StepInfo]:
-        """Switch the phone on where it is off, give it its contents, and look at it."""
-        if self._screen is None or self._device is None or self._android is None:
-            self._switch_on()
-        else:
-            self._android.close()
-            self._device.reset()
-        self.screen.open(assignment.start)
-        return self.android.reset(options=options)
+        result.terminated = result.terminated or solved
+        result.reward = float(solved)
+        if result.ended:
+            result.verdict = solved
+            result.details["not_as_wanted"] = self.assignment.missing(state)
+        return result
 
     def _switch_on(self) -> None:
         self.close()
@@ -208,12 +143,8 @@ class PhoneEnvironment(Environment):
         self._parts.callback(screen.close)
         self._screen = screen
         screen.open(self.assignment.start)
-        self._device = AdbDevice(screen, faults=self.faults)
-        self._device.start()
-        self._parts.callback(self._device.close)
-        server = AdbServer(self._adb_port)
-        self._parts.enter_context(listed_until_the_end(server, self._device.address))
-        self._android = AndroidEnvironment(
-            self._device.address, adb_port=self._adb_port, action_space=self.action_space
-        )
-        self._parts.callback(self._android.close)
+        self._simulated = AdbDevice(screen, faults=self.faults)
+        self._simulated.start()
+        self._parts.callback(self._simulated.close)
+        self.serial = self._simulated.address
+        self._parts.enter_context(listed_until_the_end(self.server, self.serial))

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from eyehand.envs.registry import DECLARED_FOLDER
 from eyehand.envs.suite_file.schema import SuiteFile, Task
 from eyehand.errors import UsageError
 
@@ -31,8 +32,6 @@ LONGEST_EXPLAINED = 16 * 1024
 
 # libyaml's is ten times quicker; not every build of PyYAML has it.
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-BUILT_IN_FOLDER = Path(__file__).resolve().parent / "declared"
 
 
 def is_declaration_path(text: str) -> bool:
@@ -55,8 +54,8 @@ def read_suite(path: Path) -> SuiteFile:
 
 
 def built_in_suite(name: str) -> SuiteFile:
-    """Read one of the suites that come with the package: "minigrid", "robot" or "atari"."""
-    return read_suite(BUILT_IN_FOLDER / f"{name}.yaml")
+    """Read one of the suites that come with the package, such as "minigrid"."""
+    return read_suite(DECLARED_FOLDER / f"{name}.yaml")
 
 
 def declared_task(name: str) -> tuple[SuiteFile, Task]:
@@ -73,6 +72,21 @@ def declared_task(name: str) -> tuple[SuiteFile, Task]:
     if not wanted and len(suite.tasks) > 1:
         raise UsageError(f"{path} has {len(suite.tasks)} tasks: write {path}#TASK")
     return suite, suite.task(wanted) if wanted else suite.tasks[0]
+
+
+def scheme_behind(name: str) -> str:
+    """Return the scheme of what a task of a declaration file reaches: "android" or "gym".
+
+    Args:
+        name: "PATH#TASK", as in `declared_task`; the first task where none is named.
+
+    Raises:
+        UsageError: the file cannot be read, is broken, or has no such task.
+    """
+    path, _, wanted = name.partition("?")[0].partition("#")
+    suite = read_suite(Path(path))
+    task = suite.task(wanted) if wanted else suite.tasks[0]
+    return "android" if task.on_phone else "gym"
 
 
 @lru_cache(maxsize=32)
@@ -185,7 +199,7 @@ def _python_suite(path: Path, shown: Path) -> SuiteFile:
     except Exception as error:
         raise UsageError(f"{shown}: failed with {type(error).__name__}: {error}") from error
     if not isinstance(suite, SuiteFile):
-        raise UsageError(f"{shown}: expected {PYTHON_NAME} = Suite(...), found {suite!r}")
+        raise UsageError(f"{shown}: expected {PYTHON_NAME} = SuiteFile(...), found {suite!r}")
     return suite
 
 

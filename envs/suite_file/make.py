@@ -12,7 +12,7 @@ from eyehand.envs.gym.environment import GymEnvironment
 from eyehand.envs.gym.make import make_gym
 from eyehand.envs.gym.rules import Rule
 from eyehand.envs.gym.wrappers import EndsWhen, FrameTiles, ScaledNumbers
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.envs.suite_file.load import built_in_suite, declared_task
 from eyehand.envs.suite_file.schema import SuiteFile, Task
 from eyehand.errors import MissingExtra, UsageError

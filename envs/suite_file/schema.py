@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from eyehand.envs.gym.cameras import Camera
 from eyehand.envs.gym.rules import Rule
-from eyehand.envs.names import unknown_name
+from eyehand.envs.suggestions import unknown_name
 from eyehand.errors import UsageError
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]*"

@@ -15,6 +15,7 @@ from playwright.async_api import Error as PlaywrightError
 from eyehand.envs.open_files import require_open_files
 from eyehand.envs.temporary import TemporaryFolder
 from eyehand.envs.web.faults import faults_mapped
+from eyehand.envs.web.graphics import Graphics
 from eyehand.envs.web.starting import start_driver, start_first
 from eyehand.envs.web.thread import BrowserThread
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
@@ -149,6 +150,8 @@ class Browser:
         self._browser: PlaywrightBrowser | None = None
         self._session: CDPSession | None = None
         self._answers = True
+        self._hangs = False
+        self._graphics = Graphics(None)
         self.program: str | None = None  # the path; None is Playwright's own
         require_open_files()
         self._temporary = TemporaryFolder(LONGEST_TEMPORARY)
@@ -180,13 +183,20 @@ class Browser:
     def close_shared(cls) -> None:
         """Close the program's browsers; it happens by itself at exit."""
         while cls._shared:
-            cls._shared.popitem()[1].close()
+            with suppress(EnvironmentFault):  # one that does not answer has been ended
+                cls._shared.popitem()[1].close()
 
     @property
     def alive(self) -> bool:
-        """Whether the process and its driver run and take calls, as far as is known."""
+        """Whether the process, its driver and its graphics run and take calls, as is known."""
         connected = self._browser is not None and self._browser.is_connected()
-        return connected and self._answers and self._thread.alive and not self._thread.lost_program
+        runs = connected and self._answers and self._thread.alive
+        return runs and not (self._thread.lost_program or self.lost_graphics)
+
+    @property
+    def lost_graphics(self) -> bool:
+        """Whether its GPU process died: its pages go on, and what they drew on a canvas is gone."""
+        return self._graphics.lost
 
     def answers(self) -> bool:
         """Ask the process whether it runs; one that does not answer is not `alive` any more."""
@@ -194,8 +204,10 @@ class Browser:
             return False
         try:
             self._thread.call(self._session.send, "Browser.getVersion", timeout_s=ANSWER_TIMEOUT_S)
-        except (PlaywrightError, EnvironmentFault):
+        except PlaywrightError:
             self._answers = False
+        except EnvironmentFault:
+            self._answers, self._hangs = False, True
         return self._answers
 
     @property
@@ -245,7 +257,7 @@ class Browser:
     def close(self) -> None:
         """End the process and the thread. Closing twice is fine."""
         try:
-            if self._thread.alive:
+            if self._thread.alive and not self._hangs:
                 self._thread.call(self._stop, timeout_s=CLOSE_TIMEOUT_S)
         finally:
             self._thread.close()
@@ -271,6 +283,7 @@ class Browser:
         variable = CHROMIUM_VARIABLE if named else ""
         self.program, self._browser = await start_first(candidates, self._launch, variable)
         self._session = await self._browser.new_browser_cdp_session()
+        self._graphics = await Graphics.of(self._session)
 
     async def _launch(self, program: str | None) -> PlaywrightBrowser:
         assert self._playwright is not None

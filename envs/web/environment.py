@@ -1,22 +1,16 @@
 """WebEnvironment: the open web as a `gymnasium.Env`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from eyehand.actions import Action, ActionSpace
-from eyehand.actions.web import WEB_ACTIONS, Answer, Finish
+from eyehand.actions.web import WEB_ACTIONS
+from eyehand.envs.common import opened
 from eyehand.envs.display import check_display
-from eyehand.envs.env import (
-    Environment,
-    EpisodeOptions,
-    Observation,
-    Pixels,
-    ScreenSpace,
-    StepInfo,
-)
-from eyehand.envs.steps import View, check_action, ended_on_word
+from eyehand.envs.env import Environment, EpisodeOptions, ScreenSpace, StepResult
 from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.episode import WebEpisode
 from eyehand.envs.web.observer import ObserverSettings
@@ -38,7 +32,15 @@ class WebEnvironment(Environment):
     """A browser tab, seen as pixels and worked by mouse and keyboard.
 
     Every episode has a context of its own: cookies and storage are gone with it. The browser's
-    process is shared and outlives the environment.
+    process is shared and outlives the environment. `reset` takes the options of `EpisodeOptions`
+    (a folder for downloads, files for `upload_file`) and raises `StartUnreachable` where the start
+    page does not open. A step that another thread still runs is given up, with a `UsageError`
+    there: it ends before the next one begins.
+
+    A step whose action could not happen and changed nothing raises a `ModelFeedback`; one that
+    happened and failed (an address that does not resolve: the browser now shows its error page)
+    returns, says so in `observation.feedback`, and names the class of the error in
+    `info["details"]["error"]`.
 
     Args:
         url: The start page; http, https, or the user's own file: page.
@@ -93,66 +95,7 @@ class WebEnvironment(Environment):
         self.observation_space = ScreenSpace()
         self._browser: Browser | None = None
         self._episode: WebEpisode | None = None
-        self._ended = False
         self._turns = Turns()
-
-    def reset(  # type: ignore[override]
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, StepInfo]:
-        """Open the start page in a fresh context.
-
-        Args:
-            seed: Unused: the web has none.
-            options: See `EpisodeOptions`: "folder" for downloads, "uploads" for `upload_file`.
-
-        Raises:
-            StartUnreachable: the start page does not open.
-            BrowserCrashed: the browser died.
-            UsageError: no Chromium is installed.
-        """
-        chosen = EpisodeOptions(**(options or {}))
-        if chosen.folder is not None:
-            chosen.folder = Path(chosen.folder)
-        # Where a link leads is settled now: what is swapped for one later is not uploaded.
-        chosen.uploads = {name: Path(path).resolve() for name, path in chosen.uploads.items()}
-        with self._turns.taken():
-            view = self._open(chosen)
-        return view.observation, self._info(view)
-
-    def step(  # type: ignore[override]
-        self, action: Action
-    ) -> tuple[Observation, float, bool, bool, StepInfo]:
-        """Perform one action and return once the page has settled.
-
-        A step that another thread still runs is given up: it ends before this one begins.
-
-        A step whose action could not happen and changed nothing raises a `ModelFeedback`; one
-        that happened and failed (an address that does not resolve: the browser now shows its
-        error page) returns, says so in `observation.feedback`, and names the class of the error
-        in `info["details"]["error"]`.
-
-        Raises:
-            ModelFeedback: the action was refused; nothing changed.
-            BrowserCrashed: the browser or the page's renderer died.
-            EnvironmentFault: the browser failed otherwise.
-            UsageError: there is no episode, or it has ended; `action` is no action; or another
-                thread began a step before this one had ended.
-        """
-        episode = self._running()
-        episode.tabs.actions += 1
-        check_action(action, self.action_space)
-        if isinstance(action, Answer | Finish):
-            self._ended = True
-            ended = ended_on_word(action, episode.last)
-            self._finish(episode, ended[-1])
-            return ended
-        handler = self.action_space.handlers.get(type(action))
-        with self._turns.taken():
-            if handler is None:
-                view: View = self._call(episode.step, action)
-            else:
-                view = self._handled(handler, action, episode)
-        return view.observation, 0.0, False, False, self._info(view)
 
     def page_call(
         self, function: Callable[..., Any], *args: Any, timeout_s: float | None = None
@@ -172,20 +115,57 @@ class WebEnvironment(Environment):
         Raises:
             EnvironmentFault: the browser failed, or `timeout_s` has passed.
         """
-        return self._call(self._running().on_page, function, args, timeout_s=timeout_s)
-
-    def render(self) -> Pixels:
-        """Return the screen as it was observed last, RGB uint8 (H, W, 3)."""
-        if self._episode is None or self._episode.last is None:
-            raise UsageError("there is no screen yet: call reset first")
-        return self._episode.last.pixels.copy()
+        self._require_running()
+        return self._call(opened(self._episode).on_page, function, args, timeout_s=timeout_s)
 
     def close(self) -> None:
         """End the episode and forget its cookies. The shared browser stays for the next one."""
+        super().close()
         with self._turns.taken():
             self._close()
 
-    def _open(self, options: EpisodeOptions) -> View:
+    def _begin(self, seed: int | None, options: dict[str, Any]) -> StepResult:
+        """Open the start page in a fresh context."""
+        chosen = EpisodeOptions(**options)
+        if chosen.folder is not None:
+            chosen.folder = Path(chosen.folder)
+        # Where a link leads is settled now: what is swapped for one later is not uploaded.
+        chosen.uploads = {name: Path(path).resolve() for name, path in chosen.uploads.items()}
+        with self._turns.taken():
+            return self._open(chosen)
+
+    @contextmanager
+    def _stepping(self) -> Iterator[None]:
+        opened(self._episode).tabs.actions += 1
+        with self._turns.taken():
+            yield
+
+    def _perform(self, action: Action) -> StepResult:
+        result: StepResult = self._call(opened(self._episode).step, action)
+        return result
+
+    def _perform_custom(self, action: Action, act: Callable[[], str]) -> StepResult:
+        """Let a handler act, on the caller's thread, then look."""
+        episode = opened(self._episode)
+        prepared = self._call(episode.prepare, action)
+        result: StepResult
+        if prepared is None:
+            result = self._call(episode.look_again)
+        else:
+            result = self._call(episode.conclude, prepared, act(), action)
+        return result
+
+    def _end(self, action: Action) -> StepResult:
+        """Wait for the downloads that were asked for, and say what became of them."""
+        result = super()._end(action)
+        if self._browser is not None and self._browser.alive:
+            told, ended = self._call(opened(self._episode).finish)
+            result.effect = " ".join(filter(None, (result.effect, told)))
+            if ended:
+                result.details = {**result.details, "downloads": ended}
+        return result
+
+    def _open(self, options: EpisodeOptions) -> StepResult:
         """End the episode before, and open the start page of the next one."""
         self._close()
         names = self.action_space.names
@@ -195,12 +175,11 @@ class WebEnvironment(Environment):
         self._browser = Browser.shared(self.headed)
         self._episode = WebEpisode(self._browser, settings, options)
         try:
-            view: View = self._call(self._episode.open, self.url)
+            result: StepResult = self._call(self._episode.open, self.url)
         except BaseException:
             self._close()
             raise
-        self._ended = False
-        return view
+        return result
 
     def _close(self) -> None:
         episode, self._episode = self._episode, None
@@ -208,48 +187,15 @@ class WebEnvironment(Environment):
         if episode is not None and browser is not None and browser.alive:
             self._turns.call(browser, episode.close, timeout_s=EMERGENCY_TIMEOUT_S)
 
-    def _running(self) -> WebEpisode:
-        if self._episode is None:
-            raise UsageError("there is no episode: call reset first")
-        if self._ended:
-            raise UsageError("the episode has ended: call reset")
-        return self._episode
-
     def _call(
         self, function: Callable[..., Any], *args: Any, timeout_s: float | None = None
     ) -> Any:
         """Run a function on the browser's thread, and tell a death from other failures."""
-        if self._browser is None:
-            raise UsageError("there is no episode: call reset first")
+        browser = opened(self._browser)
         limit_s = timeout_s or EMERGENCY_TIMEOUT_S + 3 * self.limits.arrive_s
         try:
-            return self._turns.call(self._browser, function, *args, timeout_s=limit_s)
+            return self._turns.call(browser, function, *args, timeout_s=limit_s)
         except EnvironmentFault as error:
-            if self._browser.alive or isinstance(error, BrowserCrashed):
+            if browser.alive or isinstance(error, BrowserCrashed):
                 raise
             raise BrowserCrashed(f"the browser process died: {error}") from error
-
-    def _handled(
-        self, handler: Callable[[Any, Any], str | None], action: Action, episode: WebEpisode
-    ) -> View:
-        """Let a custom action's handler act, on the caller's thread, then look."""
-        prepared = self._call(episode.prepare, action)
-        if prepared is None:
-            looked: View = self._call(episode.look_again)
-            return looked
-        effect = handler(action, self)
-        view: View = self._call(episode.conclude, prepared, effect or str(action), action)
-        return view
-
-    def _finish(self, episode: WebEpisode, info: StepInfo) -> None:
-        """Wait for the downloads that were asked for, and say what became of them."""
-        if self._browser is None or not self._browser.alive:
-            return
-        told, ended = self._call(episode.finish)
-        info["effect"] = " ".join(filter(None, (info["effect"], told)))
-        if ended:
-            info["details"] = {**info["details"], "downloads": ended}
-
-    def _info(self, view: View) -> StepInfo:
-        details = {**view.details, **({"error": "ActionHadNoEffect"} if view.failed else {})}
-        return StepInfo(effect=view.effect, verdict=None, timings_s=view.timings_s, details=details)

@@ -3,26 +3,28 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from playwright.async_api import CDPSession
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, web
-from eyehand.envs.env import EpisodeOptions, Observation
-from eyehand.envs.steps import View
+from eyehand.envs.env import EpisodeOptions, Observation, StepResult
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.browser import Browser
+from eyehand.envs.web.dialogs import describe_dialog
 from eyehand.envs.web.downloads import COUNT_CLICKS
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.history import Unreachable, open_address
-from eyehand.envs.web.observer import Observer, ObserverSettings, attended
+from eyehand.envs.web.observer import ObserverSettings, PageObserver, attended
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.pictures import worth_telling
 from eyehand.envs.web.private import is_private
-from eyehand.envs.web.scene import ActionContext
-from eyehand.envs.web.tab import Tab, describe_dialog, leave_running
+from eyehand.envs.web.tab import Tab, leave_running
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.uploads import PICKER_SCRIPT
+from eyehand.envs.web.waiting import awaits_files, finish_downloads
 from eyehand.errors import ActionHadNoEffect, BrowserCrashed, ModelFeedback, StartUnreachable
 
 CLOSE_TIMEOUT_S = 5.0
@@ -62,7 +64,7 @@ class WebEpisode:
         self._tabs: Tabs | None = None
         self._session: CDPSession | None = None
         self._held: asyncio.Future[Any] | None = None
-        self._observer: Observer | None = None
+        self._observer: PageObserver | None = None
         self._refused_as_changed = False
 
     @property
@@ -77,7 +79,7 @@ class WebEpisode:
         """The last observation; None before the first."""
         return self._observer.last if self._observer is not None else None
 
-    async def open(self, url: str) -> View:
+    async def open(self, url: str) -> StepResult:
         """Open the start page and look at it.
 
         Raises:
@@ -92,10 +94,10 @@ class WebEpisode:
         if web.UploadFile.name in settings.permitted:
             await context.add_init_script(PICKER_SCRIPT)
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
-        self._tabs.dismiss_dialogs = web.AnswerDialog.name not in settings.permitted
+        self._tabs.dialogs.dismisses = web.AnswerDialog.name not in settings.permitted
         self._tabs.tells_crashes = self._tabs.blocks_windows = True
-        self._tabs.refuses_private = not (settings.allow_private or await is_private(url))
-        self._observer = Observer(self._tabs, settings, self._options)
+        self._tabs.guard.refuses_private = not (settings.allow_private or await is_private(url))
+        self._observer = PageObserver(self._tabs, settings, self._options)
         tab = await self._tabs.new_tab()
         await self._bound(tab)
         since_s = asyncio.get_running_loop().time()
@@ -123,42 +125,42 @@ class WebEpisode:
         context_id = target["targetInfo"]["browserContextId"]
         await self.tabs.downloads.bound(browser_session, context_id, self._browser.downloads)
 
-    async def step(self, action: Action) -> View:
+    async def step(self, action: Action) -> StepResult:
         """Perform an action of the vocabulary and look at what became of it.
 
         Raises:
             ModelFeedback: the action was refused; nothing changed.
         """
-        scene = await self.prepare(action)
-        if scene is None:
+        context = await self.prepare(action)
+        if context is None:
             return await self.look_again()
-        timeout_s, finish_s = self._patience_s(action, scene.tab), HELD_TIMEOUT_S
+        timeout_s, finish_s = self._patience_s(action, context.tab), HELD_TIMEOUT_S
         if isinstance(action, web.Wait):
             finish_s = 0.0
         try:
-            await self._act(perform(action, scene), scene, timeout_s, finish_s)
+            await self._act(perform(action, context), context, timeout_s, finish_s)
         except ModelFeedback:
-            self._ask_again(scene.tab)
+            self._ask_again(context.tab)
             raise
         touched = isinstance(action, web.Click | web.DoubleClick | web.TypeText | web.ReplaceText)
-        scene.lingers = touched and scene.under is not None and scene.under.suggests
+        context.lingers = touched and context.under is not None and context.under.suggests
         if isinstance(action, web.AnswerDialog) and self._held is not None:
             # What the dialog interrupted goes on now; another dialog may interrupt it again.
             await attended(self.tabs, self._held, HELD_TIMEOUT_S)
             self._held = None
-        return await self.conclude(scene, scene.effect, action)
+        return await self.conclude(context, context.effect, action)
 
-    async def conclude(self, scene: ActionContext, effect: str, action: Action) -> View:
+    async def conclude(self, context: ActionContext, effect: str, action: Action) -> StepResult:
         """Look at what became of an action.
 
         Args:
-            scene: What `prepare` returned.
+            context: What `prepare` returned.
             effect: What the action did.
             action: The action.
         """
-        scene.effect = effect
-        act_s = asyncio.get_running_loop().time() - scene.began_s
-        return await self._seeing().look(scene.began_s, act_s, scene, action)
+        context.effect = effect
+        act_s = asyncio.get_running_loop().time() - context.began_s
+        return await self._seeing().look(context.began_s, act_s, context, action)
 
     def _patience_s(self, action: Action, tab: Tab) -> float:
         """Return how long an action may take, in seconds."""
@@ -232,14 +234,14 @@ class WebEpisode:
     def _end_dialogs_of(self, action: Action) -> None:
         """Let a page that opened a second dialog be left without an answer."""
         dialog = self.tabs.dialog
-        asking = self.tabs.tab_of(dialog) if dialog is not None else None
+        asking = self.tabs.dialogs.tab_of(dialog) if dialog is not None else None
         if asking is None or not asking.looping or not isinstance(action, LEAVING):
             return
         if dialog is not None and dialog.type == "beforeunload":
             return
         screen, seen = self._seeing().seen
         self._seeing().seen = (screen, None if seen is dialog else seen)
-        self.tabs.set_aside()
+        self.tabs.dialogs.set_aside()
 
     def _ask_again(self, tab: Tab) -> None:
         """Let a page that was to be left, and could not be, ask again."""
@@ -257,7 +259,9 @@ class WebEpisode:
         if tab not in self.tabs.tabs or seen != (tab.screen, None):
             return False
         self.tabs.show(tab)
-        self.tabs.notes.append("Other tabs open by themselves; the one that you saw stays shown.")
+        self.tabs.news.notes.append(
+            "Other tabs open by themselves; the one that you saw stays shown."
+        )
         return True
 
     def _check(self, action: Action, tab: Tab) -> None:
@@ -299,10 +303,10 @@ class WebEpisode:
         Returns:
             What became of them, in words and as `Downloads.take_ended` returns it.
         """
-        if self.tabs.awaits_files:
-            await self.tabs.finish_downloads(self._settings.limits.arrive_s)
-        told = " ".join(self.tabs.notes)
-        self.tabs.notes.clear()
+        if awaits_files(self.tabs):
+            await finish_downloads(self.tabs, self._settings.limits.arrive_s)
+        told = " ".join(self.tabs.news.notes)
+        self.tabs.news.notes.clear()
         return told, self.tabs.downloads.take_ended()
 
     async def close(self) -> None:
@@ -313,7 +317,7 @@ class WebEpisode:
             return
         try:
             if self._tabs.downloads.pending:
-                await self._tabs.finish_downloads(self._settings.limits.load_s)
+                await finish_downloads(self._tabs, self._settings.limits.load_s)
             await asyncio.wait_for(self._tabs.close(), CLOSE_TIMEOUT_S)
             if self._session is not None:
                 await asyncio.wait_for(self._session.detach(), CLOSE_TIMEOUT_S)
@@ -323,15 +327,15 @@ class WebEpisode:
     # --- acting ---------------------------------------------------------------------------
 
     async def _act(
-        self, performing: Any, scene: ActionContext, timeout_s: float, finish_s: float
+        self, performing: Any, context: ActionContext, timeout_s: float, finish_s: float
     ) -> None:
         work: asyncio.Future[None] = asyncio.ensure_future(performing)
         if not await attended(self.tabs, work, timeout_s, finish_s):
             self._hold(work)
             if self.tabs.dialog is None:
-                scene.failed = True
-                scene.feedback = "The page gave no answer; the action may not have happened."
-                scene.tab.restless = True  # it has been waited for
+                context.failed = True
+                context.feedback = "The page gave no answer; the action may not have happened."
+                context.tab.restless = True  # it has been waited for
             return
         error = work.exception()
         if error is None:
@@ -339,18 +343,18 @@ class WebEpisode:
         if not isinstance(error, PlaywrightError):
             raise error
         if is_closed(error):
-            await self.tabs.check_alive(scene.tab)
+            await self.tabs.check_alive(context.tab)
         elif not has_navigated(error):
             raise error
-        if not scene.effect:
-            scene.failed = True
-            scene.feedback = "The page went away before the action could happen."
+        if not context.effect:
+            context.failed = True
+            context.feedback = "The page went away before the action could happen."
 
     def _hold(self, work: "asyncio.Future[Any]") -> None:
         leave_running(work)
         self._held = work
 
-    async def look_again(self) -> View:
+    async def look_again(self) -> StepResult:
         """Look instead of acting: the screen is no longer the one that the model saw."""
         observer = self._seeing()
         view = await observer.look(asyncio.get_running_loop().time(), 0.0)
@@ -360,9 +364,9 @@ class WebEpisode:
         now = view.observation
         observer.last = Observation(now.pixels, now.geometry, now.text, feedback)
         said = "not performed: the screen had changed"
-        return View(observer.last, said, True, view.timings_s, details=view.details)
+        return replace(view, observation=observer.last, effect=said, failed=True)
 
-    def _seeing(self) -> Observer:
+    def _seeing(self) -> PageObserver:
         if self._observer is None:
             raise ActionHadNoEffect("the episode has not been opened")
         return self._observer

@@ -3,9 +3,9 @@
 from playwright.async_api import ElementHandle
 from playwright.async_api import Error as PlaywrightError
 
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import first_line, is_closed
-from eyehand.envs.web.scene import ActionContext
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
 FIELD_TIMEOUT_MS = 2000.0
@@ -21,7 +21,7 @@ TAKES_VALUE = """(e, value) => {
 }"""
 
 
-async def set_value(scene: ActionContext, element: Element, value: str) -> bool:
+async def set_value(context: ActionContext, element: Element, value: str) -> bool:
     """Set the value of a list, by the start of an option's text too, or of a picker.
 
     Returns:
@@ -32,31 +32,31 @@ async def set_value(scene: ActionContext, element: Element, value: str) -> bool:
         InvalidArgument: the list has no such option, or the picker takes no such value.
     """
     if element.kind == "select":
-        await _choose(scene, element, value, prefix=True)
+        await _choose(context, element, value, prefix=True)
     elif element.kind in PICKER_FORMATS:
-        await _fill(scene, element, value)
+        await _fill(context, element, value)
     else:
         return False
     return True
 
 
-async def select_option(scene: ActionContext, x: float, y: float, option: str) -> None:
+async def select_option(context: ActionContext, x: float, y: float, option: str) -> None:
     """Choose an option of the list, or set the value of the picker, at a point in CSS pixels.
 
     Raises:
         ActionHadNoEffect: no native list or picker is there.
         InvalidArgument: the list has no such option, or the picker takes no such value.
     """
-    element = scene.under = await element_at(scene.tab.page, x, y)
+    element = context.under = await element_at(context.tab.page, x, y)
     if element.kind == "select":
-        return await _choose(scene, element, option)
+        return await _choose(context, element, option)
     if element.kind in PICKER_FORMATS:
-        return await _fill(scene, element, option)
+        return await _fill(context, element, option)
     raise ActionHadNoEffect(f"no list or picker is at the point, but {element}; click it instead")
 
 
 async def _choose(
-    scene: ActionContext, element: Element, wanted: str, prefix: bool = False
+    context: ActionContext, element: Element, wanted: str, prefix: bool = False
 ) -> None:
     """Select an option by its text, or by its value; with `prefix`, by the start of its text."""
     if element.unusable:
@@ -65,7 +65,7 @@ async def _choose(
     if label in element.disabled:
         raise ActionHadNoEffect(f"the option {label!r} is switched off")
     handle = await handle_of(element)
-    scene.effect = f"chose {label or wanted!r} in {element}"
+    context.effect = f"chose {label or wanted!r} in {element}"
     try:
         # A list of several choices keeps those it has.
         kept = await handle.evaluate(
@@ -95,14 +95,14 @@ def _matching(options: tuple[str, ...], wanted: str, prefix: bool) -> str | None
     return same[0] if same else None
 
 
-async def _fill(scene: ActionContext, element: Element, value: str) -> None:
+async def _fill(context: ActionContext, element: Element, value: str) -> None:
     """Set the value of a date, time, color or range field."""
     handle, value = await handle_of(element), value.strip()
     if not await handle.evaluate(TAKES_VALUE, value):
         raise InvalidArgument(
             f"{element} takes no {value[:60]!r}; its value is {PICKER_FORMATS[element.kind]}"
         )
-    scene.effect = f"set {element} to {value[:60]!r}"
+    context.effect = f"set {element} to {value[:60]!r}"
     try:
         await handle.fill(value, timeout=FIELD_TIMEOUT_MS)
     except PlaywrightError as error:

@@ -7,10 +7,10 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.faults import first_line, is_closed
 from eyehand.envs.web.network_words import in_plain_words
 from eyehand.envs.web.private import HOW_TO_ALLOW, is_private
-from eyehand.envs.web.scene import ActionContext
 from eyehand.envs.web.tab import Tab, leave_running, quietly
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
@@ -80,7 +80,7 @@ async def _stop_loading(page: Page) -> None:
     await session.detach()
 
 
-async def go_to(scene: ActionContext, url: str) -> None:
+async def go_to(context: ActionContext, url: str) -> None:
     """Open an address that the model chose.
 
     Raises:
@@ -89,39 +89,39 @@ async def go_to(scene: ActionContext, url: str) -> None:
     """
     if not url.lower().startswith(WEB_SCHEMES):
         raise InvalidArgument(f"go_to takes http:// and https:// only; got {url[:60]!r}")
-    if scene.tabs.refuses_private and await is_private(url):
+    if context.tabs.guard.refuses_private and await is_private(url):
         raise ActionHadNoEffect(f"{url[:200]} is a private address, {HOW_TO_ALLOW}")
-    await _leave_stuck(scene)
-    scene.effect = f"opened {url}"
+    await _leave_stuck(context)
+    context.effect = f"opened {url}"
     try:
-        response = await open_address(scene.tab.page, url, scene.load_s)
+        response = await open_address(context.tab.page, url, context.load_s)
     except Unreachable as error:
         if DOWNLOAD in error.reason:
-            scene.effect = f"opened {url}, which is a download; the page stays"
+            context.effect = f"opened {url}, which is a download; the page stays"
             return
-        scene.effect = f"could not open {url}: {error.reason}"
+        context.effect = f"could not open {url}: {error.reason}"
         if "ERR_ABORTED" in error.reason:
-            scene.feedback = "The address is no page to show; perhaps it is a download."
+            context.feedback = "The address is no page to show; perhaps it is a download."
             return
         if not error.shown:
             raise ActionHadNoEffect(f"{url} could not be opened: {error.reason}") from error
-        scene.failed = True
-        scene.feedback = f"{url} could not be opened: {error.reason}"
+        context.failed = True
+        context.feedback = f"{url} could not be opened: {error.reason}"
         return
     if response is not None and response.status >= 400:
-        scene.effect += f" (HTTP {response.status})"
+        context.effect += f" (HTTP {response.status})"
 
 
-async def _leave_stuck(scene: ActionContext) -> bool:
+async def _leave_stuck(context: ActionContext) -> bool:
     """Give a tab whose page is stuck an empty page; returns whether it was."""
-    tab = scene.tab
+    tab = context.tab
     if not tab.stuck:
         return False
     if not tab.crashed and not tab.set_aside and await _answers(tab):
         tab.silent = False
         return False
-    scene.tab = await scene.tabs.replace(tab)
-    scene.hints.append("The page gave no answer and was closed; the tab's history went with it.")
+    context.tab = await context.tabs.replace(tab)
+    context.hints.append("The page gave no answer and was closed; the tab's history went with it.")
     return True
 
 
@@ -132,34 +132,34 @@ async def _answers(tab: Tab) -> bool:
     return asking.done() and asking.exception() is None
 
 
-async def move(scene: ActionContext, step: int) -> None:
+async def move(context: ActionContext, step: int) -> None:
     """Go back (-1) or forward (+1) in the tab's history.
 
     Raises:
         ActionHadNoEffect: there is no such page.
     """
-    index, entries = await _entries(scene.tab, step)
+    index, entries = await _entries(context.tab, step)
     there = 0 <= index < len(entries)
     # Before the start page lies only the empty page with which every tab begins.
     if not there or (index == 0 and entries[0]["url"] == EMPTY_PAGE):
         direction = "back" if step < 0 else "forward"
         raise ActionHadNoEffect(f"there is no page to go {direction} to")
     url = entries[index]["url"]
-    scene.effect = f"went {'back' if step < 0 else 'forward'} to {url[:200]}"
-    if await _leave_stuck(scene):
-        return await _open_again(scene, url)
-    travel = scene.tab.page.go_back if step < 0 else scene.tab.page.go_forward
-    await _bounded(scene, travel(wait_until="commit", timeout=scene.load_s * 1000))
+    context.effect = f"went {'back' if step < 0 else 'forward'} to {url[:200]}"
+    if await _leave_stuck(context):
+        return await _open_again(context, url)
+    travel = context.tab.page.go_back if step < 0 else context.tab.page.go_forward
+    await _bounded(context, travel(wait_until="commit", timeout=context.load_s * 1000))
 
 
-async def reload(scene: ActionContext) -> None:
+async def reload(context: ActionContext) -> None:
     """Load the page again."""
-    scene.effect = "loaded the page again"
-    url = scene.tab.page.url
-    if await _leave_stuck(scene):
-        return await _open_again(scene, url)
-    page = scene.tab.page
-    await _bounded(scene, page.reload(wait_until="commit", timeout=scene.load_s * 1000))
+    context.effect = "loaded the page again"
+    url = context.tab.page.url
+    if await _leave_stuck(context):
+        return await _open_again(context, url)
+    page = context.tab.page
+    await _bounded(context, page.reload(wait_until="commit", timeout=context.load_s * 1000))
 
 
 async def _entries(tab: Tab, step: int) -> tuple[int, list[dict[str, Any]]]:
@@ -171,25 +171,25 @@ async def _entries(tab: Tab, step: int) -> tuple[int, list[dict[str, Any]]]:
     return known["currentIndex"] + step, known["entries"]
 
 
-async def _open_again(scene: ActionContext, url: str) -> None:
+async def _open_again(context: ActionContext, url: str) -> None:
     """Open an address that the tab showed before, in its new page."""
     if url.lower().startswith(WEB_SCHEMES):
-        page = scene.tab.page
-        await _bounded(scene, page.goto(url, wait_until="commit", timeout=scene.load_s * 1000))
+        page = context.tab.page
+        await _bounded(context, page.goto(url, wait_until="commit", timeout=context.load_s * 1000))
 
 
-async def _bounded(scene: ActionContext, travel: object) -> None:
+async def _bounded(context: ActionContext, travel: object) -> None:
     """Await a navigation; one that does not arrive is told, and the page stays."""
     try:
         await travel  # type: ignore[misc]
     except PlaywrightTimeout:
-        scene.failed = True
-        scene.feedback = f"The page gave no answer in {scene.load_s:g} s."
+        context.failed = True
+        context.feedback = f"The page gave no answer in {context.load_s:g} s."
     except PlaywrightError as error:
         if INTERRUPTED in str(error):
             return
         if is_closed(error) or "net::" not in str(error):
             raise
         reason = first_line(error).partition(": ")[2][:200].split(" at http")[0]
-        scene.failed = True
-        scene.feedback = f"The page could not be opened: {in_plain_words(reason)}"
+        context.failed = True
+        context.feedback = f"The page could not be opened: {in_plain_words(reason)}"

@@ -9,17 +9,17 @@ import numpy as np
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, web
-from eyehand.envs.env import EpisodeOptions, Observation, Pixels, ScreenGeometry
-from eyehand.envs.steps import View
-from eyehand.envs.web.early_look import SpeculativeCapture
+from eyehand.envs.env import EpisodeOptions, Observation, Pixels, ScreenGeometry, StepResult
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.network_words import in_plain_words
+from eyehand.envs.web.observation_text import tell_file_picker, tell_outcome, tell_page
 from eyehand.envs.web.pictures import Pictures
-from eyehand.envs.web.scene import ActionContext
 from eyehand.envs.web.settle import MAX_ARRIVALS, SettleBounds, Settled, settle
+from eyehand.envs.web.speculative_capture import SpeculativeCapture
 from eyehand.envs.web.tab import Tab, leave_running, quietly, stop_loading
 from eyehand.envs.web.tabs import Tabs
-from eyehand.envs.web.telling import tell_file_picker, tell_outcome, tell_page
+from eyehand.envs.web.waiting import in_flight
 from eyehand.errors import CaptureFailed
 
 CAPTURE_TIMEOUT_S = 5.0
@@ -57,7 +57,7 @@ class ObserverSettings:
     allow_private: bool = False
 
 
-class Observer:
+class PageObserver:
     """Looks at the shown tab of an episode, and remembers what was seen last.
 
     Attributes:
@@ -84,42 +84,46 @@ class Observer:
         self,
         since_s: float,
         act_s: float,
-        scene: ActionContext | None = None,
+        context: ActionContext | None = None,
         action: Action | None = None,
-    ) -> View:
+    ) -> StepResult:
         """Let the page settle, capture it, and say what became of the action.
 
         Args:
             since_s: Loop time at which the action began.
             act_s: Seconds that it took.
-            scene: What the action said about itself; None without one.
+            context: What the action said about itself; None without one.
             action: The action; None without one.
         """
         settling_s = time.perf_counter()
         opening = self.last is None
         early = SpeculativeCapture(self.pictures.take)
         settled = await settle(self._tabs, since_s, self._limits(opening), early.begin)
-        if settled.quiet and scene is not None and scene.lingers:
+        if settled.quiet and context is not None and context.lingers:
             settled = await self._linger(settled, since_s)
-        if scene is not None and scene.afterwards is not None and self._tabs.dialog is None:
-            await self._measure(scene)
+        if context is not None and context.afterwards is not None and self._tabs.dialog is None:
+            await self._measure(context)
         capturing_s = time.perf_counter()
         tab, pixels, uncaptured = await self._picture(early, settled, since_s)
         captured_s = time.perf_counter()
-        self._note_failure(tab, scene)
-        if outside := self._tabs.take_outside():
-            (scene.hints if scene else self._tabs.notes).append(outside)
-        notes = [*self._tabs.notes, settled.reason or uncaptured, *(scene.hints if scene else ())]
-        self._tabs.notes.clear()
-        notes.append(self._asked_for_file(tab, scene, action))
+        self._note_failure(tab, context)
+        if outside := self._tabs.guard.take():
+            (context.hints if context else self._tabs.news.notes).append(outside)
+        notes = [
+            *self._tabs.news.notes,
+            settled.reason or uncaptured,
+            *(context.hints if context else ()),
+        ]
+        self._tabs.news.notes.clear()
+        notes.append(self._asked_for_file(tab, context, action))
         told = " ".join(filter(None, notes))
         same = self.last is not None and np.array_equal(self.last.pixels, pixels)
-        feedback = tell_outcome(scene, action, settled.reason, same) if scene else ""
+        feedback = tell_outcome(context, action, settled.reason, same) if context else ""
         text = tell_page(self._tabs, told)
         observation = Observation(pixels, self._geometry(tab, pixels), text, feedback)
         self.last, self.seen = observation, (tab.screen, self._tabs.dialog)
         self.seen_tab = tab
-        effect = " ".join(filter(None, (scene.effect if scene else "", told)))
+        effect = " ".join(filter(None, (context.effect if context else "", told)))
         timings_s = {
             "act": act_s,
             "settle": capturing_s - settling_s,
@@ -127,14 +131,13 @@ class Observer:
         }
         ended = self._tabs.downloads.take_ended()
         details = {"downloads": ended} if ended else {}
-        return View(
-            observation, effect, scene.failed if scene else False, timings_s, details=details
-        )
+        failed = context.failed if context else False
+        return StepResult(observation, effect, failed=failed, timings_s=timings_s, details=details)
 
-    async def _measure(self, scene: ActionContext) -> None:
-        if scene.afterwards is None:
+    async def _measure(self, context: ActionContext) -> None:
+        if context.afterwards is None:
             return
-        work = asyncio.ensure_future(scene.afterwards())
+        work = asyncio.ensure_future(context.afterwards())
         if not await attended(self._tabs, work, MEASURE_TIMEOUT_S):
             leave_running(work, cancel=True)
         elif isinstance(error := work.exception(), PlaywrightError):
@@ -142,10 +145,12 @@ class Observer:
         elif error is not None:
             raise error
 
-    def _asked_for_file(self, tab: Tab, scene: ActionContext | None, action: Action | None) -> str:
+    def _asked_for_file(
+        self, tab: Tab, context: ActionContext | None, action: Action | None
+    ) -> str:
         chooser, tab.chooser = tab.chooser, None
         # Chromium announces the picker a moment after the click that opens it.
-        under = scene.under if scene is not None else None
+        under = context.under if context is not None else None
         clicked = isinstance(action, web.Click) and under is not None and under.kind == "file"
         permitted = web.UploadFile.name in self._settings.permitted
         if not permitted or not (chooser or clicked):
@@ -163,17 +168,17 @@ class Observer:
         end_s = clock() + SUGGEST_S
         tab = await self._tabs.shown()
         while clock() < end_s and self._tabs.dialog is None and tab is self._tabs.current:
-            if tab.changed or self._tabs.in_flight(since_s):
+            if tab.changed or in_flight(self._tabs, since_s):
                 return await settle(self._tabs, since_s, self._settings.limits)
-            await self._tabs.wait_for_news(end_s - clock())
+            await self._tabs.news.wait(end_s - clock())
         return settled
 
-    def _note_failure(self, tab: Tab, scene: ActionContext | None) -> None:
+    def _note_failure(self, tab: Tab, context: ActionContext | None) -> None:
         """Say why a page did not open, unless the action says it."""
         failure, tab.failure = tab.failure, ""
-        if failure and scene is not None and not scene.failed:
-            scene.failed = True
-            scene.feedback = f"The page could not be opened: {in_plain_words(failure)}"
+        if failure and context is not None and not context.failed:
+            context.failed = True
+            context.feedback = f"The page could not be opened: {in_plain_words(failure)}"
 
     async def _picture(
         self, early: SpeculativeCapture, settled: Settled, since_s: float
@@ -255,7 +260,7 @@ async def attended(
         while not work.done() and clock() < end_s:
             if tabs.dialog not in (before, None):
                 break
-            await tabs.race(work, None if timeout_s is None else end_s - clock())
+            await tabs.news.race(work, None if timeout_s is None else end_s - clock())
     except asyncio.CancelledError:
         try:
             if finish_s:

@@ -7,13 +7,13 @@ from typing import Any
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.actions import Action, Point, web
-from eyehand.envs.steps import performer_of
+from eyehand.envs.common import performer_of
 from eyehand.envs.web import fields, history, text, uploads
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.browser_keys import meant_for_the_browser
+from eyehand.envs.web.dialogs import describe_dialog
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import is_closed
-from eyehand.envs.web.scene import ActionContext
-from eyehand.envs.web.tab import describe_dialog
 from eyehand.errors import ActionHadNoEffect, OutOfRange
 
 DRAG_STEPS = 12
@@ -29,67 +29,67 @@ SCROLL_PLACES = """e => {
 }"""
 
 
-async def perform(action: Action, scene: ActionContext) -> None:
-    """Perform an action of the web vocabulary; `scene` then says what became of it.
+async def perform(action: Action, context: ActionContext) -> None:
+    """Perform an action of the web vocabulary; `context` then says what became of it.
 
     Raises:
         ModelFeedback: the action was refused; nothing changed.
         UsageError: nobody performs this type of action.
     """
-    await performer_of(_PERFORMERS, action)(action, scene)
+    await performer_of(_PERFORMERS, action)(action, context)
 
 
-async def _click(action: web.Click, scene: ActionContext) -> None:
-    await _press(scene, action.point, "clicked")
+async def _click(action: web.Click, context: ActionContext) -> None:
+    await _press(context, action.point, "clicked")
 
 
-async def _double_click(action: web.DoubleClick, scene: ActionContext) -> None:
-    await _press(scene, action.point, "double-clicked", count=2)
+async def _double_click(action: web.DoubleClick, context: ActionContext) -> None:
+    await _press(context, action.point, "double-clicked", count=2)
 
 
-async def _right_click(action: web.RightClick, scene: ActionContext) -> None:
-    await _press(scene, action.point, "right-clicked", right=True)
+async def _right_click(action: web.RightClick, context: ActionContext) -> None:
+    await _press(context, action.point, "right-clicked", right=True)
 
 
 async def _press(
-    scene: ActionContext, point: Point, verb: str, count: int = 1, right: bool = False
+    context: ActionContext, point: Point, verb: str, count: int = 1, right: bool = False
 ) -> None:
-    x, y = scene.place(point)
-    page = scene.tab.page
-    scene.under = await element_at(page, x, y)
-    scene.effect = f"{verb} {scene.under} at ({x:.0f}, {y:.0f})"
+    x, y = context.place(point)
+    page = context.tab.page
+    context.under = await element_at(page, x, y)
+    context.effect = f"{verb} {context.under} at ({x:.0f}, {y:.0f})"
     await page.mouse.click(x, y, click_count=count, button="right" if right else "left")
-    _tell_suggestions(scene, "")
-    if scene.under.kind == "select" or scene.under.kind in PICKER_FORMATS:
-        await _tell_choices(scene, x, y)
+    _tell_suggestions(context, "")
+    if context.under.kind == "select" or context.under.kind in PICKER_FORMATS:
+        await _tell_choices(context, x, y)
 
 
-async def _tell_choices(scene: ActionContext, x: float, y: float) -> None:
+async def _tell_choices(context: ActionContext, x: float, y: float) -> None:
     """Say what a native list or picker offers and close its popup, which no screenshot shows.
 
     Escape reaches the popup only, never the page, and the element keeps the focus: typing and
     arrow keys then change its value where the next screen shows it.
     """
-    element = await element_at(scene.tab.page, x, y)
+    element = await element_at(context.tab.page, x, y)
     if element.popup:
-        await scene.tab.page.keyboard.press("Escape")
-    ways = [way for way in ("select_option", "type_text") if way in scene.permitted]
+        await context.tab.page.keyboard.press("Escape")
+    ways = [way for way in ("select_option", "type_text") if way in context.permitted]
     how = f" Choose with {' or '.join(ways)}." if ways else ""
     if element.kind == "select":
-        scene.hints.append(f"The list {element.name!r} offers: {offers(element)}.{how}")
+        context.hints.append(f"The list {element.name!r} offers: {offers(element)}.{how}")
     elif element.kind in PICKER_FORMATS:
         form = PICKER_FORMATS[element.kind]
-        scene.hints.append(f"A {element.kind} field has the focus; its value is {form}.{how}")
+        context.hints.append(f"A {element.kind} field has the focus; its value is {form}.{how}")
 
 
-def _tell_suggestions(scene: ActionContext, typed: str) -> None:
+def _tell_suggestions(context: ActionContext, typed: str) -> None:
     """Say what a field suggests: the browser's own list, which no screenshot shows."""
-    field, plain = scene.under, typed.strip().casefold()
+    field, plain = context.under, typed.strip().casefold()
     if field is None or not field.suggestions:
         return
     fitting = [text for text in field.suggestions if plain in text.casefold()]
     listed = _listed(fitting) or "nothing that holds these letters"
-    scene.hints.append(f"The field suggests: {listed}. Type one in full to choose it.")
+    context.hints.append(f"The field suggests: {listed}. Type one in full to choose it.")
 
 
 def offers(element: Element) -> str:
@@ -103,18 +103,18 @@ def _listed(options: Sequence[str]) -> str:
     return " | ".join(shown) + (f" | and {more} more" if more > 0 else "")
 
 
-async def _hover(action: web.Hover, scene: ActionContext) -> None:
-    x, y = scene.place(action.point)
-    scene.under = await element_at(scene.tab.page, x, y)
-    scene.effect = f"moved to {scene.under} at ({x:.0f}, {y:.0f})"
-    await scene.tab.page.mouse.move(x, y)
+async def _hover(action: web.Hover, context: ActionContext) -> None:
+    x, y = context.place(action.point)
+    context.under = await element_at(context.tab.page, x, y)
+    context.effect = f"moved to {context.under} at ({x:.0f}, {y:.0f})"
+    await context.tab.page.mouse.move(x, y)
 
 
-async def _drag(action: web.Drag, scene: ActionContext) -> None:
-    (x0, y0), (x1, y1) = scene.place(action.start), scene.place(action.end)
-    mouse = scene.tab.page.mouse
-    scene.under = await element_at(scene.tab.page, x0, y0)
-    scene.effect = f"dragged {scene.under} from ({x0:.0f}, {y0:.0f}) to ({x1:.0f}, {y1:.0f})"
+async def _drag(action: web.Drag, context: ActionContext) -> None:
+    (x0, y0), (x1, y1) = context.place(action.start), context.place(action.end)
+    mouse = context.tab.page.mouse
+    context.under = await element_at(context.tab.page, x0, y0)
+    context.effect = f"dragged {context.under} from ({x0:.0f}, {y0:.0f}) to ({x1:.0f}, {y1:.0f})"
     await mouse.move(x0, y0)
     await mouse.down()
     try:
@@ -123,22 +123,22 @@ async def _drag(action: web.Drag, scene: ActionContext) -> None:
         await mouse.up()
 
 
-async def _type_text(action: web.TypeText, scene: ActionContext) -> None:
-    await text.type_text(scene, action.text, bool(action.press_enter))
-    _tell_suggestions(scene, action.text)
+async def _type_text(action: web.TypeText, context: ActionContext) -> None:
+    await text.type_text(context, action.text, bool(action.press_enter))
+    _tell_suggestions(context, action.text)
 
 
-async def _replace_text(action: web.ReplaceText, scene: ActionContext) -> None:
-    await text.replace_text(scene, action.text, bool(action.press_enter))
-    _tell_suggestions(scene, action.text)
+async def _replace_text(action: web.ReplaceText, context: ActionContext) -> None:
+    await text.replace_text(context, action.text, bool(action.press_enter))
+    _tell_suggestions(context, action.text)
 
 
-async def _press_keys(action: web.PressKeys, scene: ActionContext) -> None:
-    scene.effect = f"pressed {'+'.join(action.keys)}"
-    if meant := meant_for_the_browser(action.keys, scene.permitted):
-        scene.hints.append(meant)
+async def _press_keys(action: web.PressKeys, context: ActionContext) -> None:
+    context.effect = f"pressed {'+'.join(action.keys)}"
+    if meant := meant_for_the_browser(action.keys, context.permitted):
+        context.hints.append(meant)
     try:
-        await scene.tab.page.keyboard.press("+".join(_as_pressed(action.keys)))
+        await context.tab.page.keyboard.press("+".join(_as_pressed(action.keys)))
     except PlaywrightError as error:
         if "Unknown key" not in str(error):
             raise
@@ -156,19 +156,19 @@ def _as_pressed(keys: list[str]) -> list[str]:
     return [*held, last]
 
 
-async def _scroll(action: web.Scroll, scene: ActionContext) -> None:
-    width, height = scene.tab.size
+async def _scroll(action: web.Scroll, context: ActionContext) -> None:
+    width, height = context.tab.size
     middle = Point(x=0.5, y=0.5)
-    x, y = scene.place(action.point or middle)
+    x, y = context.place(action.point or middle)
     sign = -1 if action.direction in ("up", "left") else 1
     sideways = action.direction in ("left", "right")
     distance = round((width if sideways else height) * action.amount / 10) * sign
-    scene.under = await element_at(scene.tab.page, x, y)
-    scene.effect = f"scrolled {action.direction} {abs(distance)} px at ({x:.0f}, {y:.0f})"
-    handle = await scene.under.handle()
+    context.under = await element_at(context.tab.page, x, y)
+    context.effect = f"scrolled {action.direction} {abs(distance)} px at ({x:.0f}, {y:.0f})"
+    handle = await context.under.handle()
     before = await handle.evaluate(SCROLL_PLACES) if handle is not None else []
-    await scene.tab.page.mouse.move(x, y)
-    await scene.tab.page.mouse.wheel(*((distance, 0) if sideways else (0, distance)))
+    await context.tab.page.mouse.move(x, y)
+    await context.tab.page.mouse.wheel(*((distance, 0) if sideways else (0, distance)))
 
     async def measure() -> None:
         try:
@@ -178,78 +178,78 @@ async def _scroll(action: web.Scroll, scene: ActionContext) -> None:
                 raise
             after = []  # a page that was left meanwhile has no places to compare
         moved = max((abs(b - a) for a, b in zip(before, after, strict=False)), default=0)
-        scene.effect = f"scrolled {action.direction} by {moved:.0f} of {abs(distance)} px"
+        context.effect = f"scrolled {action.direction} by {moved:.0f} of {abs(distance)} px"
 
-    scene.afterwards = measure
-
-
-async def _select_option(action: web.SelectOption, scene: ActionContext) -> None:
-    await fields.select_option(scene, *scene.place(action.point), action.option)
+    context.afterwards = measure
 
 
-async def _upload_file(action: web.UploadFile, scene: ActionContext) -> None:
-    await uploads.upload_files(scene, *scene.place(action.point), action.files)
+async def _select_option(action: web.SelectOption, context: ActionContext) -> None:
+    await fields.select_option(context, *context.place(action.point), action.option)
 
 
-async def _go_to(action: web.GoTo, scene: ActionContext) -> None:
-    await history.go_to(scene, action.url)
+async def _upload_file(action: web.UploadFile, context: ActionContext) -> None:
+    await uploads.upload_files(context, *context.place(action.point), action.files)
 
 
-async def _back(action: web.Back, scene: ActionContext) -> None:
-    await history.move(scene, -1)
+async def _go_to(action: web.GoTo, context: ActionContext) -> None:
+    await history.go_to(context, action.url)
 
 
-async def _forward(action: web.Forward, scene: ActionContext) -> None:
-    await history.move(scene, 1)
+async def _back(action: web.Back, context: ActionContext) -> None:
+    await history.move(context, -1)
 
 
-async def _reload(action: web.Reload, scene: ActionContext) -> None:
-    await history.reload(scene)
+async def _forward(action: web.Forward, context: ActionContext) -> None:
+    await history.move(context, 1)
 
 
-async def _new_tab(action: web.NewTab, scene: ActionContext) -> None:
-    await scene.tabs.new_tab()
-    scene.effect = f"opened tab {len(scene.tabs.tabs) - 1}"
+async def _reload(action: web.Reload, context: ActionContext) -> None:
+    await history.reload(context)
 
 
-async def _switch_tab(action: web.SwitchTab, scene: ActionContext) -> None:
-    count = len(scene.tabs.tabs)
+async def _new_tab(action: web.NewTab, context: ActionContext) -> None:
+    await context.tabs.new_tab()
+    context.effect = f"opened tab {len(context.tabs.tabs) - 1}"
+
+
+async def _switch_tab(action: web.SwitchTab, context: ActionContext) -> None:
+    count = len(context.tabs.tabs)
     if action.index >= count:
         raise OutOfRange(f"there is no tab {action.index}; the tabs are 0 to {count - 1}")
-    tab = scene.tabs.tabs[action.index]
-    scene.effect = f"switched to tab {action.index}"
-    scene.tabs.show(tab)
+    tab = context.tabs.tabs[action.index]
+    context.effect = f"switched to tab {action.index}"
+    context.tabs.show(tab)
     await tab.page.bring_to_front()
 
 
-async def _close_tab(action: web.CloseTab, scene: ActionContext) -> None:
-    number = scene.tabs.tabs.index(scene.tab)
-    scene.effect = f"began to close tab {number}"
-    await scene.tabs.close_tab(scene.tab, CLOSE_TIMEOUT_S)
-    scene.effect = f"closed tab {number}" if not scene.tab.open else f"tab {number} stays open"
+async def _close_tab(action: web.CloseTab, context: ActionContext) -> None:
+    number = context.tabs.tabs.index(context.tab)
+    context.effect = f"began to close tab {number}"
+    await context.tabs.close_tab(context.tab, CLOSE_TIMEOUT_S)
+    context.effect = f"closed tab {number}" if not context.tab.open else f"tab {number} stays open"
 
 
-async def _answer_dialog(action: web.AnswerDialog, scene: ActionContext) -> None:
-    dialog = await scene.tabs.answer_dialog(action.accept, action.text)
+async def _answer_dialog(action: web.AnswerDialog, context: ActionContext) -> None:
+    dialog = await context.tabs.dialogs.answer(action.accept, action.text)
     if dialog is None:
         raise ActionHadNoEffect("no dialog is open")
     answer = "accepted" if action.accept else "dismissed"
-    scene.effect = f"{answer} the dialog {describe_dialog(dialog)}"
+    context.effect = f"{answer} the dialog {describe_dialog(dialog)}"
 
 
-async def _wait(action: web.Wait, scene: ActionContext) -> None:
+async def _wait(action: web.Wait, context: ActionContext) -> None:
     clock = asyncio.get_running_loop().time
     began_s = clock()
     sleep = asyncio.ensure_future(asyncio.sleep(action.seconds))
     try:
-        await scene.tabs.race(sleep, action.seconds)
+        await context.tabs.news.race(sleep, action.seconds)
     finally:
         sleep.cancel()
-    scene.effect = f"waited {clock() - began_s:.1f} s"
+    context.effect = f"waited {clock() - began_s:.1f} s"
 
 
-async def _nothing(action: Action, scene: ActionContext) -> None:
-    scene.effect = str(action)
+async def _nothing(action: Action, context: ActionContext) -> None:
+    context.effect = str(action)
 
 
 _PERFORMERS: dict[type[Action], Callable[[Any, ActionContext], Awaitable[None]]] = {

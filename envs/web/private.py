@@ -43,8 +43,9 @@ def is_private_address(text: str) -> bool | None:
 async def is_private(url: str) -> bool:
     """Return whether an address leads into this machine or its network.
 
-    Names are looked up; one that leads to several addresses is private where one of them is. The
-    user's own files are; what cannot be looked up, and what is no http address, is not.
+    Names are looked up; one that leads to several addresses is private where one of them is. What
+    cannot be looked up is not, nor is what is no http address: the user's files are none of the
+    network's, and Chromium lets no page of the network open one.
     """
     try:
         parts = urlsplit(url.strip().replace("\\", "/"))
@@ -52,8 +53,6 @@ async def is_private(url: str) -> bool:
         port = parts.port
     except ValueError:
         return False
-    if parts.scheme.lower() == "file":
-        return True
     if parts.scheme.lower() not in ("http", "https") or not host:
         return False
     if (known := is_private_address(host)) is not None:

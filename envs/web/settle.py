@@ -17,6 +17,7 @@ from playwright.async_api import Frame, JSHandle
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.tab import Tab, leave_running
 from eyehand.envs.web.tabs import Tabs
+from eyehand.envs.web.waiting import give_up_waiting, in_flight
 from eyehand.envs.web.watch import WATCH
 
 QUIET_FRAMES = 2
@@ -124,14 +125,14 @@ async def settle(
         change_s, load_s = limits.for_tab(tab)
         left_s = _from_s(tab, began_s) + load_s - clock()
         bounds_s = min(change_s, max(left_s, 0.05)), max(left_s, 0.05)
-        looking = None if tabs.in_flight(since_s) else on_watch
+        looking = None if in_flight(tabs, since_s) else on_watch
         on_watch, traffic = None, tab.traffic
         state, untouched = await _watch(tabs, tab, bounds_s, limits, looking)
         if tabs.dialog is not None:
             return Settled()
         if tabs.current is not tab:
             continue  # another tab is shown now, which gets its own time
-        waits_for = tabs.in_flight(since_s)
+        waits_for = in_flight(tabs, since_s)
         if state == "quiet" and not waits_for:
             tab.restless, tab.arrivals = False, 0
             return Settled(untouched=untouched and tab.traffic == traffic, quiet=True)
@@ -141,10 +142,10 @@ async def settle(
         if clock() >= min(end_s, began_s + limits.arrive_s + limits.load_s):
             tab.restless = True
             tab.silent = state == "silent" and not waits_for
-            await tabs.give_up_waiting(tab)
+            await give_up_waiting(tabs, tab)
             return Settled(_reason(tab, state, waits_for, clock() - began_s))
         if state == "quiet":
-            await tabs.wait_for_news(end_s - clock())
+            await tabs.news.wait(end_s - clock())
 
 
 def _from_s(tab: Tab, began_s: float) -> float:
@@ -181,7 +182,7 @@ async def _watch(
     )
     try:
         end_s = asyncio.get_running_loop().time() + load_s + ANSWER_MARGIN_S
-        while not await tabs.race(main, end_s - asyncio.get_running_loop().time()):
+        while not await tabs.news.race(main, end_s - asyncio.get_running_loop().time()):
             if tabs.dialog is not None or not tab.open or tabs.current is not tab:
                 return "gone", False
             if tab.crashed or asyncio.get_running_loop().time() >= end_s:
@@ -230,7 +231,7 @@ async def _watch_on(tabs: Tabs, tab: Tab, number: int, watcher: JSHandle) -> Non
     """Note when a page that was quiet changes by itself; nobody waits for this."""
     if await watcher.evaluate("watcher => watcher.changed") and tab.watch == number:
         tab.changed = True
-        tabs.tell_news()
+        tabs.news.tell()
     await watcher.dispose()
 
 

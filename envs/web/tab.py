@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import CDPSession, Dialog, FileChooser, Page, Request
+from playwright.async_api import CDPSession, FileChooser, Page, Request
 from playwright.async_api import Error as PlaywrightError
 
 # Addresses that another program opens: no window comes of them.
@@ -200,14 +200,6 @@ async def stop_loading(tab: Tab) -> None:
     """Stop what a tab loads."""
     await (await tab.session()).send("Page.stopLoading")
     tab.navigating = False
-
-
-def describe_dialog(dialog: Dialog) -> str:
-    """Return a dialog's kind and text, such as `confirm "Delete?"`."""
-    if dialog.type == "beforeunload":
-        return 'beforeunload "Leave this page? Changes may be lost."'
-    shown = f'{dialog.type} "{dialog.message[:500]}"'
-    return f'{shown}, now "{dialog.default_value[:100]}"' if dialog.default_value else shown
 
 
 async def quietly(function: Callable[[], Awaitable[Any]]) -> None:

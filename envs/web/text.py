@@ -12,11 +12,11 @@ from typing import Any
 from playwright.async_api import Error as PlaywrightError
 
 from eyehand.envs.web import fields
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.arrival import Arrival, Field, arrived
 from eyehand.envs.web.closed import hears_keys
 from eyehand.envs.web.elements import Element, focused_element
 from eyehand.envs.web.faults import has_navigated, is_closed
-from eyehand.envs.web.scene import ActionContext
 from eyehand.errors import ActionHadNoEffect
 
 # Typing sends every character as a key, about 1 ms each; longer text is put in as by pasting.
@@ -40,11 +40,11 @@ _SELECT_ALL = """e => {
 }"""
 
 
-async def type_text(scene: ActionContext, text: str, press_enter: bool = False) -> None:
+async def type_text(context: ActionContext, text: str, press_enter: bool = False) -> None:
     """Type into what has the focus; a list or picker takes the text as its value.
 
     Args:
-        scene: What the action works on; it then says what arrived.
+        context: What the action works on; it then says what arrived.
         text: Any characters.
         press_enter: Press Enter afterwards; not where a part of the text was lost.
 
@@ -52,38 +52,38 @@ async def type_text(scene: ActionContext, text: str, press_enter: bool = False) 
         ActionHadNoEffect: nothing that takes text or keys has the focus.
         InvalidArgument: the list has no such option, or the picker takes no such value.
     """
-    element = scene.under = await focused_element(scene.tab.page)
-    if await fields.set_value(scene, element, text):
-        return await _finish(scene, press_enter)
-    await _check_typeable(scene, element, text)
-    await _Typing(scene, element, f"typed {{}} into {element}").enter(text, press_enter)
+    element = context.under = await focused_element(context.tab.page)
+    if await fields.set_value(context, element, text):
+        return await _finish(context, press_enter)
+    await _check_typeable(context, element, text)
+    await _Typing(context, element, f"typed {{}} into {element}").enter(text, press_enter)
 
 
-async def replace_text(scene: ActionContext, text: str, press_enter: bool = False) -> None:
+async def replace_text(context: ActionContext, text: str, press_enter: bool = False) -> None:
     """Put a text in place of all that the focused field holds; see `type_text`."""
-    element = scene.under = await focused_element(scene.tab.page)
-    if await fields.set_value(scene, element, text):
-        return await _finish(scene, press_enter)
-    await _check_typeable(scene, element, text)
+    element = context.under = await focused_element(context.tab.page)
+    if await fields.set_value(context, element, text):
+        return await _finish(context, press_enter)
+    await _check_typeable(context, element, text)
     if element.kind == "text":
-        await _clear(scene, element, typed_over=bool(text))
+        await _clear(context, element, typed_over=bool(text))
     elif not text:
         # In a cell that is not being edited, Delete clears and a character replaces.
-        scene.effect = f"pressed Delete at {element}"
-        await scene.tab.page.keyboard.press("Delete")
+        context.effect = f"pressed Delete at {element}"
+        await context.tab.page.keyboard.press("Delete")
     if not text:
-        return await _finish(scene, press_enter)
-    typing = _Typing(scene, element, f"replaced the text of {element} with {{}}", blank=True)
+        return await _finish(context, press_enter)
+    typing = _Typing(context, element, f"replaced the text of {element} with {{}}", blank=True)
     await typing.enter(text, press_enter)
 
 
-async def _finish(scene: ActionContext, press_enter: bool) -> None:
+async def _finish(context: ActionContext, press_enter: bool) -> None:
     if press_enter:
-        scene.effect += " and pressed Enter"
-        await scene.tab.page.keyboard.press("Enter")
+        context.effect += " and pressed Enter"
+        await context.tab.page.keyboard.press("Enter")
 
 
-async def _check_typeable(scene: ActionContext, element: Element, text: str) -> None:
+async def _check_typeable(context: ActionContext, element: Element, text: str) -> None:
     """Refuse text that nothing would take.
 
     Raises:
@@ -104,17 +104,17 @@ async def _check_typeable(scene: ActionContext, element: Element, text: str) -> 
         )
 
 
-async def _clear(scene: ActionContext, element: Element, typed_over: bool) -> None:
+async def _clear(context: ActionContext, element: Element, typed_over: bool) -> None:
     """Select all that a field holds and delete it.
 
     A field that holds nothing may stand for another (a code editor's, a spreadsheet's): its text
     is selected, to be typed over, and not deleted.
     """
     handle = await fields.handle_of(element)
-    keyboard = scene.tab.page.keyboard
-    scene.effect = f"cleared {element}"
+    keyboard = context.tab.page.keyboard
+    context.effect = f"cleared {element}"
     if not typed_over and not await handle.evaluate(_HELD):
-        scene.effect = f"{element} was empty already"
+        context.effect = f"{element} was empty already"
         return
     for key in ("Backspace", "Delete"):
         await keyboard.press("ControlOrMeta+a")
@@ -123,8 +123,8 @@ async def _clear(scene: ActionContext, element: Element, typed_over: bool) -> No
             return
         await keyboard.press(key)
     if await handle.evaluate(_HELD) and not typed_over:
-        scene.failed = True
-        scene.feedback = f"{element} did not let its text be deleted."
+        context.failed = True
+        context.feedback = f"{element} did not let its text be deleted."
 
 
 async def _whole(keys: Coroutine[Any, Any, None]) -> None:
@@ -141,17 +141,17 @@ class _Typing:
     """Types one text, wherever the focus goes meanwhile.
 
     Args:
-        scene: What the action works on.
+        context: What the action works on.
         element: What has the focus.
         verb: The effect, with {} for the characters.
         blank: The field holds nothing that was there before.
     """
 
     def __init__(
-        self, scene: ActionContext, element: Element, verb: str, blank: bool = False
+        self, context: ActionContext, element: Element, verb: str, blank: bool = False
     ) -> None:
-        self._scene = scene
-        self._page = scene.tab.page
+        self._scene = context
+        self._page = context.tab.page
         self._element = element
         self._verb = verb
         self._blank = blank

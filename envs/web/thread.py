@@ -9,15 +9,16 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any, TypeVar
+from typing import Any
 
 from eyehand.errors import EnvironmentFault
 
-T = TypeVar("T")
-
 JOIN_TIMEOUT_S = 10.0
+# How long work that is given up may take to leave things in order. What waits for a driver that
+# hangs would take for ever.
+GIVEN_UP_S = 5.0
 END_TURNS, END_TURN_S = 20, 0.02
 
 if sys.platform == "win32":
@@ -92,8 +93,8 @@ class BrowserThread:
             raise EnvironmentFault("a call from the browser's own thread would wait for itself")
         if not self.alive:
             raise EnvironmentFault("the browser was closed; make a new environment")
-        work = asyncio.wait_for(_awaited(function, args), timeout_s)
-        future = asyncio.run_coroutine_threadsafe(_as_coroutine(work), self._loop)
+        work = _within(timeout_s, function, args)
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except TimeoutError as error:
@@ -106,14 +107,18 @@ class BrowserThread:
     def close(self) -> None:
         """Cancel what still runs and end the thread. Closing twice is fine."""
         if self.alive:
-            self._loop.call_soon_threadsafe(self._end)
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop)
             self._thread.join(JOIN_TIMEOUT_S)
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
         """Stop; a program that did not end by itself is killed, and what it started ends then."""
-        for program in self._loop.programs:
-            if program.get_returncode() is None:
-                program.kill()
+        running = [one for one in self._loop.programs if one.get_returncode() is None]
+        for program in running:
+            program.kill()
+        for _ in range(END_TURNS if running else 0):
+            if all(program.get_returncode() is not None for program in running):
+                break
+            await asyncio.sleep(END_TURN_S)
         self._loop.stop()
 
     def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -136,8 +141,24 @@ async def _awaited(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-async def _as_coroutine(work: Coroutine[Any, Any, T]) -> T:
-    return await work
+async def _within(
+    timeout_s: float | None, function: Callable[..., Any], args: tuple[Any, ...]
+) -> Any:
+    """Await a function's result, at most so long; work that is given up is cancelled.
+
+    `asyncio.wait_for` would wait for the end of what it cancels, however long that takes.
+    """
+    work = asyncio.ensure_future(_awaited(function, args))
+    try:
+        await asyncio.wait({work}, timeout=timeout_s)
+        if not work.done():
+            raise TimeoutError
+        return work.result()
+    finally:
+        if not work.done():
+            work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            work.cancel()
+            await asyncio.wait({work}, timeout=GIVEN_UP_S)
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:

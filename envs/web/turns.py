@@ -26,16 +26,17 @@ class Turns:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Take the turn for this thread, from whoever has it."""
+        """Take the turn for this thread, from whoever has it; a step inside a step keeps it."""
+        if self._number is not None:
+            yield
+            return
         with self._lock:
             self._newest += 1
-            number = self._newest
-        outer = self._number
-        self._own.number = number
+            self._own.number = self._newest
         try:
             yield
         finally:
-            self._own.number = outer
+            self._own.number = None
 
     def call(
         self, browser: Browser, function: Callable[..., Any], *args: Any, timeout_s: float

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.async_api import Error as PlaywrightError
 
+from eyehand.envs.web.action_context import ActionContext
 from eyehand.envs.web.elements import Element, element_at
 from eyehand.envs.web.fields import FIELD_TIMEOUT_MS, handle_of, refused
-from eyehand.envs.web.scene import ActionContext
 from eyehand.errors import ActionHadNoEffect, InvalidArgument
 
 CHOOSER_TIMEOUT_S = 2.0
@@ -58,11 +58,11 @@ _HEAR_DRAG = """() => {
 }"""
 
 
-async def upload_files(scene: ActionContext, x: float, y: float, names: Sequence[str]) -> None:
+async def upload_files(context: ActionContext, x: float, y: float, names: Sequence[str]) -> None:
     """Give some of the episode's files to what asks for files at a point.
 
     Args:
-        scene: What the action works on.
+        context: What the action works on.
         x: From the left of the viewport, in CSS pixels.
         y: From its top.
         names: The files' names.
@@ -71,33 +71,33 @@ async def upload_files(scene: ActionContext, x: float, y: float, names: Sequence
         InvalidArgument: the episode has no such file.
         ActionHadNoEffect: what is there takes a single file, or none.
     """
-    paths = [_given(scene, name) for name in dict.fromkeys(names)]
-    element = scene.under = await element_at(scene.tab.page, x, y)
+    paths = [_given(context, name) for name in dict.fromkeys(names)]
+    element = context.under = await element_at(context.tab.page, x, y)
     shown = ", ".join(map(repr, dict.fromkeys(names)))
-    scene.effect = f"uploaded {shown} to {element}"
+    context.effect = f"uploaded {shown} to {element}"
     try:
         if element.kind == "file":
             handle = await handle_of(element)
             _check_number(paths, await handle.evaluate("e => e.multiple"))
             await handle.set_input_files(paths, timeout=FIELD_TIMEOUT_MS)
             return
-        scene.tab.chooser = None
-        await scene.tab.page.mouse.click(x, y)
-        if await _answer_chooser(scene, paths, SOON_S):
+        context.tab.chooser = None
+        await context.tab.page.mouse.click(x, y)
+        if await _answer_chooser(context, paths, SOON_S):
             return
-        if scene.tabs.dialog is None and await _drop(scene, element, (x, y), paths):
-            scene.effect = f"dropped {shown} on {element}"
-        elif not await _answer_chooser(scene, paths, CHOOSER_TIMEOUT_S - SOON_S):
-            scene.effect = f"clicked {element}; no file picker opened"
-            scene.feedback, scene.failed = "Nothing at the point asks for a file.", True
+        if context.tabs.dialog is None and await _drop(context, element, (x, y), paths):
+            context.effect = f"dropped {shown} on {element}"
+        elif not await _answer_chooser(context, paths, CHOOSER_TIMEOUT_S - SOON_S):
+            context.effect = f"clicked {element}; no file picker opened"
+            context.feedback, context.failed = "Nothing at the point asks for a file.", True
     except PlaywrightError as error:
         raise refused(error) from error
 
 
-def _given(scene: ActionContext, name: str) -> Path:
-    path = scene.uploads.get(name)
+def _given(context: ActionContext, name: str) -> Path:
+    path = context.uploads.get(name)
     if path is None:
-        known = ", ".join(scene.uploads) or "none"
+        known = ", ".join(context.uploads) or "none"
         raise InvalidArgument(f"{name!r} is no file of this task; its files: {known}")
     if path.resolve() != path:
         raise ActionHadNoEffect(f"the file {name!r} was replaced by a link since the start")
@@ -111,13 +111,13 @@ def _check_number(paths: Sequence[Path], several: bool) -> None:
         raise ActionHadNoEffect(f"one file is asked for, and {len(paths)} were given")
 
 
-async def _answer_chooser(scene: ActionContext, paths: Sequence[Path], timeout_s: float) -> bool:
+async def _answer_chooser(context: ActionContext, paths: Sequence[Path], timeout_s: float) -> bool:
     """Give the files to the picker that a click opens; return whether one did in time."""
     clock = asyncio.get_running_loop().time
     end_s = clock() + timeout_s
-    while scene.tab.chooser is None and clock() < end_s and scene.tabs.dialog is None:
-        await scene.tabs.wait_for_news(end_s - clock())
-    chooser, scene.tab.chooser = scene.tab.chooser, None
+    while context.tab.chooser is None and clock() < end_s and context.tabs.dialog is None:
+        await context.tabs.news.wait(end_s - clock())
+    chooser, context.tab.chooser = context.tab.chooser, None
     if chooser is None:
         return False
     _check_number(paths, chooser.is_multiple())
@@ -126,10 +126,10 @@ async def _answer_chooser(scene: ActionContext, paths: Sequence[Path], timeout_s
 
 
 async def _drop(
-    scene: ActionContext, element: Element, place: tuple[float, float], paths: Sequence[Path]
+    context: ActionContext, element: Element, place: tuple[float, float], paths: Sequence[Path]
 ) -> bool:
     """Drag the files to a point and drop them where the page takes them; return whether it does."""
-    session = await scene.tab.session()
+    session = await context.tab.session()
     files = [str(path.resolve()) for path in paths]
     dragged = {"items": [], "files": files, "dragOperationsMask": 1}
 

@@ -4,6 +4,7 @@ An answer names an object and where it is::
 
     <|object_ref_start|>the button<|object_ref_end|><|box_start|>(412,90),(588,140)<|box_end|>
 
+It is asked for with the object in the same marks: "Find <|object_ref_start|>the button<|...|>".
 Numbers run from 0 to 1000 over the width and the height of the picture (arXiv 2409.12191,
 section 2.2). Here coordinates are 0..1, so that they mean the same at every resolution.
 """
@@ -13,12 +14,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from eyehand.errors import UsageError
+from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.session import Session
+from eyehand.model.inputs.image import Picture
 
 SCALE = 1000
 """What the model writes for the right and the lower edge."""
 
 _MARK = re.compile(r"<\|((?:object_ref|box|quad)_(?:start|end))\|>")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_END = re.compile(r"<\|(?:box|quad)_end\|>")
+_NUMBERS = re.compile(r"[\s\d.,()\[\]-]*")  # what a place begins with; words may follow
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?!\w)")
+
+_OPENING = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+_TURN = "<|object_ref_end|><|im_end|>\n<|im_start|>assistant\n"
 
 XY = tuple[float, float]
 
@@ -89,6 +98,35 @@ class Quad:
         return Box(min(xs), min(ys), max(xs), max(ys), self.label)
 
 
+def ground(
+    session: Session, description: str, image: Picture, max_new_tokens: int = 512
+) -> list[Box]:
+    """Asks where something is on a picture; see `eyehand.model.hub.Qwen2VL.ground`.
+
+    Args:
+        session: An empty one, which the question is appended to.
+        description: What to find.
+        image: Where.
+        max_new_tokens: Most tokens the answer.
+    """
+    if not description.strip():
+        raise UsageError("say what to find: the description is empty")
+    session.append_template(_OPENING)
+    session.append_image(image)
+    session.append_template("Find <|object_ref_start|>")
+    session.append_text(description)
+    session.append_template(_TURN)
+    (answer,) = generate([session], GenerationConfig(max_new_tokens))
+    # Of an answer that was cut off, the last number may be half of one.
+    text = answer.text if answer.stop_reason != "length" else _whole_places(answer.text)
+    return parse_boxes(text)
+
+
+def _whole_places(text: str) -> str:
+    """The text up to its last end mark."""
+    return text[: max((found.end() for found in _END.finditer(text)), default=0)]
+
+
 def parse(text: str) -> list[Box | Quad]:
     """Reads every place in a model's answer, in order.
 
@@ -108,9 +146,7 @@ def parse(text: str) -> list[Box | Quad]:
         if mark == "object_ref_start":
             label = content.strip() or None
         elif mark in ("box_start", "quad_start"):
-            place = _place(mark, _coordinates(content))
-            if place is not None:
-                places.append(replace(place, label=label))
+            places += [replace(p, label=label) for p in _places(mark, _coordinates(content))]
     return places
 
 
@@ -147,15 +183,20 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _coordinates(content: str) -> list[float]:
-    numbers = (float(found) / SCALE for found in _NUMBER.findall(content))
-    return [min(max(number, 0.0), 1.0) for number in numbers]
+    run = _NUMBERS.match(content)
+    end = run.end() if run else 0
+    found = [number for number in _NUMBER.finditer(content) if number.end() <= end]
+    return [min(max(float(number[0]) / SCALE, 0.0), 1.0) for number in found]
 
 
-def _place(mark: str, numbers: list[float]) -> Box | Quad | None:
+def _places(mark: str, numbers: list[float]) -> Iterator[Box | Quad]:
+    """The places between two marks, which may hold several; a single point is a box of its own."""
     points = list(zip(numbers[0::2], numbers[1::2], strict=False))
     if mark == "quad_start":
-        return Quad((points[0], points[1], points[2], points[3])) if len(points) >= 4 else None
-    if not points or len(numbers) == 3:
-        return None
-    (x1, y1), (x2, y2) = points[0], points[min(1, len(points) - 1)]
-    return Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+        for a, b, c, d in zip(*(points[corner::4] for corner in range(4)), strict=False):
+            yield Quad((a, b, c, d))
+        return
+    if len(numbers) == 2:
+        points *= 2
+    for (x1, y1), (x2, y2) in zip(points[0::2], points[1::2], strict=False):
+        yield Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))

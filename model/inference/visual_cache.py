@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eyehand.errors import UsageError
 from eyehand.model.inputs.image import (
     Grid,
-    ImageInput,
     Picture,
     preprocess,
     smart_resize,
@@ -25,8 +23,7 @@ from eyehand.model.inputs.image import (
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.inputs.video import VideoInput
 from eyehand.model.memory import check_room, vision_bytes
-from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 MAX_BYTES = 256 * 2**20
 """Default memory for embeddings: about 70 screens of 720p for the 2B model in bfloat16."""
@@ -74,14 +71,14 @@ class VisualEncoder:
         misses: Pictures that went through the vision tower.
     """
 
-    def __init__(self, model: Qwen2VL, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, network: Qwen2VLNetwork, max_bytes: int = MAX_BYTES) -> None:
         """Starts with an empty memory.
 
         Args:
-            model: Whose vision tower is used; its weights must not change afterwards.
+            network: Whose vision tower is used; its weights must not change afterwards.
             max_bytes: Memory for embeddings; 0 remembers nothing.
         """
-        self._model = model
+        self._network = network
         self._max_bytes = max_bytes
         self._entries: OrderedDict[bytes, Tensor] = OrderedDict()
         self._held_bytes = 0
@@ -107,19 +104,13 @@ class VisualEncoder:
             visual.patches = preprocess(rgb, settings).patches
         return visual
 
-    def read(self, given: ImageInput | VideoInput) -> Visual:
-        """Prepares a picture or video whose patches are already there."""
-        digest = hashlib.blake2b(given.patches.numpy().data.cast("B"), digest_size=16)
-        digest.update(f"patches {given.grid}".encode())
+    def read_video(self, video: VideoInput) -> Visual:
+        """Prepares a video."""
+        digest = hashlib.blake2b(video.patches.numpy().data.cast("B"), digest_size=16)
+        digest.update(f"patches {video.grid}".encode())
         key = digest.digest()
-        return Visual(
-            key,
-            given.grid,
-            given.merge_size,
-            isinstance(given, VideoInput),
-            given.patches,
-            self._entries.get(key),
-        )
+        held = self._entries.get(key)
+        return Visual(key, video.grid, video.merge_size, True, video.patches, held)
 
     def encode(self, visuals: Sequence[Visual]) -> None:
         """Gives every visual its embeddings; all that are new go through the tower at once."""
@@ -143,9 +134,9 @@ class VisualEncoder:
     def _run_tower(self, visuals: list[Visual]) -> None:
         patches = torch.cat([v.patches for v in visuals if v.patches is not None])
         grids = torch.tensor([visual.grid for visual in visuals])
-        needed = vision_bytes(self._model.config, len(patches), self._model.dtype.itemsize)
-        check_room(needed, self._model.device, "to look at the pictures")
-        embeds = self._model.encode_images(patches.to(self._model.dtype), grids)
+        needed = vision_bytes(self._network.config, len(patches), self._network.dtype.itemsize)
+        check_room(needed, self._network.device, "to look at the pictures")
+        embeds = self._network.encode_images(patches.to(self._network.dtype), grids)
         pieces = torch.split(embeds, [visual.num_tokens for visual in visuals])
         for visual, piece in zip(visuals, pieces, strict=True):
             # A view would keep the whole batch alive for as long as one picture is remembered.
@@ -159,36 +150,6 @@ class VisualEncoder:
         while self._held_bytes > self._max_bytes:
             _, forgotten = self._entries.popitem(last=False)
             self._held_bytes -= forgotten.nbytes
-
-
-def placeholder_starts(
-    ids: Sequence[int], visuals: Sequence[Visual], config: Qwen2VLConfig
-) -> list[int]:
-    """Returns the index of every visual's first placeholder.
-
-    Raises:
-        UsageError: Placeholders and visuals do not match, an id is unknown to the model, or the
-            ids end with a placeholder (a vision end mark has to follow).
-    """
-    pads = (config.image_token_id, config.video_token_id)
-    starts: list[int] = []
-    index = 0
-    for id_ in ids:
-        if not 0 <= id_ < config.text.vocab_size:
-            raise UsageError(f"id {id_}: the model knows 0 to {config.text.vocab_size - 1}")
-    for visual in visuals:
-        index = next((i for i in range(index, len(ids)) if ids[i] in pads), len(ids))
-        run = [pads[visual.is_video]] * visual.num_tokens
-        if list(ids[index : index + len(run)]) != run:
-            raise UsageError(
-                f"visual {len(starts)} needs {len(run)} placeholders (id {pads[visual.is_video]}) "
-                f"in a row, which are not at index {index}"
-            )
-        starts.append(index)
-        index += len(run)
-    if any(id_ in pads for id_ in ids[index:]) or (starts and index == len(ids)):
-        raise UsageError("a placeholder without its picture or video, or without its end mark")
-    return starts
 
 
 def join_embeds(visuals: Sequence[Visual], *, is_video: bool) -> Tensor | None:

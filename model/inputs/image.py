@@ -11,7 +11,7 @@ The numbers equal those of transformers' Pillow based image processor bit for bi
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,22 +111,6 @@ def _check_size(height_px: int, width_px: int) -> None:
         )
 
 
-def num_image_tokens(height_px: int, width_px: int, settings: ImageSettings = PUBLISHED) -> int:
-    """Returns how many placeholder tokens a picture of this size becomes.
-
-    Args:
-        height_px: Height of the picture before resizing.
-        width_px: Width of the picture before resizing.
-        settings: See `smart_resize`.
-
-    Examples:
-        >>> num_image_tokens(720, 1280)
-        1196
-    """
-    height, width = smart_resize(height_px, width_px, settings)
-    return height * width // settings.factor**2
-
-
 def preprocess(image: Picture, settings: ImageSettings = PUBLISHED) -> ImageInput:
     """Turns a picture into the vision tower's input.
 
@@ -146,13 +130,6 @@ def preprocess(image: Picture, settings: ImageSettings = PUBLISHED) -> ImageInpu
     resized = smart_resize(*original, settings)
     patches = patchify(resize(rgb, resized)[None], settings)
     return ImageInput(patches, settings.grid(1, resized), original, resized, settings.merge_size)
-
-
-def preprocess_batch(
-    images: Iterable[Picture], settings: ImageSettings = PUBLISHED
-) -> list[ImageInput]:
-    """Preprocesses several pictures, of any sizes; see `preprocess`."""
-    return [preprocess(image, settings) for image in images]
 
 
 def concatenate(inputs: Sequence[ImageInput]) -> tuple[torch.Tensor, torch.Tensor]:

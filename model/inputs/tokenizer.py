@@ -7,13 +7,10 @@ is, or the page could end the user's turn and speak as the system. `encode_text`
 reading and `encode_template` the first.
 """
 
-import codecs
-import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
@@ -24,7 +21,9 @@ from eyehand.model.inputs.tokenizer_files import (
     library_told,
     read_single_file,
     read_vocab_and_merges,
+    write_folder,
 )
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -46,13 +45,6 @@ SPECIAL_TOKENS = (
 
 END_OF_TEXT = "<|endoftext|>"
 END_OF_TURN = "<|im_end|>"
-
-GROUNDING_TOKENS = SPECIAL_TOKENS[3:9]
-"""The control tokens that a model's own answer may hold: objects, boxes and quadrangles."""
-
-# For programs that render Jinja templates themselves. It behaves like Qwen2-VL's published one;
-# eyehand.model.inputs.chat writes the same ids directly, and safely.
-CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja").read_text("utf-8").rstrip("\n")
 
 
 def _byte_symbols() -> dict[str, int]:
@@ -98,7 +90,8 @@ class Tokenizer:
             raise CheckpointError(
                 f"not a Qwen2-VL tokenizer: it lacks the control tokens {', '.join(missing)}"
             )
-        self._patterns: dict[frozenset[str], re.Pattern[str]] = {}
+        longest_first = sorted(self._special_ids, key=len, reverse=True)
+        self._special = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Tokenizer":
@@ -156,38 +149,25 @@ class Tokenizer:
         """Id that fills the unused end of a batch's rows."""
         return self.special_id(END_OF_TEXT)
 
-    def encode_text(self, text: str, *, permitted: Collection[str] = ()) -> list[int]:
+    def encode_text(self, text: str) -> list[int]:
         """Encodes text from outside; control tokens in it stay plain characters.
 
         Args:
             text: Any text. Lone surrogates, which have no UTF-8 form, become "?".
-            permitted: Control tokens that are nevertheless read as such.
         """
-        if not permitted:
-            clean = text.encode("utf-8", "replace").decode("utf-8")
-            with library_told("the tokenizer cannot read a text"):
-                return list(self._backend.encode(clean, add_special_tokens=False).ids)
-        ids: list[int] = []
-        for piece in self._pattern_of(frozenset(permitted)).split(text):
-            if piece in permitted:
-                ids.append(self.special_id(piece))
-            elif piece:
-                ids.extend(self.encode_text(piece))
-        return ids
+        clean = text.encode("utf-8", "replace").decode("utf-8")
+        with library_told("the tokenizer cannot read a text"):
+            return list(self._backend.encode(clean, add_special_tokens=False).ids)
 
     def encode_template(self, text: str) -> list[int]:
         """Encodes text that the program itself wrote; control tokens become their ids."""
-        return self.encode_text(text, permitted=self._special_ids)
-
-    def encode(self, text: str, *, allow_special: bool = False) -> list[int]:
-        """Encodes text; `allow_special` chooses between the two readings."""
-        return self.encode_template(text) if allow_special else self.encode_text(text)
-
-    def _pattern_of(self, tokens: frozenset[str]) -> re.Pattern[str]:
-        if tokens not in self._patterns:
-            longest_first = sorted(tokens, key=len, reverse=True)
-            self._patterns[tokens] = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
-        return self._patterns[tokens]
+        ids: list[int] = []
+        for piece in self._special.split(text):
+            if piece in self._special_ids:
+                ids.append(self._special_ids[piece])
+            elif piece:
+                ids.extend(self.encode_text(piece))
+        return ids
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Returns the text of ids. Control tokens are kept unless told: boxes are made of them.
@@ -223,9 +203,29 @@ class Tokenizer:
         found = (self._backend.token_to_id(_SYMBOL_OF_BYTE[byte]) for byte in data)
         return [id_ for id_ in found if id_ is not None]
 
-    def stream(self) -> "StreamDecoder":
-        """Returns a decoder that turns ids into text one at a time."""
-        return StreamDecoder(self)
+    def check_fits(self, config: Qwen2VLConfig) -> None:
+        """Compares with what a model reads and writes.
+
+        Raises:
+            CheckpointError: The tokenizer does not belong to the model.
+        """
+        expected = {
+            "<|image_pad|>": config.image_token_id,
+            "<|video_pad|>": config.video_token_id,
+            "<|vision_start|>": config.vision_start_token_id,
+        }
+        for token, id_ in expected.items():
+            if self.special_id(token) != id_:
+                raise CheckpointError(
+                    f"config.json says that {token} is {id_}, the tokenizer says "
+                    f"{self.special_id(token)}: they belong to different checkpoints"
+                )
+        tokens = max(self.vocab_size, self.largest_id + 1)
+        if tokens > config.text.vocab_size:
+            raise CheckpointError(
+                f"the tokenizer has {tokens} tokens, the model only "
+                f"{config.text.vocab_size}: they belong to different checkpoints"
+            )
 
     def save(self, folder: str | Path) -> None:
         """Writes `tokenizer.json`, `tokenizer_config.json` and the chat template.
@@ -235,60 +235,9 @@ class Tokenizer:
         Args:
             folder: Created when it does not exist.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._backend.save(str(folder / "tokenizer.json"))
-        text = json.dumps(self._config(), indent=2, ensure_ascii=False)
-        (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
-        (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
-
-    def _class_name(self) -> str:
-        """Transformers' Qwen2Tokenizer builds its own model from vocabulary and merges."""
-        looks_up_words = getattr(self._backend.model, "ignore_merges", False)
-        return "PreTrainedTokenizerFast" if looks_up_words else "Qwen2Tokenizer"
-
-    def _config(self) -> dict[str, Any]:
-        decoder = self._backend.get_added_tokens_decoder()
-        added = {str(id_): _added_token_fields(decoder[id_]) for id_ in sorted(decoder)}
-        return {
-            "tokenizer_class": self._class_name(),
-            "added_tokens_decoder": added,
-            "additional_special_tokens": [t for t in self._special_ids if t != END_OF_TEXT],
-            "bos_token": None,
-            "eos_token": END_OF_TURN,
-            "pad_token": END_OF_TEXT,
-            "unk_token": None,
-            "add_prefix_space": False,
-            "clean_up_tokenization_spaces": False,
-            "errors": "replace",
-            "model_max_length": 32768,
-            "split_special_tokens": False,
-        }
-
-
-class StreamDecoder:
-    """Turns ids into text as they arrive, holding back unfinished characters.
-
-    The pieces joined equal the text of all ids at once.
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def push(self, token_id: int) -> str:
-        """Takes one id.
-
-        Returns:
-            The text that has become certain; empty while a character's bytes are incomplete.
-        """
-        return self._decoder.decode(self._tokenizer.token_bytes(token_id))
-
-    def flush(self) -> str:
-        """Returns what was held back, broken bytes as U+FFFD, and starts afresh."""
-        text = self._decoder.decode(b"", final=True)
-        self._decoder.reset()
-        return text
+        write_folder(
+            Path(folder), self._backend, self._special_ids, pad=END_OF_TEXT, end=END_OF_TURN
+        )
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
@@ -364,14 +313,3 @@ def _with_specials(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
         [AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS]
     )
     return tokenizer
-
-
-def _added_token_fields(token: AddedToken) -> dict[str, Any]:
-    return {
-        "content": token.content,
-        "lstrip": token.lstrip,
-        "normalized": token.normalized,
-        "rstrip": token.rstrip,
-        "single_word": token.single_word,
-        "special": token.special,
-    }

@@ -6,12 +6,13 @@ few parts, and nothing else is let through.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers import models, processors
+from tokenizers import AddedToken, models, processors
 
 from eyehand.errors import CheckpointError
 from eyehand.model.json_object import parse_object, read_bounded
@@ -33,6 +34,9 @@ MAX_ADDED_CHARACTERS = 128
 LARGEST_ID = 2**24 - 1
 
 _UNUSED = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+
+# For programs that render Jinja templates themselves. It behaves like Qwen2-VL's published one.
+_CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja").read_text("utf-8").rstrip("\n")
 
 
 def read_single_file(path: Path) -> tokenizers.Tokenizer:
@@ -178,3 +182,50 @@ def _expect(path: Path, name: str, holds: bool, wanted: str, got: object) -> Non
 
 def _unexpected(path: Path, name: str, wanted: str, got: object) -> CheckpointError:
     return CheckpointError(f"{path}: {name}: expected {wanted}, got {shown(got)}")
+
+
+def write_folder(
+    folder: Path, backend: tokenizers.Tokenizer, specials: Iterable[str], *, pad: str, end: str
+) -> None:
+    """Write `tokenizer.json`, `tokenizer_config.json` and `chat_template.jinja`.
+
+    Args:
+        folder: Created when it does not exist.
+        backend: The tokenizer.
+        specials: Its control tokens.
+        pad: The one that fills up.
+        end: The one that ends a turn.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    backend.save(str(folder / "tokenizer.json"))
+    # transformers' Qwen2Tokenizer builds its own model from vocabulary and merges.
+    looks_up_words = getattr(backend.model, "ignore_merges", False)
+    added = backend.get_added_tokens_decoder()
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast" if looks_up_words else "Qwen2Tokenizer",
+        "added_tokens_decoder": {str(id_): _token_fields(added[id_]) for id_ in sorted(added)},
+        "additional_special_tokens": [token for token in specials if token != pad],
+        "bos_token": None,
+        "eos_token": end,
+        "pad_token": pad,
+        "unk_token": None,
+        "add_prefix_space": False,
+        "clean_up_tokenization_spaces": False,
+        "errors": "replace",
+        "model_max_length": 32768,
+        "split_special_tokens": False,
+    }
+    text = json.dumps(config, indent=2, ensure_ascii=False)
+    (folder / "tokenizer_config.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "chat_template.jinja").write_text(_CHAT_TEMPLATE, encoding="utf-8")
+
+
+def _token_fields(token: AddedToken) -> dict[str, Any]:
+    return {
+        "content": token.content,
+        "lstrip": token.lstrip,
+        "normalized": token.normalized,
+        "rstrip": token.rstrip,
+        "single_word": token.single_word,
+        "special": token.special,
+    }

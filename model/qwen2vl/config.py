@@ -195,11 +195,6 @@ class Qwen2VLConfig:
         got = shown(token)
         _require(inside, name, f"expected an id from 0 to {limit} (vocab_size), got {got}")
 
-    @property
-    def eos_token_id(self) -> int:
-        """The first end-of-sequence id, the one a chat turn ends with."""
-        return self.eos_token_ids[0]
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read the contents of a ``config.json``, flat or nested.
@@ -211,12 +206,12 @@ class Qwen2VLConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the flat form of the published checkpoints, which transformers reads."""
-        text, vision = self.text, self.vision
+        text, vision, ends = self.text, self.vision, self.eos_token_ids
         return {
             "architectures": ["Qwen2VLForConditionalGeneration"],
             "model_type": "qwen2_vl",
             **{name: getattr(self, name) for name in _TOKEN_FIELDS},
-            "eos_token_id": _one_or_list(self.eos_token_ids),
+            "eos_token_id": list(ends) if len(ends) > 1 else ends[0],
             **{name: getattr(text, name) for name in _TEXT_FIELDS},
             "hidden_act": "silu",
             "attention_dropout": 0.0,
@@ -229,35 +224,24 @@ class Qwen2VLConfig:
     def qwen2vl_2b(cls) -> Self:
         """The 2B model's shapes."""
         text = TextConfig(1536, 28, 12, 2, 8960, 151936, tie_word_embeddings=True)
-        return cls(text, _published_vision(1536))
+        return cls(text, VisionConfig(hidden_size=1536))
 
     @classmethod
     def qwen2vl_7b(cls) -> Self:
         """The 7B model's shapes."""
-        return cls(TextConfig(3584, 28, 28, 4, 18944, 152064), _published_vision(3584))
+        return cls(TextConfig(3584, 28, 28, 4, 18944, 152064), VisionConfig(hidden_size=3584))
 
     @classmethod
     def qwen2vl_72b(cls) -> Self:
         """The 72B model's shapes."""
-        return cls(TextConfig(8192, 80, 64, 8, 29568, 152064), _published_vision(8192))
+        return cls(TextConfig(8192, 80, 64, 8, 29568, 152064), VisionConfig(hidden_size=8192))
 
 
-_VISION_TOKEN_FIELDS = (
-    "image_token_id",
-    "video_token_id",
-    "vision_start_token_id",
-    "vision_end_token_id",
+_VISION_TOKEN_FIELDS = tuple(
+    f"{name}_token_id" for name in ("image", "video", "vision_start", "vision_end")
 )
 _TOKEN_FIELDS = (*_VISION_TOKEN_FIELDS, "bos_token_id", "pad_token_id")
 _TEXT_FIELDS = tuple(f.name for f in fields(TextConfig) if f.name != "mrope_section")
-
-
-def _published_vision(hidden_size: int) -> VisionConfig:
-    return VisionConfig(hidden_size=hidden_size)
-
-
-def _one_or_list(ids: tuple[int, ...]) -> int | list[int]:
-    return ids[0] if len(ids) == 1 else list(ids)
 
 
 def _read_config(values: Mapping[str, Any]) -> dict[str, Any]:

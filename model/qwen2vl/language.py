@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eyehand.model.inference.cache import KVCache, Slots
 from eyehand.model.qwen2vl.attention import attend, inverse_frequencies, rotate
+from eyehand.model.qwen2vl.cache import KVCache, Slots
 from eyehand.model.qwen2vl.config import TextConfig
 
 

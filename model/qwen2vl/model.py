@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.cache import KVCache, Slots
 from eyehand.model.qwen2vl.attention import additive_mask, causal_padding_mask
+from eyehand.model.qwen2vl.cache import KVCache, Slots
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.language import LanguageModel
 from eyehand.model.qwen2vl.mrope import batch_position_ids
@@ -22,7 +22,7 @@ IGNORED_TARGET = -100
 """A target that contributes no loss."""
 
 
-class Qwen2VL(nn.Module):
+class Qwen2VLNetwork(nn.Module):
     """The whole network, with the parameter names of the published checkpoints.
 
     A new instance has random weights fit for training: normal with deviation 0.02, projections

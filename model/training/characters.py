@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eyehand.model.qwen2vl.config import VisionConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:!?-@#\"'()/&"
 CLASSES = len(ALPHABET) + 1
@@ -136,7 +136,7 @@ class CharacterLoss:
         head: The head to go on with; a new one where there is none.
     """
 
-    def __init__(self, model: Qwen2VL, head: CharacterHead | None = None) -> None:
+    def __init__(self, model: Qwen2VLNetwork, head: CharacterHead | None = None) -> None:
         self.head = head or CharacterHead(model.config.vision)
         self._tokens: Tensor | None = None
         self._hook = model.visual.register_forward_hook(self._keep)

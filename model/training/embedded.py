@@ -9,7 +9,7 @@ import torch
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.inputs.tokenizer import Tokenizer, word_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.documents import Document, read_shard, shards
 from eyehand.model.training.tower import initialise_tower
 
@@ -74,7 +74,7 @@ def tower_config() -> VisionConfig:
     )  # fmt: skip
 
 
-def new_model(config: Qwen2VLConfig, seed: int) -> Qwen2VL:
+def new_model(config: Qwen2VLConfig, seed: int) -> Qwen2VLNetwork:
     """Return a network with random weights whose attention heeds position from the start.
 
     The biases of queries and keys are drawn, not zero: their product turns with the distance
@@ -86,7 +86,7 @@ def new_model(config: Qwen2VLConfig, seed: int) -> Qwen2VL:
         seed: Fixes the weights.
     """
     torch.manual_seed(seed)
-    model = Qwen2VL(config)
+    model = Qwen2VLNetwork(config)
     initialise_tower(model.visual, seed)
     _initialise_language(model)
     with torch.no_grad():
@@ -99,7 +99,7 @@ def new_model(config: Qwen2VLConfig, seed: int) -> Qwen2VL:
     return model
 
 
-def _initialise_language(model: Qwen2VL) -> None:
+def _initialise_language(model: Qwen2VLNetwork) -> None:
     """Draw the decoder's matrices with the width of what they read, residual branches smaller."""
     branches = (2 * model.config.text.num_hidden_layers) ** 0.5
     with torch.no_grad():

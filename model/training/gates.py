@@ -7,8 +7,8 @@ import random
 import re
 from collections.abc import Sequence
 
-from eyehand.model.hub import LoadedModel
-from eyehand.model.inference.session import Session
+from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.training.pages import FONTS, word_lists
 from eyehand.model.training.reading import EVALUATION_SEED
 from eyehand.model.training.screens import (
@@ -27,7 +27,7 @@ _POINT = re.compile(r"\[(\d+), (\d+)\]")
 
 
 def measure_pointing(
-    loaded: LoadedModel, questions: int = 200, fonts: Sequence[str] = FONTS
+    loaded: Qwen2VL, questions: int = 200, fonts: Sequence[str] = FONTS
 ) -> dict[str, float]:
     """Ask "Where is WORD?" on drawn screens of up to twenty words, one question a screen.
 
@@ -69,8 +69,8 @@ def _words(screen: DrawnScreen) -> list[Item]:
     return [item for item in screen.items if item.text and texts.count(item.text.lower()) == 1]
 
 
-def _answer(loaded: LoadedModel, screen: DrawnScreen, word: str) -> str:
-    session: Session = loaded.session()
+def _answer(loaded: Qwen2VL, screen: DrawnScreen, word: str) -> str:
+    session = loaded.session()
     for part in OPENING:
         if part.kind == "screen":
             session.append_image(screen.image)
@@ -78,7 +78,7 @@ def _answer(loaded: LoadedModel, screen: DrawnScreen, word: str) -> str:
             session.append_template(part.text)
     session.append_text(f'Where is "{word}"?')
     session.append_template(QUESTION_END.text)
-    return session.generate(MOST_ANSWER_TOKENS).text
+    return generate([session], GenerationConfig(MOST_ANSWER_TOKENS))[0].text
 
 
 def _is_inside(answer: str, item: Item, screen: DrawnScreen) -> bool:

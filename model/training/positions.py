@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from eyehand.model.qwen2vl.attention import rotate
 from eyehand.model.qwen2vl.language import Pass, SelfAttention
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.batching import NOWHERE
 
 MOST_CELLS = 64
@@ -33,7 +33,7 @@ class PositionLoss:
         layer: Index of the decoder layer; later ones can read what it knows.
     """
 
-    def __init__(self, model: Qwen2VL, layer: int = 1) -> None:
+    def __init__(self, model: Qwen2VLNetwork, layer: int = 1) -> None:
         self.head = nn.Linear(model.config.text.hidden_size, 2 * MOST_CELLS)
         self._image_token_id = model.config.image_token_id
         self._hidden: Tensor | None = None
@@ -72,7 +72,7 @@ class LookLoss:
         layer: Index of the decoder layer, after the one that knows the positions.
     """
 
-    def __init__(self, model: Qwen2VL, layer: int = 2) -> None:
+    def __init__(self, model: Qwen2VLNetwork, layer: int = 2) -> None:
         self._attention = cast(SelfAttention, model.model.layers[layer].self_attn)
         self._seen: tuple[Tensor, Pass] | None = None
         self._hook = self._attention.register_forward_pre_hook(self._keep)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from eyehand.errors import UsageError
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.inputs.tokenizer import Tokenizer
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.batching import Batch, Encoded, Encoder, collate
 from eyehand.model.training.characters import CharacterHead, CharacterLoss
 from eyehand.model.training.positions import LookLoss, PositionLoss
@@ -161,7 +161,7 @@ class TrainingRun:
     """
 
     def __init__(
-        self, model: Qwen2VL, tokenizer: Tokenizer, source: DocumentSource, folder: Path,
+        self, model: Qwen2VLNetwork, tokenizer: Tokenizer, source: DocumentSource, folder: Path,
         plan: TrainingPlan, settings: ImageSettings, head: CharacterHead | None = None,
         workers: int = 0,
     ) -> None:  # fmt: skip

@@ -14,9 +14,13 @@ Tree::
         StartUnreachable       the start page (or device) cannot be reached
         BrowserCrashed         the browser process or its page died
         CaptureFailed          the screen could not be captured
+        DeviceDisconnected     the device is gone, and did not come back
+        DeviceTimeout          the device did not answer in time
+        DeviceUnauthorized     the device does not permit this computer to debug it
         RecordingFailed        the trajectory could not be written (a full disk)
         WorkerLost             the process that ran an episode ended in the middle of it
         ClusterUnreachable     no Ray cluster answers at the address
+        EndpointFault          the server of a model does not answer
       GuardRefusal             what the guard does not permit
       CheckpointError          a checkpoint folder that cannot be used
         MissingWeight
@@ -102,6 +106,10 @@ class WorkerLost(EnvironmentFault):
 
 class ClusterUnreachable(EnvironmentFault):
     """No Ray cluster answers at the address, or the one that did is gone."""
+
+
+class EndpointFault(EnvironmentFault):
+    """The server behind which the model is does not answer, or with nothing that can be read."""
 
 
 class GuardRefusal(EyehandError):

@@ -24,12 +24,12 @@ from eyehand.agent.report.episode_text import episode_markdown
 from eyehand.agent.report.evaluation_tables import csv_text, markdown
 from eyehand.agent.report.pages import episode_page
 from eyehand.agent.results.compare import compare
+from eyehand.agent.results.episodes_csv import write_csv
+from eyehand.agent.results.evaluation_result import read_run
 from eyehand.agent.results.folder import read_plan
-from eyehand.agent.results.run import read_run
-from eyehand.agent.results.table import write_csv
 from eyehand.agent.trajectory.reader import read_trajectory
-from eyehand.envs.suite_catalogue import from_declaration
 from eyehand.envs.suite_file.load import read_suite
+from eyehand.envs.suites import from_declaration
 from eyehand.errors import EyehandError
 
 PLAN: dict[str, Any] = {

@@ -13,7 +13,7 @@ from eyehand.agent.cli.main import main
 from eyehand.agent.report import write_report
 from eyehand.agent.report.evaluation_charts import ChartMark, Dot, DotRow, dots
 from eyehand.agent.results.ceiling import Ceiling, ceiling_of, mean_ceiling
-from eyehand.agent.results.run import read_run
+from eyehand.agent.results.evaluation_result import read_run
 from eyehand.agent.results.statistics import Estimate, Rate
 from eyehand.envs.cards import CARD_FACTS
 

@@ -294,7 +294,9 @@ def test_view_writes_the_page_of_an_episode(here: Here, tmp_path: Path) -> None:
 def test_the_embedded_model_says_where_it_knows_nothing(
     monkeypatch: pytest.MonkeyPatch, model: str | None, policy: str, specs: list[str], says: str
 ) -> None:
-    monkeypatch.setattr("eyehand.envs.suites.trained_for", lambda: ["miniwob:click-tab"])
+    monkeypatch.setattr(
+        "eyehand.agent.policies.embedded.trained_for", lambda: ["miniwob:click-tab"]
+    )
     notice = outside_card_notice(model, policy, specs) or ""
     assert says in notice
     assert bool(notice) is bool(says)

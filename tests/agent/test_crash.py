@@ -83,4 +83,4 @@ def test_an_evaluation_goes_on_with_a_new_browser_and_counts_the_crash_apart() -
     plan = Plan("s", [TASK], episodes=2, max_steps=2)
     result = run_evaluation(plan, make_and_crash_once, lambda spec: RandomPolicy()).tasks[0]
     assert result.rate.trials == 2
-    assert result.unscored == 0
+    assert result.lost == 0

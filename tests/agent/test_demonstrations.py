@@ -28,9 +28,10 @@ from eyehand.agent.training.demonstrations import (
 )
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import CheckpointError, UsageError
+from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inputs.image_settings import write_image_settings
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VL
+from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
 from eyehand.model.training.batching import Encoded, Encoder
 from eyehand.model.training.characters import ALPHABET
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, read_shard
@@ -59,7 +60,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> VlmPolicy:
     vision = replace(full.vision, depth=1, embed_dim=64, num_heads=2, hidden_size=64)
     config: Qwen2VLConfig = replace(full, text=text, vision=vision)
     torch.manual_seed(0)
-    save_checkpoint(Qwen2VL(config).eval(), folder)
+    save_checkpoint(Qwen2VLNetwork(config).eval(), folder)
     tokenizer.save(folder)
     write_image_settings(folder, SETTINGS)
     write_habits(folder, EMBEDDED_HABITS)
@@ -68,7 +69,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> VlmPolicy:
 
 def encoded(policy: VlmPolicy, document: Document) -> Encoded:
     checkpoint = policy.checkpoint
-    return Encoder(checkpoint.tokenizer, checkpoint.model.config, SETTINGS).encode(document)
+    return Encoder(checkpoint.tokenizer, checkpoint.network.config, SETTINGS).encode(document)
 
 
 def tokens_of(encoded: Encoded, branch: int) -> list[int]:
@@ -114,7 +115,7 @@ def test_every_step_of_an_episode_is_read_token_for_token_as_at_run_time(
 
 def answered(conversation: VlmConversation, action: Action) -> Decision:
     """Let the conversation conclude a step as if the network had written the action."""
-    generation = conversation.session.generate(1)
+    (generation,) = generate([conversation.session], GenerationConfig(1))
     written = conversation.policy.layout.codec.write(action, Coordinates())
     observation, _ = NumberLineEnvironment().reset(seed=SEED)
     prompt = conversation.read(observation)

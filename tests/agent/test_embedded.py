@@ -9,12 +9,13 @@ import torch
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
 from eyehand.agent.outcome import Outcome
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT, model_card, trained_for
 from eyehand.agent.policies.model import VlmPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation
 from eyehand.envs.miniwob.tasks import permitted_actions, task_names
 from eyehand.envs.registry import make
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT, model_card, trained_for
+from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inputs.image import preprocess
 from eyehand.prompts.conversation import Plain, ScreenSlot, Template
 
@@ -94,9 +95,9 @@ def test_it_writes_what_transformers_writes(policy: VlmPolicy, screen: Observati
         else:
             session.append_template(piece.text)
     prompt = torch.tensor([session.token_ids])
-    ours = session.generate(24, stop=()).token_ids
+    ours = generate([session], GenerationConfig(24))[0].token_ids
     seen = preprocess(screen.pixels, policy.checkpoint.settings)
-    is_image = (prompt == policy.checkpoint.model.config.image_token_id).long()
+    is_image = (prompt == policy.checkpoint.network.config.image_token_id).long()
     with torch.no_grad():
         theirs = reference.generate(
             input_ids=prompt,

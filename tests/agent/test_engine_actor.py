@@ -11,16 +11,21 @@ from typing import Any
 import pytest
 
 from eyehand.actions import ActionSpace
-from eyehand.agent.evaluation.messages import (
+from eyehand.agent.evaluation.messages import WorkerFailed, packed, unpacked
+from eyehand.agent.evaluation.ray.inference_actor import (
+    InferenceActor,
+    InferenceSetup,
+    PoliciesMade,
+)
+from eyehand.agent.policies.base import (
+    Conversation,
     ConversationStart,
+    Decision,
     DecisionReply,
     DecisionRequest,
-    WorkerFailed,
-    packed,
-    unpacked,
+    Policy,
+    Request,
 )
-from eyehand.agent.evaluation.ray.inference_actor import InferenceActor, InferenceSetup, Made
-from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
@@ -106,7 +111,7 @@ def test_questions_that_arrive_meanwhile_go_into_the_next_call_up_to_the_batch(
 ) -> None:
     async def ask() -> list[DecisionReply]:
         actor = engine(noting, batch=2)
-        await actor.begun()
+        await actor.wait_loaded()
         first = asyncio.ensure_future(actor.decide(0, LINE, question))
         await asyncio.to_thread(policy.asked.wait, TIMEOUT_S)
         rest = [asyncio.ensure_future(actor.decide(n, LINE, question)) for n in (1, 2, 3)]
@@ -184,7 +189,10 @@ def test_a_policy_that_cannot_be_made_is_told_with_its_node_and_to_who_asks(
 ) -> None:
     async def ask() -> list[Any]:
         actor = engine(missing)
-        return [unpacked(await actor.begun()), unpacked(await actor.decide(0, LINE, question))]
+        return [
+            unpacked(await actor.wait_loaded()),
+            unpacked(await actor.decide(0, LINE, question)),
+        ]
 
     begun, answer = asyncio.run(ask())
     assert isinstance(begun, WorkerFailed)
@@ -195,16 +203,16 @@ def test_a_policy_that_cannot_be_made_is_told_with_its_node_and_to_who_asks(
 
 def test_policies_that_go_along_need_no_engine() -> None:
     async def begin() -> Any:
-        return unpacked(await engine(random_policy).begun())
+        return unpacked(await engine(random_policy).wait_loaded())
 
     made = asyncio.run(begin())
-    assert isinstance(made, Made)
+    assert isinstance(made, PoliciesMade)
     assert not made.serves
     assert isinstance(made.policies[LINE], RandomPolicy)
 
 
 def test_a_recipe_that_cannot_be_sent_says_so() -> None:
-    from eyehand.agent.evaluation.ray.inference_pool import _packed_recipe
+    from eyehand.agent.evaluation.ray.inference_pool import _packed_setup
 
     lock = threading.Lock()
 
@@ -212,7 +220,7 @@ def test_a_recipe_that_cannot_be_sent_says_so() -> None:
         raise UsageError(str(lock))
 
     with pytest.raises(UsageError, match="cannot be sent there: cannot pickle"):
-        _packed_recipe(InferenceSetup(closed_over, (LINE,), 1, "."))
+        _packed_setup(InferenceSetup(closed_over, (LINE,), 1, "."))
 
 
 def test_modules_are_found_by_name() -> None:

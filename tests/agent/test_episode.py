@@ -9,7 +9,8 @@ import pytest
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.web import Answer, Click, Finish, Reload
-from eyehand.agent.episode import Episode, run_episode
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.scripted import ScriptedPolicy
@@ -92,7 +93,7 @@ class Noting(Policy, Conversation):
         self.bound: Environment | None = None
         self.tasks: list[str] = []
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         self.bound = environment
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:

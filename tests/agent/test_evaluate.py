@@ -29,7 +29,7 @@ class Knowing(Policy, Conversation):
 
     name = "knowing"
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         assert isinstance(environment, NumberLineEnvironment)
         self.environment = environment
 
@@ -106,14 +106,14 @@ def test_a_fault_is_retried_with_the_same_seed_in_a_fresh_environment() -> None:
     make, made = crashing({1: 2})
     result = run_evaluation(Plan("s", [LINE], 3, 0), make, lambda spec: Knowing()).tasks[0]
     assert [environment.seeds for environment in made] == [[0, 1], [1], [1, 2]]
-    assert (result.environment_faults, result.unscored) == (2, 0)
+    assert (result.faults, result.lost) == (2, 0)
     assert (result.rate.successes, result.rate.trials) == (3, 3)
 
 
 def test_an_episode_that_only_meets_faults_is_lost_and_never_a_failure() -> None:
     make, _ = crashing({1: 99})
     result = run_evaluation(Plan("s", [LINE], 3, 0), make, lambda spec: Knowing()).tasks[0]
-    assert (result.environment_faults, result.unscored) == (3, 1)
+    assert (result.faults, result.lost) == (3, 1)
     assert (result.rate.successes, result.rate.trials) == (2, 2)
 
 
@@ -127,7 +127,7 @@ def test_a_fault_while_the_environment_is_made_is_retried_too() -> None:
         return NumberLineEnvironment()
 
     result = run_evaluation(Plan("s", [LINE], 1, 0), make, lambda spec: Knowing()).tasks[0]
-    assert (result.environment_faults, result.unscored, result.rate.trials) == (2, 0, 1)
+    assert (result.faults, result.lost, result.rate.trials) == (2, 0, 1)
 
 
 def test_wrong_answers_are_never_retried() -> None:

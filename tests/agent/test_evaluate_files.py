@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from rich.console import Console
 
 from eyehand.agent.cli.progress import EvaluationProgress, Pace, duration
 from eyehand.agent.evaluation.evaluate import run_evaluation
-from eyehand.agent.evaluation.plan import Plan, TaskResult
-from eyehand.agent.evaluation.retention import slug
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.results.episode_result import EpisodeResult
+from eyehand.agent.results.evaluation_result import read_run
 from eyehand.agent.results.folder import read_rows
+from eyehand.agent.trajectory.files import slug
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
 
@@ -65,17 +67,38 @@ def test_the_table_has_a_line_an_episode_and_a_column_a_number(tmp_path: Path) -
     assert float(table[0]["timings_s.decide"]) == rows[0].timings_s["decide"]
 
 
+def test_a_folder_tells_what_the_evaluation_came_to(tmp_path: Path) -> None:
+    plan = Plan("s", [LINE, "cards:blackjack"], 3, max_steps=3, out=tmp_path)
+    result = run_evaluation(plan, make, policy_maker("random"))
+    read = read_run(tmp_path)
+    assert (result.rows, result.finished) == (read.rows, read.finished) == (read.rows, True)
+    assert (result.summary, result.tasks, result.ceilings) == (
+        read.summary, read.tasks, read.ceilings
+    )  # fmt: skip
+    written = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert written == result.to_json() == read.to_json()
+    assert {"task", "ceiling", "interval", "mean_tokens", "unscored"} <= written["tasks"][0].keys()
+
+
+def test_an_interrupted_evaluation_counts_the_same_in_every_table(tmp_path: Path) -> None:
+    plan = Plan("s", [LINE], 3, max_steps=3, out=tmp_path)
+    run_evaluation(plan, make, policy_maker("random"))
+    rows = (tmp_path / "episodes.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "episodes.jsonl").write_bytes(rows[0] + rows[2])  # the second one is missing
+    read = read_run(tmp_path)
+    assert not read.finished
+    assert read.summary.rate.episodes == read.to_json()["tasks"][0]["episodes"] == 1
+
+
 def test_progress_tells_the_rate_its_interval_and_what_was_lost() -> None:
     terminal = io.StringIO()
     plan = Plan("mine", [LINE], 3)
     rows = [EpisodeResult(i, LINE, i, "go", outcome) for i, outcome in
             enumerate(("succeeded", "failed", "environment_fault"))]  # fmt: skip
-    result = TaskResult(LINE)
     with EvaluationProgress(Console(file=terminal, width=200)) as progress:
         progress.begins(plan, [])
         for row in rows:
-            result.add(row)
-            progress.episode_ended(row, result)
+            progress.episode_ended(row)
     shown = terminal.getvalue()
     assert f"{LINE}, seed 2, is not counted" in shown
     assert f"{LINE}  50% [9, 91]  of 2" in shown

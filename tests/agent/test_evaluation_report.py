@@ -21,7 +21,7 @@ from eyehand.agent.report import write_report
 from eyehand.agent.report.evaluation_charts import Bar, Dot, DotRow, dots, histogram, stacked
 from eyehand.agent.report.evaluation_scales import bins, round_ticks
 from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
-from eyehand.agent.results.run import read_run
+from eyehand.agent.results.evaluation_result import read_run
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import UsageError
 

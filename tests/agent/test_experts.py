@@ -35,7 +35,7 @@ def opened(task: str) -> Iterator[MiniWobEnvironment]:
         environment.close()
 
 
-def own_answer(environment: MiniWobEnvironment) -> miniwob_expert.Answer | None:
+def own_answer(environment: MiniWobEnvironment) -> miniwob_expert.ExpertAnswer | None:
     asked = miniwob_expert.answers(environment)
     if not asked or asked[0].instruction != environment.instruction:
         return None

@@ -17,8 +17,8 @@ from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.report import write_report
 from eyehand.agent.results.episode_result import EpisodeResult
+from eyehand.agent.results.evaluation_result import read_run
 from eyehand.agent.results.folder import read_rows
-from eyehand.agent.results.run import read_run
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.env import Environment
 from eyehand.envs.registry import make
@@ -121,7 +121,7 @@ def test_one_bad_episode_is_lost_and_everything_goes_on(
     suite = declare(games, odd)
     plan = Plan(suite, [f"suite:{suite}#a"], 4, 0, out=games / "e")
     result = run_evaluation(plan, make, policy_maker("random")).tasks[0]
-    assert (result.rate.successes, result.rate.trials, result.unscored) == (3, 3, 1)
+    assert (result.rate.successes, result.rate.trials, result.lost) == (3, 3, 1)
     lines = (games / "e" / "episodes.jsonl").read_text().splitlines()
     lost = next(row for row in map(strict, lines) if row["outcome"] == "environment_fault")
     assert (lost["seed"], lost["attempts"]) == (2, 3)

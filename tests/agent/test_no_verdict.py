@@ -10,7 +10,7 @@ import pytest
 from eyehand.agent.cli.main import main
 from eyehand.agent.results.compare import compare
 from eyehand.agent.results.episode_result import EpisodeResult
-from eyehand.agent.results.run import read_run
+from eyehand.agent.results.evaluation_result import read_run
 from eyehand.agent.results.summary import rate_of
 
 SUITE = """suite: both

@@ -4,7 +4,8 @@ import pytest
 
 from eyehand.actions import Action
 from eyehand.actions.web import Answer, Finish, Reload
-from eyehand.agent.outcome import Outcome, judge
+from eyehand.agent.ending import judge
+from eyehand.agent.outcome import Outcome
 
 SUCCESS = Finish(status="success", message="all there")
 FAILURE = Finish(status="failure", message="no such page")

@@ -10,6 +10,7 @@ from eyehand.agent.policies.blind import BlindPolicy
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy
+from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import OutOfRange, Unparsable, UsageError
 
@@ -82,19 +83,21 @@ class Seeing(Policy, Conversation):
 def test_a_blind_policy_reads_the_task_and_sees_the_other_screen() -> None:
     inner = Seeing()
     policy = BlindPolicy(inner)
-    policy.show(screen(9, width=80, name="other"))
+    with NumberLineEnvironment() as environment:
+        policy.bind(environment, seed=4)
+        other = environment.reset(seed=5)[0]
     decision = policy.start("the real task", WEB).decide(screen(1))
     assert decision.action == Wait(seconds=1)
     assert inner.tasks == ["the real task"]
     seen = inner.seen[0]
-    assert np.array_equal(seen.pixels, screen(9, width=80).pixels)
-    assert (seen.geometry.screen, seen.geometry.width_px) == ("now", 80)
-    assert seen.text == "page 9"
+    assert np.array_equal(seen.pixels, other.pixels)
+    assert (seen.geometry.screen, seen.geometry.width_px) == ("now", other.geometry.width_px)
+    assert seen.text == other.text
     assert policy.describe() == {"name": "model-blind", "blind": True}
 
 
 def test_a_blind_policy_without_a_screen_says_so() -> None:
-    with pytest.raises(UsageError, match="call show"):
+    with pytest.raises(UsageError, match="call bind"):
         BlindPolicy(Seeing()).start("t", WEB)
 
 

@@ -15,12 +15,13 @@ import pytest
 from eyehand.actions import ActionSpace
 from eyehand.agent.cli.main import main
 from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
-from eyehand.agent.evaluation.plan import Evaluation, Plan
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.ray import inference_pool as engines_module
 from eyehand.agent.evaluation.ray.inference_actor import InferenceActor
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
 from eyehand.agent.policies.model import VlmPolicy
 from eyehand.agent.results.diff import differences
+from eyehand.agent.results.evaluation_result import EvaluationResult
 from eyehand.agent.results.folder import read_plan, read_rows
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.cards.number_line import Plus
@@ -50,7 +51,7 @@ def engine_pids() -> list[int]:
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if (path / "cmdline").read_bytes().startswith(b"ray::EngineActor"):
+            if (path / "cmdline").read_bytes().startswith(b"ray::InferenceActor"):
                 found.append(int(path.name))
         except OSError:  # it has ended in the meantime
             continue
@@ -105,7 +106,7 @@ MODEL = ["eval", LINE, "--episodes", "8", "--max-steps", "3", "--batch", "2", "-
 
 def evaluate(
     out: Path, policy: Any, address: str | None, engines: int | None = None, episodes: int = 4
-) -> Evaluation:
+) -> EvaluationResult:
     plan = Plan("s", [LINE], episodes, max_steps=3, out=out, batch=2)
     return run_evaluation(plan, make, policy, compute=ComputeConfig(2, address, engines))
 
@@ -158,7 +159,7 @@ def test_an_episode_that_ends_every_engine_is_lost_after_three(
     tmp_path: Path, cluster: str
 ) -> None:
     result = evaluate(tmp_path / "e", lambda spec: Fatal(), cluster, episodes=1).tasks[0]
-    assert (result.rate.trials, result.unscored, result.environment_faults) == (0, 1, 3)
+    assert (result.rate.trials, result.lost, result.faults) == (0, 1, 3)
     assert engine_pids() == []
 
 
@@ -198,7 +199,7 @@ def test_engines_wait_for_room_within_a_bound(
         others = [ray.remote(num_cpus=1)(InferenceActor).remote(b"") for _ in range(4)]
         ray.get([other.wait_ready.remote() for other in others])
         monkeypatch.setattr(engines_module, "ROOM_TIMEOUT_S", 0.1)
-        monkeypatch.setattr(engines_module, "TEND_INTERVAL_S", 0.2)
+        monkeypatch.setattr(engines_module, "HEALTH_INTERVAL_S", 0.2)
         with pytest.raises(WorkerLost, match="has had room for an engine"):
             evaluate(tmp_path / "e", lambda spec: Up(), cluster)
     finally:

@@ -39,7 +39,7 @@ pytestmark = [
 
 
 class Killing(Policy, Conversation):
-    """Goes up; at its third decision it kills the stations' processes below another one."""
+    """Goes up; at its third decision it kills the workers' processes below another one."""
 
     name = "killing"
 
@@ -53,18 +53,18 @@ class Killing(Policy, Conversation):
     def decide(self, observation: Observation) -> Decision:
         self.left -= 1
         if self.left == 0 and self.ancestor is not None:
-            for pid in station_pids(self.ancestor):
+            for pid in worker_pids(self.ancestor):
                 os.kill(pid, signal.SIGKILL)
         return Decision(action=Plus())
 
 
-def station_pids(ancestor: int) -> list[int]:
-    """Return the stations of a test's own cluster, by the process that started its nodes."""
+def worker_pids(ancestor: int) -> list[int]:
+    """Return the workers of a test's own cluster, by the process that started its nodes."""
     parents, actors = {}, []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if (path / "cmdline").read_bytes().startswith(b"ray::StationActor"):
+            if (path / "cmdline").read_bytes().startswith(b"ray::WorkerActor"):
                 actors.append(int(path.name))
         except OSError:  # it has ended in the meantime
             continue
@@ -88,9 +88,9 @@ def test_a_killed_actors_episode_is_run_again(tmp_path: Path, cluster: str) -> N
     evaluate(tmp_path / "calm", lambda spec: Killing(None), None)
     here = os.getpid()
     result = evaluate(tmp_path / "killed", lambda spec: Killing(here), cluster).tasks[0]
-    assert (result.rate.trials, result.unscored) == (6, 0)
+    assert (result.rate.trials, result.lost) == (6, 0)
     # The one that asked is in an episode; the other may be before its first or between two.
-    assert 1 <= result.environment_faults <= 2
+    assert 1 <= result.faults <= 2
     assert differences(tmp_path / "calm", tmp_path / "killed") == []
 
 

@@ -35,7 +35,7 @@ from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report import write_report
 from eyehand.agent.results.episode_result import EpisodeResult
-from eyehand.agent.results.table import write_csv
+from eyehand.agent.results.episodes_csv import write_csv
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs import registry
 from eyehand.envs.cards.number_line import NumberLineEnvironment
@@ -118,7 +118,7 @@ def test_the_lines_of_a_run_are_plain_and_short(
         def step(self, action: Any) -> Any:
             raise EnvironmentFault(said)
 
-    shouting = registry.Scheme("shouting", lambda name: Shouting(), "shouting:x")
+    shouting = registry.Scheme("shouting", lambda name: Shouting(), "shouting:x", real=False)
     monkeypatch.setitem(registry._SCHEMES, "shouting", shouting)
     words = ["run", "--env", "shouting:x", "--seed", "1", "--policy", "random"]
     assert main([*words, "--out", str(tmp_path / "e")]) == 3

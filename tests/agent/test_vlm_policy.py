@@ -17,7 +17,7 @@ from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.weights import save_checkpoint
 from eyehand.prompts import render_system
 from eyehand.prompts.conversation import Layout, Piece, ScreenSlot, Template
@@ -53,7 +53,7 @@ def save_model(folder: Path, max_positions: int = 4096) -> Path:
         pad_token_id=ids["<|endoftext|>"],
     )  # fmt: skip
     torch.manual_seed(0)
-    save_checkpoint(Qwen2VL(config), folder)
+    save_checkpoint(Qwen2VLNetwork(config), folder)
     tokenizer.save(folder)
     (folder / "preprocessor_config.json").write_text('{"min_pixels": 784, "max_pixels": 50176}')
     return folder

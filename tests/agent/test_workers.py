@@ -9,16 +9,8 @@ import pytest
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
-from eyehand.agent.evaluation.inference import (
-    InferenceClient,
-    LocalInferenceServer,
-    SlotRequest,
-    split,
-)
+from eyehand.agent.evaluation.inference import LocalInferenceServer, SlotRequest
 from eyehand.agent.evaluation.messages import (
-    ConversationStart,
-    DecisionReply,
-    DecisionRequest,
     EpisodeFinished,
     EpisodeJob,
     EpisodeLost,
@@ -27,16 +19,26 @@ from eyehand.agent.evaluation.messages import (
     packed,
     unpacked,
 )
-from eyehand.agent.evaluation.plan import Evaluation, Plan
+from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.evaluation.scheduler import Scheduler, Worker
 from eyehand.agent.experts.cards.number_line import NumberLineExpert
-from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
+from eyehand.agent.policies.base import (
+    Conversation,
+    ConversationStart,
+    Decision,
+    DecisionReply,
+    DecisionRequest,
+    InferenceClient,
+    Policy,
+    Request,
+)
 from eyehand.agent.policies.blind import BlindPolicy
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.policies.registry import policy_maker
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.results.diff import differences
 from eyehand.agent.results.episode_result import EpisodeResult
+from eyehand.agent.results.evaluation_result import EvaluationResult
 from eyehand.envs.cards.number_line import Plus
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make
@@ -57,7 +59,10 @@ def worker_pids(parent: int | None = None) -> list[int]:
             command = (stat.parent / "cmdline").read_bytes()
         except OSError:  # it has ended in the meantime
             continue
-        if started_by == (parent or os.getpid()) and b"eyehand.agent.evaluation.child" in command:
+        if (
+            started_by == (parent or os.getpid())
+            and b"eyehand.agent.evaluation.worker_process" in command
+        ):
             found.append(int(stat.parent.name))
     return sorted(found)
 
@@ -85,7 +90,7 @@ class Up(Policy, Conversation):
 
 def evaluate(
     out: Path, specs: list[str], policy: str, workers: int, episodes: int = 6
-) -> Evaluation:
+) -> EvaluationResult:
     plan = Plan("s", specs, episodes, max_steps=4, out=out)
     return run_evaluation(plan, make, policy_maker(policy), compute=ComputeConfig(workers))
 
@@ -152,15 +157,15 @@ def test_a_killed_workers_episode_is_run_again(tmp_path: Path) -> None:
     plan = Plan("s", [LINE], 8, max_steps=4, out=tmp_path / "killed")
     result = run_evaluation(plan, make, lambda spec: policy, compute=ComputeConfig(2)).tasks[0]
     assert policy.killed == 2
-    assert (result.rate.trials, result.unscored) == (8, 0)
+    assert (result.rate.trials, result.lost) == (8, 0)
     # A worker between two episodes loses none.
-    assert 0 < result.environment_faults <= 2
+    assert 0 < result.faults <= 2
     assert differences(tmp_path / "calm", tmp_path / "killed") == []
     assert worker_pids() == []
 
 
 class Doomed:
-    """A fleet whose workers end at the named episodes, or before they are ready.
+    """A pool whose workers end at the named episodes, or before they are ready.
 
     With an `end` they stay, and only the episode ends so.
     """
@@ -169,11 +174,11 @@ class Doomed:
         self, fatal: Sequence[int], false_starts: int = 0, end: EpisodeLost | None = None
     ) -> None:
         self.fatal, self.false_starts, self.end = fatal, false_starts, end
-        self.hired = 0
+        self.started = 0
 
     def start(self) -> "DoomedWorker":
-        self.hired += 1
-        return DoomedWorker(self, None if self.hired <= self.false_starts else WorkerReady())
+        self.started += 1
+        return DoomedWorker(self, None if self.started <= self.false_starts else WorkerReady())
 
     def wait(self, workers: Sequence[Worker]) -> list[tuple[Worker, Reply | None]]:
         return [(w, w.reply) for w in workers if isinstance(w, DoomedWorker)]
@@ -232,7 +237,7 @@ def test_an_episode_that_loses_who_decides_runs_again_on_the_same_worker() -> No
     assert [row.outcome for row in rows] == ["failed", "failed", "environment_fault", "failed"]
     assert rows[2].faults == ["WorkerLost: nobody decides"] * 3
     assert cleared == [2, 2, 2]
-    assert worker_pool.hired == 2
+    assert worker_pool.started == 2
 
 
 def test_workers_that_end_before_they_begin_are_replaced_within_a_bound() -> None:
@@ -270,7 +275,7 @@ def test_the_limit_of_tokens_ends_an_episode() -> None:
     ]
     assert set(result.outcomes) <= {"token_limit", "succeeded", "failed"}
     assert result.outcomes["token_limit"] >= 1
-    assert result.steps <= 4
+    assert result.decisions <= 4
 
 
 def test_a_policy_is_asked_for_many_episodes_at_once_up_to_the_batch() -> None:
@@ -292,11 +297,13 @@ def test_a_policy_is_asked_for_many_episodes_at_once_up_to_the_batch() -> None:
     assert sizes == [2, 1]
 
 
-def test_privileged_and_random_policies_go_along_and_others_stay() -> None:
-    assert split(RandomPolicy())[1] is None
-    assert split(NumberLineExpert())[1] is None
+def test_policies_of_the_workers_go_there_and_a_shared_one_stays() -> None:
+    assert RandomPolicy().split()[1] is None
+    assert NumberLineExpert().split()[1] is None  # it says nothing, but reads the environment
+    assert BlindPolicy(RandomPolicy()).split()[1] is None
     policy = Up()
-    shipped, served = split(policy)
+    assert BlindPolicy(policy).split()[1] is policy
+    shipped, served = policy.split()
     assert isinstance(shipped, InferenceClient)
     assert served is policy
     assert shipped.describe() == policy.describe()

@@ -14,10 +14,10 @@ import pytest
 from eyehand.agent import Agent
 from eyehand.agent.cli.main import main
 from eyehand.agent.episode import check_task
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.envs.env import Environment
 from eyehand.envs.gym.environment import GymEnvironment
 from eyehand.envs.registry import make
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 
 LINE = "cards:number-line"

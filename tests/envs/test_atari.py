@@ -7,7 +7,7 @@ import pytest
 from eyehand.agent.episode import run_episode
 from eyehand.agent.experts import expert_for
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 
 
 def test_a_game_keeps_the_contract() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from eyehand.actions import Action, ActionSpace, Point
 from eyehand.envs.cards.number_line import NumberLineEnvironment, Plus
-from eyehand.envs.check.check import ContractBroken, check_environment
+from eyehand.envs.check import ContractBroken, check_environment
 from eyehand.envs.env import Environment, Observation, Pixels, ScreenGeometry, ScreenSpace
 from eyehand.errors import OutOfRange, UnknownAction
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 
 PAGE = """<!doctype html><title>Letters</title>
 <style>body { margin: 20px; font: 20px sans-serif; height: 1500px }</style>

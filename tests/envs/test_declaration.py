@@ -11,11 +11,10 @@ import pytest
 
 from eyehand.agent.cli.main import main
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.gym.rules import Rule, Standing
-from eyehand.envs.suite_catalogue import suite_named, suite_task
 from eyehand.envs.suite_file.load import read_suite
-from eyehand.envs.suites import suite_specs
+from eyehand.envs.suites import suite_named, suite_specs, suite_task
 from eyehand.errors import MissingExtra, UsageError
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "guides" / "suites.md"
@@ -189,13 +188,13 @@ def test_limits_and_rules_decide_an_episode(tmp_path: Path) -> None:
 def test_a_python_file_declares_the_same(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
-        "from eyehand.envs.suite_file.schema import Suite, Task\n"
-        "SUITE = Suite(suite='mine', tasks=[Task(name='lake', environment='FrozenLake-v1')])\n",
+        "from eyehand.envs.suite_file.schema import SuiteFile, Task\n"
+        "SUITE = SuiteFile(suite='mine', tasks=[Task(name='lake', environment='FrozenLake-v1')])\n",
         encoding="utf-8",
     )
     assert [task.spec for task in suite_named(str(path)).tasks] == [f"suite:{path}#lake"]
     path.write_text("SUITE = 3\n# changed\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"expected SUITE = Suite\(\.\.\.\), found 3"):
+    with pytest.raises(UsageError, match=r"expected SUITE = SuiteFile\(\.\.\.\), found 3"):
         read_suite(path)
 
 
@@ -283,6 +282,16 @@ def test_names_of_tasks_stay_whole_in_a_narrow_window(
 def test_rules_compare_texts(rule: str, holds: bool) -> None:
     info = {"state": "open", "both": "a and b", "count": 3}
     assert Rule(rule).holds(Standing(steps=3, info=info)) is holds
+
+
+@pytest.mark.parametrize("condition", ["!= 3", "!= 'x'", "!= ''", "== 3", "> 3", "contains ''"])
+def test_nothing_is_so_about_a_key_that_is_not_there(condition: str) -> None:
+    assert not Rule(f"info.nothing {condition}").holds(Standing(info={"state": "open"}))
+
+
+@pytest.mark.parametrize("condition", ["!= 3", "!= 'x'", "!= ''", "contains ''"])
+def test_a_value_that_is_there_differs_from_others(condition: str) -> None:
+    assert Rule(f"info.count {condition}").holds(Standing(info={"count": 4}))
 
 
 @pytest.mark.parametrize("rule", ["info.state == open", "steps == '3'", "info.state contains 3"])

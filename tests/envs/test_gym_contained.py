@@ -22,6 +22,7 @@ from eyehand.envs import make
 from eyehand.envs.env import Environment, Observation
 from eyehand.envs.gym import watchdog as gym_watchdog
 from eyehand.envs.gym.environment import GymEnvironment
+from eyehand.envs.gym.rules import Standing
 from eyehand.errors import EnvironmentFault, UsageError
 
 FRAME = np.zeros((28, 28, 3), np.uint8)
@@ -128,7 +129,7 @@ def test_what_can_be_read_without_a_guess_is_no_fault(odd: Any) -> None:
 def test_rewards_that_add_up_to_infinity_are_a_fault() -> None:
     environment = GymEnvironment(Lamp(lambda lamp: answering(reward=1.7e308)))
     environment.reset(seed=7)
-    environment._reward_sum = 1.7e308
+    environment._standing = Standing(reward_sum=1.7e308)
     with pytest.raises(EnvironmentFault, match="add up to no finite number"):
         steps(environment, 2)
 
@@ -243,7 +244,7 @@ class Balance(Policy, Conversation):
 
     name = "balance"
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         assert isinstance(environment, GymEnvironment)
         self.world: Any = environment.inner.unwrapped
 

@@ -4,8 +4,8 @@ import pytest
 from eyehand.agent.episode import run_episode
 from eyehand.agent.experts import expert_for
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
-from eyehand.envs.suite_catalogue import suite_named
+from eyehand.envs.check import check_environment
+from eyehand.envs.suites import suite_named
 
 TASKS = [task.spec for task in suite_named("minigrid").tasks]
 

@@ -12,7 +12,7 @@ import pytest
 
 from eyehand.actions import Action, Point
 from eyehand.actions.web import Click, Drag, Hover, PressKeys, Scroll, SelectOption, TypeText
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.miniwob.check import check_tasks
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.envs.miniwob.tasks import (
@@ -219,6 +219,21 @@ def test_copy_and_paste_work_by_keys(play: Play) -> None:
     environment.step(Click(point=place(environment, "input[type=text]")))
     environment.step(PressKeys(keys=["Control", "v"]))
     assert environment.step(Click(point=place(environment, "#subbtn")))[1] == 1.0
+
+
+def test_what_one_episode_copied_the_next_does_not_paste(play: Play) -> None:
+    environment = play("copy-paste")
+    environment.step(Click(point=place(environment, "textarea")))
+    environment.step(PressKeys(keys=["Control", "a"]))
+    environment.step(PressKeys(keys=["Control", "c"]))
+    for started in (environment, play("copy-paste-2")):
+        started.reset(seed=3)
+        field = place(started, "input[type=text]")
+        started.step(Click(point=field))
+        started.step(TypeText(text="mine"))
+        started.step(PressKeys(keys=["Control", "v"]))
+        pasted = ask(started, "() => document.querySelector('input[type=text]').value")
+        assert pasted == "mine"
 
 
 def test_a_slider_moves_by_drag_and_by_keys(play: Play) -> None:

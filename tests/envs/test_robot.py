@@ -5,7 +5,7 @@ import pytest
 
 from eyehand.agent.cli.doctor.screens import check_mujoco
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.gym import display as gym_display
 from eyehand.errors import MissingExtra, OutOfRange
 

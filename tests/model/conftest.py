@@ -13,7 +13,7 @@ from torch import Tensor
 from eyehand.model.inference.session import Session
 from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 IMAGE, VIDEO, START, END = 290, 291, 292, 293
 
@@ -44,10 +44,10 @@ def tied_config(tiny_config: Qwen2VLConfig) -> Qwen2VLConfig:
     return replace(tiny_config, text=replace(tiny_config.text, tie_word_embeddings=True))
 
 
-def random_model(config: Qwen2VLConfig) -> Qwen2VL:
+def random_model(config: Qwen2VLConfig) -> Qwen2VLNetwork:
     """Weights large enough that attention, biases and norms all matter to the logits."""
     generator = torch.Generator().manual_seed(1)
-    model = Qwen2VL(config).eval()
+    model = Qwen2VLNetwork(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             centre = 1.0 if parameter.ndim == 1 and bool((parameter == 1).all()) else 0.0
@@ -56,17 +56,17 @@ def random_model(config: Qwen2VLConfig) -> Qwen2VL:
 
 
 @pytest.fixture(scope="session")
-def model(tiny_config: Qwen2VLConfig) -> Qwen2VL:
+def model(tiny_config: Qwen2VLConfig) -> Qwen2VLNetwork:
     return random_model(tiny_config)
 
 
 @pytest.fixture
-def tied_model(tied_config: Qwen2VLConfig) -> Qwen2VL:
+def tied_model(tied_config: Qwen2VLConfig) -> Qwen2VLNetwork:
     return random_model(tied_config)
 
 
 @pytest.fixture(scope="session")
-def reference(model: Qwen2VL) -> Any:
+def reference(model: Qwen2VLNetwork) -> Any:
     """transformers' implementation with eager attention and the weights of ``model``."""
     from transformers import Qwen2VLConfig as ReferenceConfig
     from transformers import Qwen2VLForConditionalGeneration
@@ -137,7 +137,7 @@ def build_prompt() -> Callable[..., Prompt]:
 
 
 @pytest.fixture(scope="session")
-def build_model() -> Callable[[Qwen2VLConfig], Qwen2VL]:
+def build_model() -> Callable[[Qwen2VLConfig], Qwen2VLNetwork]:
     return random_model
 
 
@@ -164,12 +164,14 @@ def config(tiny_config: Qwen2VLConfig, tokenizer: Tokenizer) -> Qwen2VLConfig:
 
 
 @pytest.fixture(scope="module")
-def network(config: Qwen2VLConfig, build_model: Callable[[Qwen2VLConfig], Qwen2VL]) -> Qwen2VL:
+def network(
+    config: Qwen2VLConfig, build_model: Callable[[Qwen2VLConfig], Qwen2VLNetwork]
+) -> Qwen2VLNetwork:
     return build_model(config)
 
 
 @pytest.fixture
-def session(network: Qwen2VL, tokenizer: Tokenizer) -> Session:
+def session(network: Qwen2VLNetwork, tokenizer: Tokenizer) -> Session:
     return Session(network, tokenizer, reserved_tokens=16)  # small: it has to grow
 
 

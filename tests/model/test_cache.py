@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.cache import KVCache
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.cache import KVCache
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.mrope import position_ids
 
 Build = Callable[..., Any]
@@ -22,7 +22,9 @@ def assert_equal(found: Tensor, expected: Tensor) -> None:
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (5, 1, 7), (2, 20, 1)])
 @torch.no_grad()
-def test_pieces_through_the_cache_equal_one_pass(model: Qwen2VL, sizes: tuple[int, ...]) -> None:
+def test_pieces_through_the_cache_equal_one_pass(
+    model: Qwen2VLNetwork, sizes: tuple[int, ...]
+) -> None:
     ids = torch.randint(0, 280, (2, sum(sizes)))
     cache = model.new_cache(batch=2, max_tokens=4)
     pieces = [model(part, cache=cache) for part in torch.split(ids, list(sizes), dim=1)]
@@ -31,7 +33,7 @@ def test_pieces_through_the_cache_equal_one_pass(model: Qwen2VL, sizes: tuple[in
 
 
 @torch.no_grad()
-def test_an_appended_image_equals_one_full_pass(model: Qwen2VL, build_prompt: Build) -> None:
+def test_an_appended_image_equals_one_full_pass(model: Qwen2VLNetwork, build_prompt: Build) -> None:
     first, second = build_prompt((1, 4, 6), seed=1), build_prompt((1, 6, 2), seed=2)
     cache = model.new_cache()
     model(first.ids, cache=cache, **first.ours())
@@ -49,7 +51,7 @@ def test_an_appended_image_equals_one_full_pass(model: Qwen2VL, build_prompt: Bu
 @pytest.mark.parametrize("side", ["left", "right"])
 @torch.no_grad()
 def test_rows_of_different_lengths_decode_like_each_alone(
-    side: str, model: Qwen2VL, build_prompt: Build
+    side: str, model: Qwen2VLNetwork, build_prompt: Build
 ) -> None:
     prompts = [build_prompt((1, 4, 6), seed=1), build_prompt(seed=2)]
     length = max(p.ids.shape[1] for p in prompts)
@@ -70,7 +72,7 @@ def test_rows_of_different_lengths_decode_like_each_alone(
 
 
 @torch.no_grad()
-def test_a_row_that_gets_nothing_stays_as_it_was(model: Qwen2VL) -> None:
+def test_a_row_that_gets_nothing_stays_as_it_was(model: Qwen2VLNetwork) -> None:
     cache = model.new_cache(batch=2)
     ids = torch.randint(0, 280, (2, 6))
     model(ids, cache=cache)
@@ -83,7 +85,7 @@ def test_a_row_that_gets_nothing_stays_as_it_was(model: Qwen2VL) -> None:
 
 
 @torch.no_grad()
-def test_rewinding_forgets_what_came_later(model: Qwen2VL, build_prompt: Build) -> None:
+def test_rewinding_forgets_what_came_later(model: Qwen2VLNetwork, build_prompt: Build) -> None:
     prompt, cache = build_prompt((1, 4, 6)), model.new_cache()
     model(prompt.ids, cache=cache, **prompt.ours())
     mark, position = cache.lengths[0], cache.next_positions[0]
@@ -96,7 +98,7 @@ def test_rewinding_forgets_what_came_later(model: Qwen2VL, build_prompt: Build) 
 
 
 @torch.no_grad()
-def test_evicting_an_image_equals_masking_it(model: Qwen2VL, build_prompt: Build) -> None:
+def test_evicting_an_image_equals_masking_it(model: Qwen2VLNetwork, build_prompt: Build) -> None:
     prompt = build_prompt((1, 4, 6), (1, 2, 4))
     begin = int((prompt.ids[0] == model.config.image_token_id).nonzero()[0])
     cache = model.new_cache()
@@ -114,7 +116,7 @@ def test_evicting_an_image_equals_masking_it(model: Qwen2VL, build_prompt: Build
 
 
 @torch.no_grad()
-def test_a_full_mask_counts_cached_keys(model: Qwen2VL) -> None:
+def test_a_full_mask_counts_cached_keys(model: Qwen2VLNetwork) -> None:
     ids, cache = torch.randint(0, 280, (1, 6)), model.new_cache()
     model(ids[:, :4], cache=cache)
     allowed = torch.ones(6, 6, dtype=torch.bool).tril()
@@ -124,7 +126,7 @@ def test_a_full_mask_counts_cached_keys(model: Qwen2VL) -> None:
 
 
 @torch.no_grad()
-def test_explicit_positions_are_remembered(model: Qwen2VL) -> None:
+def test_explicit_positions_are_remembered(model: Qwen2VLNetwork) -> None:
     ids, cache = torch.randint(0, 280, (1, 4)), model.new_cache()
     positions = position_ids(ids[0], [], model.config, start=10)[0].unsqueeze(1)
     model(ids, position_ids=positions, cache=cache)
@@ -133,7 +135,7 @@ def test_explicit_positions_are_remembered(model: Qwen2VL) -> None:
     assert cache.next_positions == [12]
 
 
-def test_capacity_doubles_until_the_tokens_fit(model: Qwen2VL) -> None:
+def test_capacity_doubles_until_the_tokens_fit(model: Qwen2VLNetwork) -> None:
     cache = KVCache(model.config.text, batch=1, max_tokens=3)
     before = cache.nbytes
     cache.reserve(7)
@@ -141,7 +143,7 @@ def test_capacity_doubles_until_the_tokens_fit(model: Qwen2VL) -> None:
     assert cache.nbytes == 4 * before
 
 
-def test_wrong_use_is_refused(model: Qwen2VL) -> None:
+def test_wrong_use_is_refused(model: Qwen2VLNetwork) -> None:
     cache = model.new_cache(batch=2)
     with pytest.raises(UsageError, match=r"cache has 2 row.*input_ids have 1"):
         model(torch.tensor([[1]]), cache=cache)

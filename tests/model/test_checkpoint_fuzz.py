@@ -24,11 +24,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eyehand.errors import CheckpointError, EyehandError, NotEnoughMemory
-from eyehand.model.hub import load
+from eyehand.model.hub import Qwen2VL
 from eyehand.model.inputs.image_settings import write_image_settings
 from eyehand.model.inputs.tokenizer import train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.weights import save_checkpoint
 
 ASKED = os.environ.get("EYEHAND_FUZZ_EXAMPLES")
@@ -82,9 +82,9 @@ def whole(tiny_config: Qwen2VLConfig, tmp_path_factory: pytest.TempPathFactory) 
         pad_token_id=tokenizer.pad_id,
     )
     tokenizer.save(path)
-    save_checkpoint(Qwen2VL(config), path, dtype=torch.bfloat16, max_shard_bytes=100_000)
+    save_checkpoint(Qwen2VLNetwork(config), path, dtype=torch.bfloat16, max_shard_bytes=100_000)
     (path / "generation_config.json").write_text(json.dumps({"eos_token_id": [276, 274]}))
-    loaded = load(path, device="cpu")
+    loaded = Qwen2VL.load(path, device="cpu")
     write_image_settings(path, loaded.settings)
     return path
 
@@ -115,7 +115,7 @@ def attempt(whole: Path, figures: Figures, tmp_path: Path) -> Callable[[str, byt
 def _outcome(folder: Path) -> tuple[str, str]:
     """What became of it: a word, and what was said."""
     try:
-        loaded = load(folder, device="cpu")
+        loaded = Qwen2VL.load(folder, device="cpu")
     except (CheckpointError, NotEnoughMemory) as error:
         return type(error).__name__, str(error)
     try:

@@ -119,7 +119,7 @@ def test_what_transformers_writes_is_read(version: str, size: str) -> None:
     config = Qwen2VLConfig.from_dict(WRITTEN[version][size])
     published = getattr(Qwen2VLConfig, f"qwen2vl_{size}")()
     assert (config.text, config.vision) == (published.text, published.vision)
-    assert config.eos_token_id == published.eos_token_id
+    assert config.eos_token_ids[0] == published.eos_token_ids[0]
 
 
 def test_a_difference_to_the_architecture_is_completed() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from eyehand.errors import UsageError
 from eyehand.model.inference.grounding import Box, Quad, parse, parse_boxes, write
-from eyehand.model.inputs.tokenizer import GROUNDING_TOKENS
+from eyehand.model.inputs.tokenizer import SPECIAL_TOKENS
 
 thousandths = st.integers(0, 1000).map(lambda number: number / 1000)
 
@@ -40,7 +40,14 @@ def test_quadrangle_keeps_its_corners() -> None:
         ("<|box_start|>(30,40),(10,20)<|box_end|>", [Box(0.01, 0.02, 0.03, 0.04)]),
         ("<|box_start|>(-5,2),(3,1200)<|box_end|>", [Box(0.0, 0.002, 0.003, 1.0)]),
         ("<|box_start|>(12.5,500)<|box_end|>", [Box(0.0125, 0.5, 0.0125, 0.5)]),
+        (
+            "<|box_start|>(1,2),(3,4), (5,6),(7,8), (9<|box_end|>",
+            [Box(0.001, 0.002, 0.003, 0.004), Box(0.005, 0.006, 0.007, 0.008)],
+        ),
         ("<|box_start|>(1,2),(3<|box_end|>", []),
+        ("<|box_start|>(1,2),(3,4) is 1 of 7", [Box(0.001, 0.002, 0.003, 0.004)]),
+        ("<|box_start|>(1,2),(3,4e5)<|box_end|>", []),
+        ("<|box_start|>x1=1, y1=2, x2=3, y2=4<|box_end|>", []),
         ("<|box_start|>(1<|box_end|>", []),
         ("<|box_start|><|box_end|>", []),
         ("<|box_start|>", []),
@@ -85,7 +92,9 @@ def test_label_cannot_forge_a_second_box() -> None:
     assert len(parse(write(Box(0, 0, 1, 1, forged)))) == 1
 
 
-@given(st.lists(st.sampled_from([*GROUNDING_TOKENS, "(", ")", ",", "17", "-3", "x", "1.5", " "])))
+@given(
+    st.lists(st.sampled_from([*SPECIAL_TOKENS[3:9], "(", ")", ",", "17", "-3", "x", "1.5", " "]))
+)
 def test_any_mixture_of_pieces_is_read_without_an_error(pieces: list[str]) -> None:
     for box in parse_boxes("".join(pieces)):
         assert 0 <= box.x1 <= box.x2 <= 1

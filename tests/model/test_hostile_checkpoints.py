@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.errors import CheckpointError
 from eyehand.model.folder import read_config
-from eyehand.model.hub import load
+from eyehand.model.hub import Qwen2VL
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.shapes import weight_shapes
 from eyehand.model.weights import load_checkpoint
 
@@ -252,7 +252,7 @@ def test_a_hostile_folder_is_refused_in_one_line(folder: Path, name: str) -> Non
     spoil(folder)
     base = _peak_mb(anew=True)
     with pytest.raises(CheckpointError, match=expected) as caught:
-        load(folder, device="cpu")
+        Qwen2VL.load(folder, device="cpu")
     grown = _peak_mb() - base
     assert grown <= 200, f"{grown:.0f} MB"
     said = str(caught.value)
@@ -276,7 +276,7 @@ def test_nothing_is_built_before_the_headers_were_compared(
     def build(config: Qwen2VLConfig) -> None:
         raise AssertionError(f"built {config}")
 
-    monkeypatch.setattr("eyehand.model.weights.Qwen2VL", build)
+    monkeypatch.setattr("eyehand.model.weights.Qwen2VLNetwork", build)
     config(num_hidden_layers=512, vocab_size=4096)(folder)
     with pytest.raises(CheckpointError, match=r"the weights do not fit config\.json"):
         load_checkpoint(folder)
@@ -286,7 +286,7 @@ def test_nothing_is_built_before_the_headers_were_compared(
 def test_the_shapes_by_arithmetic_are_those_of_the_network(size: str) -> None:
     made: Qwen2VLConfig = getattr(Qwen2VLConfig, size)()
     with torch.device("meta"):
-        network = Qwen2VL(made)
+        network = Qwen2VLNetwork(made)
     assert weight_shapes(made) == {n: tuple(p.shape) for n, p in network.named_parameters()}
 
 
@@ -326,7 +326,7 @@ def test_a_panic_of_the_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_embedded_checkpoint_itself_passes() -> None:
-    loaded = load(EMBEDDED_CHECKPOINT, device="cpu")
+    loaded = Qwen2VL.load(EMBEDDED_CHECKPOINT, device="cpu")
     session = loaded.session()
     session.append_image(np.zeros((64, 64, 3), np.uint8))
-    assert read_config(EMBEDDED_CHECKPOINT) == loaded.model.config
+    assert read_config(EMBEDDED_CHECKPOINT) == loaded.network.config

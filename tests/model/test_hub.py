@@ -9,13 +9,14 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
+from tests.model.replies import reply
 
 from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.folder import resolve
-from eyehand.model.hub import load
+from eyehand.model.hub import Qwen2VL
 from eyehand.model.inputs.tokenizer import train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.weights import save_checkpoint
 
 
@@ -37,7 +38,7 @@ def folder(tiny_config: Qwen2VLConfig, tmp_path_factory: pytest.TempPathFactory)
         pad_token_id=tokenizer.pad_id,
     )
     tokenizer.save(path)
-    save_checkpoint(Qwen2VL(config), path, dtype=torch.bfloat16)
+    save_checkpoint(Qwen2VLNetwork(config), path, dtype=torch.bfloat16)
     limits = {"min_pixels": 4 * 784, "max_pixels": 16 * 784}
     (path / "preprocessor_config.json").write_text(json.dumps(limits))
     return path
@@ -49,19 +50,19 @@ def test_folder_resolves_to_itself(folder: Path) -> None:
 
 
 def test_loaded_model_answers_about_a_screen(folder: Path) -> None:
-    loaded = load(folder, device="cpu")
-    assert loaded.model.dtype == torch.float32
+    loaded = Qwen2VL.load(folder, device="cpu")
+    assert loaded.network.dtype == torch.float32
     assert (loaded.settings.min_pixels, loaded.settings.max_pixels) == (4 * 784, 16 * 784)
     for _ in range(2):
         session = loaded.session()
         session.append_image(np.zeros((560, 560, 3), dtype=np.uint8))
         assert len(session.token_ids) == 2 + 16
-        assert len(session.generate(3).token_ids) <= 3
+        assert len(reply(session, 3).token_ids) <= 3
     assert (loaded.encoder.hits, loaded.encoder.misses) == (1, 1)
 
 
 def test_stored_dtype_is_kept_on_request(folder: Path) -> None:
-    assert load(folder, dtype=torch.bfloat16, device="cpu").model.dtype == torch.bfloat16
+    assert Qwen2VL.load(folder, dtype=torch.bfloat16, device="cpu").network.dtype == torch.bfloat16
 
 
 def test_incomplete_folder_names_all_missing_files(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def reference(
     ],
 )
 def test_token_counts_are_the_published_ones(width: int, height: int, tokens: int) -> None:
-    assert images.num_image_tokens(height, width) == tokens
+    resized = images.smart_resize(height, width)
+    grid = PUBLISHED.grid(1, resized)
+    assert images.tokens_of_grid(grid, PUBLISHED.merge_size) == tokens
 
 
 def test_sizes_are_the_published_ones() -> None:
@@ -122,7 +124,7 @@ def test_patches_equal_the_pillow_processor_of_transformers(
     assert [list(ours.grid)] == grids
     assert torch.equal(ours.patches, patches)
     assert ours.patches.dtype == torch.float32
-    assert ours.num_tokens == images.num_image_tokens(height, width, settings)
+    assert ours.num_tokens == len(patches) // 4
     assert (ours.original_size, ours.resized_size) == (
         (height, width),
         (ours.grid[1] * 14, ours.grid[2] * 14),
@@ -143,7 +145,8 @@ def test_transparent_pixels_become_white() -> None:
 
 def test_alpha_of_an_array_equals_alpha_of_a_pillow_image() -> None:
     picture = noise(70, 70, 4)
-    from_array, from_pillow = images.preprocess_batch([picture, Image.fromarray(picture)])
+    from_array = images.preprocess(picture)
+    from_pillow = images.preprocess(Image.fromarray(picture))
     assert torch.equal(from_array.patches, from_pillow.patches)
 
 
@@ -157,7 +160,7 @@ def test_read_only_and_strided_arrays_are_accepted() -> None:
 
 
 def test_pictures_of_different_sizes_concatenate_in_order() -> None:
-    batch = images.preprocess_batch([noise(56, 84), noise(112, 56)])
+    batch = [images.preprocess(noise(56, 84)), images.preprocess(noise(112, 56))]
     patches, grids = images.concatenate(batch)
     assert grids.tolist() == [[1, 4, 6], [1, 8, 4]]
     assert torch.equal(patches[:24], batch[0].patches)

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.model.replies import reply
 from transformers import Qwen2VLConfig as ReferenceConfig
 from transformers import Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from eyehand.errors import BadConfig, UsageError
-from eyehand.model.hub import load
+from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.session import Session
 from eyehand.model.inputs.image import UInt8Array, preprocess, resize
 from eyehand.model.inputs.image_settings import PUBLISHED, ImageSettings, read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.inputs.video import preprocess_video
 from eyehand.model.qwen2vl.config import Qwen2VLConfig, VisionConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.batching import Encoder
 from eyehand.model.training.documents import Document, DocumentPart
 
@@ -106,7 +107,7 @@ def test_a_folder_of_transformers_answers_as_it_does_there(
 ) -> None:
     settings = settings_for(patches)
     peer = write_folder(tmp_path, config, tokenizer, settings)
-    loaded = load(tmp_path, device="cpu")
+    loaded = Qwen2VL.load(tmp_path, device="cpu")
     assert loaded.settings == settings
     pictures = [noise(2, 150, 210), noise(3, 97, 40)]
     session = loaded.session()
@@ -121,7 +122,7 @@ def test_a_folder_of_transformers_answers_as_it_does_there(
     allowed = only_text
     gap = (logits - expected)[allowed].abs().max() / expected[allowed].abs().max()
     assert gap < 1e-4
-    answer = session.generate(8, constraint=lambda _: only_text, stop=()).token_ids
+    answer = reply(session, 8, constraint=lambda _: only_text, stop=()).token_ids
     step = list(answer[:1])
     assert step == [int(expected.masked_fill(~allowed, -torch.inf).argmax())]
 
@@ -147,7 +148,9 @@ def test_a_video_has_the_patches_of_its_pictures(patches: tuple[int, int, int]) 
 
 
 def test_a_session_takes_the_models_patches_and_refuses_others(
-    config: Qwen2VLConfig, tokenizer: Tokenizer, build_model: Callable[[Qwen2VLConfig], Qwen2VL]
+    config: Qwen2VLConfig,
+    tokenizer: Tokenizer,
+    build_model: Callable[[Qwen2VLConfig], Qwen2VLNetwork],
 ) -> None:
     small = ImageSettings(patch_size=7)
     network = build_model(config_for(config, small))
@@ -156,7 +159,7 @@ def test_a_session_takes_the_models_patches_and_refuses_others(
     tokens, positions = session.cost_of(session.append_image(noise(1, 140, 210)))
     assert (tokens, positions) == (10 * 15, 15)
     session.append_text("x")
-    assert session.generate(2).token_ids
+    assert reply(session, 2).token_ids
     with pytest.raises(UsageError, match="patch_size: the pictures have 14, the model needs 7"):
         Session(network, tokenizer, settings=PUBLISHED)
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 FREE_BYTES_NEEDED = 6 * 10**9
 ALLOWED_RATIO = 1.15
@@ -45,7 +45,7 @@ print(sum(p.nbytes for p in model.parameters()))
 def write_sparse_checkpoint(folder: Path, config: Qwen2VLConfig) -> int:
     """Write config.json and a safetensors file of zeros; return the bytes of its weights."""
     with torch.device("meta"):
-        model = Qwen2VL(config)
+        model = Qwen2VLNetwork(config)
     header, offset = {}, 0
     for name, parameter in model.named_parameters():
         end = offset + 2 * math.prod(parameter.shape)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VL
+from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
 from eyehand.model.qwen2vl.mrope import batch_position_ids, position_ids
 
 TOLERANCE = 1e-4  # of the largest logit
@@ -33,7 +33,7 @@ def gap(found: Tensor, expected: Tensor) -> float:
 @pytest.mark.parametrize("case", CASES)
 @torch.no_grad()
 def test_logits_equal_the_reference(
-    case: str, model: Qwen2VL, reference: Any, build_prompt: Build
+    case: str, model: Qwen2VLNetwork, reference: Any, build_prompt: Build
 ) -> None:
     grids, video = CASES[case]
     prompt = build_prompt(*grids, video=video)
@@ -43,7 +43,7 @@ def test_logits_equal_the_reference(
 
 @torch.no_grad()
 def test_vision_features_equal_the_reference(
-    model: Qwen2VL, reference: Any, build_prompt: Build
+    model: Qwen2VLNetwork, reference: Any, build_prompt: Build
 ) -> None:
     prompt = build_prompt((1, 4, 6), (1, 8, 2), (1, 2, 4))
     expected = torch.cat(reference.get_image_features(prompt.patches, prompt.grids).pooler_output)
@@ -74,7 +74,7 @@ def _batch(build_prompt: Build) -> tuple[list[Any], dict[str, Tensor]]:
 
 @torch.no_grad()
 def test_a_left_padded_batch_of_mixed_lengths_equals_the_reference(
-    model: Qwen2VL, reference: Any, build_prompt: Build
+    model: Qwen2VLNetwork, reference: Any, build_prompt: Build
 ) -> None:
     prompts, vision = _batch(build_prompt)
     ids, mask = _padded(prompts, model.config.pad_token_id, "left")
@@ -92,7 +92,7 @@ def test_a_left_padded_batch_of_mixed_lengths_equals_the_reference(
 @pytest.mark.parametrize("side", ["left", "right"])
 @torch.no_grad()
 def test_a_padded_batch_equals_its_rows_alone(
-    side: str, model: Qwen2VL, build_prompt: Build
+    side: str, model: Qwen2VLNetwork, build_prompt: Build
 ) -> None:
     prompts, vision = _batch(build_prompt)
     ids, mask = _padded(prompts, model.config.pad_token_id, side)
@@ -107,7 +107,7 @@ def test_a_padded_batch_equals_its_rows_alone(
 
 @torch.no_grad()
 def test_an_image_appended_to_a_live_cache_equals_the_reference(
-    model: Qwen2VL, reference: Any, build_prompt: Build
+    model: Qwen2VLNetwork, reference: Any, build_prompt: Build
 ) -> None:
     first, second = build_prompt((1, 4, 6), seed=4), build_prompt((1, 8, 4), seed=5)
     both = torch.cat((first.ids, second.ids), dim=1)
@@ -131,7 +131,7 @@ def test_an_image_appended_to_a_live_cache_equals_the_reference(
 
 @torch.no_grad()
 def test_decoding_after_a_cached_prefix_equals_the_reference(
-    model: Qwen2VL, reference: Any, build_prompt: Build
+    model: Qwen2VLNetwork, reference: Any, build_prompt: Build
 ) -> None:
     prompt = build_prompt((1, 4, 6), (1, 2, 8))
     tokens = torch.tensor([[7, 19, 33, 2, 80]])
@@ -146,7 +146,9 @@ def test_decoding_after_a_cached_prefix_equals_the_reference(
 
 
 @torch.no_grad()
-def test_positions_equal_the_reference(model: Qwen2VL, reference: Any, build_prompt: Build) -> None:
+def test_positions_equal_the_reference(
+    model: Qwen2VLNetwork, reference: Any, build_prompt: Build
+) -> None:
     prompts, vision = _batch(build_prompt)
     ids, mask = _padded(prompts, model.config.pad_token_id, "left")
     expected, _ = reference.model.get_rope_index(
@@ -165,7 +167,9 @@ def _gradients(module: torch.nn.Module) -> dict[str, Tensor]:
     return {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
 
 
-def test_gradients_equal_the_reference(model: Qwen2VL, reference: Any, build_prompt: Build) -> None:
+def test_gradients_equal_the_reference(
+    model: Qwen2VLNetwork, reference: Any, build_prompt: Build
+) -> None:
     prompt = build_prompt((1, 4, 6), (1, 2, 4))
     targets = torch.full_like(prompt.ids, IGNORED_TARGET)
     targets[:, -4:-1] = prompt.ids[:, -3:]
@@ -195,7 +199,9 @@ def test_gradients_equal_the_reference(model: Qwen2VL, reference: Any, build_pro
 
 
 @torch.no_grad()
-def test_a_packed_mask_equals_separate_sequences(model: Qwen2VL, build_prompt: Build) -> None:
+def test_a_packed_mask_equals_separate_sequences(
+    model: Qwen2VLNetwork, build_prompt: Build
+) -> None:
     prefix = build_prompt((1, 4, 6))
     blocks = [torch.tensor([[1, 2, 3]]), torch.tensor([[9, 8, 7, 6, 5]])]
     grids = prefix.grids.tolist()
@@ -215,7 +221,7 @@ def test_a_packed_mask_equals_separate_sequences(model: Qwen2VL, build_prompt: B
 
 
 @torch.no_grad()
-def test_ready_made_embeddings_replace_patches(model: Qwen2VL, build_prompt: Build) -> None:
+def test_ready_made_embeddings_replace_patches(model: Qwen2VLNetwork, build_prompt: Build) -> None:
     prompt = build_prompt((1, 4, 6), (1, 2, 4))
     embeds = model.encode_images(prompt.patches, prompt.grids)
     found = model(prompt.ids, image_embeds=embeds, grid_thw=prompt.grids)
@@ -223,7 +229,7 @@ def test_ready_made_embeddings_replace_patches(model: Qwen2VL, build_prompt: Bui
 
 
 @torch.no_grad()
-def test_selected_rows_are_those_of_all_logits(model: Qwen2VL, build_prompt: Build) -> None:
+def test_selected_rows_are_those_of_all_logits(model: Qwen2VLNetwork, build_prompt: Build) -> None:
     prompt = build_prompt((1, 4, 6))
     rows = torch.zeros_like(prompt.ids, dtype=torch.bool)
     rows[0, [2, -1]] = True
@@ -233,7 +239,7 @@ def test_selected_rows_are_those_of_all_logits(model: Qwen2VL, build_prompt: Bui
 
 @torch.no_grad()
 def test_bfloat16_is_finite_and_close(
-    model: Qwen2VL, build_model: Build, build_prompt: Build
+    model: Qwen2VLNetwork, build_model: Build, build_prompt: Build
 ) -> None:
     prompt = build_prompt((1, 4, 6))
     low = build_model(model.config).to(torch.bfloat16)
@@ -244,7 +250,7 @@ def test_bfloat16_is_finite_and_close(
 
 
 @torch.no_grad()
-def test_a_count_mismatch_names_both_counts(model: Qwen2VL, build_prompt: Build) -> None:
+def test_a_count_mismatch_names_both_counts(model: Qwen2VLNetwork, build_prompt: Build) -> None:
     prompt = build_prompt((1, 4, 6))
     with pytest.raises(UsageError, match=r"6 image placeholder.*make 0 token"):
         model(prompt.ids, grid_thw=prompt.grids)
@@ -252,8 +258,10 @@ def test_a_count_mismatch_names_both_counts(model: Qwen2VL, build_prompt: Build)
         model(prompt.ids, patches=prompt.patches[:-1], grid_thw=prompt.grids)
 
 
-def test_a_new_model_starts_near_the_uniform_loss(model: Qwen2VL, build_prompt: Build) -> None:
-    fresh = Qwen2VL(model.config)
+def test_a_new_model_starts_near_the_uniform_loss(
+    model: Qwen2VLNetwork, build_prompt: Build
+) -> None:
+    fresh = Qwen2VLNetwork(model.config)
     prompt = build_prompt((1, 4, 6))
     loss = fresh.loss(prompt.ids, prompt.ids.roll(-1, dims=1), **prompt.ours())
     assert loss.item() == pytest.approx(torch.tensor(300.0).log().item(), abs=0.3)

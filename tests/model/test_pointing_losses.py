@@ -8,7 +8,7 @@ import torch
 from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.language import SelfAttention
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.batching import NOWHERE, Batch, Encoder, collate
 from eyehand.model.training.embedded import SETTINGS, embedded_config, new_model
 from eyehand.model.training.positions import LookLoss, PositionLoss
@@ -35,7 +35,7 @@ def batch(tokenizer: Tokenizer, config: Qwen2VLConfig) -> Batch:
     return collate([encoder.encode(document) for document in documents], tokenizer.pad_id)
 
 
-def _forward(model: Qwen2VL, batch: Batch) -> None:
+def _forward(model: Qwen2VLNetwork, batch: Batch) -> None:
     model.hidden_states(
         batch.ids,
         patches=batch.patches,

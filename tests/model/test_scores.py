@@ -10,18 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.model.replies import reply
 
 from eyehand.errors import CheckpointError, NotEnoughMemory, UsageError
-from eyehand.model.inference.answering import GenerationConfig
-from eyehand.model.inference.batch import generate_batch
+from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
 from eyehand.model.inference.session import Session
-from eyehand.model.inference.together import generate_together
-from eyehand.model.inputs.chat import Prompt
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.memory import check_room, free_bytes, memory_told
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.units import size_text
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 
@@ -60,8 +58,8 @@ def test_the_lowest_temperature_takes_the_best_token() -> None:
 def broken(
     request: pytest.FixtureRequest,
     config: Qwen2VLConfig,
-    build_model: Callable[[Qwen2VLConfig], Qwen2VL],
-) -> Qwen2VL:
+    build_model: Callable[[Qwen2VLConfig], Qwen2VLNetwork],
+) -> Qwen2VLNetwork:
     """A network with a damaged weight, or one that overflows in half precision."""
     network = build_model(config)
     with torch.no_grad():
@@ -74,7 +72,9 @@ def broken(
     return network
 
 
-def test_every_way_to_answer_ends_with_one_line(broken: Qwen2VL, tokenizer: Tokenizer) -> None:
+def test_every_way_to_answer_ends_with_one_line(
+    broken: Qwen2VLNetwork, tokenizer: Tokenizer
+) -> None:
     def session() -> Session:
         fresh = Session(broken, tokenizer)
         fresh.append_image(np.zeros((56, 84, 3), np.uint8))
@@ -84,20 +84,16 @@ def test_every_way_to_answer_ends_with_one_line(broken: Qwen2VL, tokenizer: Toke
     one, two, three = (session() for _ in range(3))
     before = one.token_ids
     ways: list[Callable[[], object]] = [
-        lambda: one.generate(8),
-        lambda: one.generate(8, sampling=Sampling(seed=1)),
-        lambda: generate_together([(two, _rules()), (three, _rules())]),
-        lambda: generate_batch(broken, tokenizer, [Prompt(tokenizer.encode_text("a b"), [])]),
+        lambda: reply(one, 8),
+        lambda: reply(one, 8, sampling=Sampling(seed=1)),
+        lambda: generate([two, three], GenerationConfig(8)),
+        lambda: generate([two], GenerationConfig(8), batch_size=4),
     ]
     for way in ways:
         with pytest.raises(CheckpointError, match="scores are not numbers") as caught:
             way()
         assert "\n" not in str(caught.value)
     assert one.token_ids == before
-
-
-def _rules() -> GenerationConfig:
-    return GenerationConfig(max_new_tokens=8)
 
 
 def test_what_the_allocators_refuse_is_one_line() -> None:
@@ -137,7 +133,7 @@ def test_other_errors_stay_what_they_are() -> None:
 def test_a_full_gpu_is_one_line(tmp_path: Path, tiny_config: Qwen2VLConfig) -> None:
     device = torch.device("cuda")
     text = replace(tiny_config.text, vocab_size=4_000_000)
-    save_checkpoint(Qwen2VL(replace(tiny_config, text=text)), tmp_path, dtype=torch.float16)
+    save_checkpoint(Qwen2VLNetwork(replace(tiny_config, text=text)), tmp_path, dtype=torch.float16)
     free, _ = torch.cuda.mem_get_info()
     held = torch.empty(free - 300_000_000, dtype=torch.uint8, device=device)
     with pytest.raises(NotEnoughMemory, match="to load the weights"):
@@ -165,21 +161,21 @@ import resource, sys
 from pathlib import Path
 import numpy as np, torch
 from eyehand.errors import NotEnoughMemory
-from eyehand.model.hub import load
+from eyehand.model import GenerationConfig, Qwen2VL, generate
 torch.set_num_threads(1)
 folder, margin, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-load(folder, device="cpu").session().generate  # whatever is imported late is there now
+generate, Qwen2VL.load(folder, device="cpu").session()  # what is imported late is there now
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 try:
     if not size:
         resource.setrlimit(resource.RLIMIT_AS, (used + margin, resource.RLIM_INFINITY))
-    session = load(folder, device="cpu").session()
+    session = Qwen2VL.load(folder, device="cpu").session()
     if size:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + margin, resource.RLIM_INFINITY))
     session.append_image(np.zeros((size, size, 3), np.uint8))
     session.append_text("a")
-    session.generate(4)
+    generate([session], GenerationConfig(4))
 except NotEnoughMemory as refusal:
     print(refusal)
 """
@@ -199,7 +195,7 @@ def test_a_process_without_room_says_so_while_loading_and_while_running(
 ) -> None:
     folder = tmp_path / "model"
     text = replace(config.text, vocab_size=500_000, tie_word_embeddings=True)
-    save_checkpoint(Qwen2VL(replace(config, text=text)), folder, dtype=torch.bfloat16)
+    save_checkpoint(Qwen2VLNetwork(replace(config, text=text)), folder, dtype=torch.bfloat16)
     tokenizer.save(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps({"max_pixels": 10**8}))
     said = bounded(folder, 30_000_000)

@@ -6,27 +6,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.model.replies import replies, reply
 from torch import Tensor
 
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
-from eyehand.model.hub import LoadedModel, load
-from eyehand.model.inference.answering import GenerationConfig
+from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
-from eyehand.model.inference.together import KEY_STEP, StackedCache, generate_together, next_scores
+from eyehand.model.inference.stacked_cache import KEY_STEP, StackedCache
 
 WORDS = "open the second tab, then answer the question and press the green button below it. "
-FREE = GenerationConfig(16, stop=())
-DRAWN = GenerationConfig(16, stop=(), sampling=Sampling(temperature=1.2))
+FREE = GenerationConfig(16)
+DRAWN = GenerationConfig(16, sampling=Sampling(temperature=1.2))
 
 
 @pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    return load(EMBEDDED_CHECKPOINT, device="cpu")
+def loaded() -> Qwen2VL:
+    return Qwen2VL.load(EMBEDDED_CHECKPOINT, device="cpu")
 
 
-def conversation(loaded: LoadedModel, number: int, words: int | None = None) -> Session:
+def conversation(loaded: Qwen2VL, number: int, words: int | None = None) -> Session:
     """A history of its own length; every second one has a picture."""
     session = loaded.session()
     session.append_template("<|im_start|>user\n")
@@ -52,7 +53,7 @@ def drawn(seed: int) -> GenerationConfig:
 @pytest.mark.parametrize("count", [2, 4, 8])
 @pytest.mark.parametrize("temperature", [0.0, 1.2])
 def test_each_session_writes_what_it_would_write_alone(
-    loaded: LoadedModel, count: int, temperature: float
+    loaded: Qwen2VL, count: int, temperature: float
 ) -> None:
     together = [conversation(loaded, number) for number in range(count)]
     alone = [conversation(loaded, number) for number in range(count)]
@@ -62,9 +63,9 @@ def test_each_session_writes_what_it_would_write_alone(
             replace(FREE, sampling=Sampling(temperature=temperature, seed=10 * turn + number))
             for number in range(count)
         ]
-        answers = generate_together(list(zip(together, rules, strict=True)))
+        answers = generate(together, rules)
         for session, rule, answer, twin in zip(alone, rules, answers, together, strict=True):
-            expected = session.generate(16, stop=(), sampling=rule.sampling)
+            expected = reply(session, 16, sampling=rule.sampling)
             assert (answer.token_ids, answer.text, answer.stop_reason) == (
                 expected.token_ids, expected.text, expected.stop_reason,
             )  # fmt: skip
@@ -77,14 +78,14 @@ def test_each_session_writes_what_it_would_write_alone(
 
 
 @pytest.mark.parametrize("count", [2, 4, 8])
-def test_scores_agree_with_those_of_a_single_row(loaded: LoadedModel, count: int) -> None:
+def test_scores_agree_with_those_of_a_single_row(loaded: Qwen2VL, count: int) -> None:
     sessions = [computed(conversation(loaded, number)) for number in range(count)]
     tokens = loaded.tokenizer.encode_text(WORDS)
     with torch.inference_mode():
-        stack = StackedCache(loaded.model.config.text, [s.cache for s in sessions])
+        stack = StackedCache(loaded.network.config.text, [s.cache for s in sessions])
         for step in range(6):
             news = [tokens[(step + row) % len(tokens)] for row in range(stack.batch)]
-            scores = next_scores(loaded.model, stack, news)
+            scores = stack.next_scores(loaded.network, news)
             for row, session in enumerate(sessions):
                 session.push(news[row])
                 _assert_close(scores[row], session.read_pending())
@@ -115,9 +116,7 @@ COMPANIONS: list[tuple[Sequence[int], int, int]] = [
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_row_has_the_same_bits_whoever_stands_beside_it(
-    loaded: LoadedModel, threads: int
-) -> None:
+def test_a_row_has_the_same_bits_whoever_stands_beside_it(loaded: Qwen2VL, threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -129,7 +128,7 @@ def test_a_row_has_the_same_bits_whoever_stands_beside_it(
 
 
 def _row_scores(
-    loaded: LoadedModel, companions: Sequence[int], place: int, rows: int
+    loaded: Qwen2VL, companions: Sequence[int], place: int, rows: int
 ) -> tuple[Tensor, int]:
     """Scores of a history's next four tokens among companions of so many words; the memory."""
     sessions = [conversation(loaded, 2 * n, words) for n, words in enumerate(companions)]
@@ -138,27 +137,27 @@ def _row_scores(
     scores = []
     with torch.inference_mode():
         caches = [computed(session).cache for session in sessions]
-        stack = StackedCache(loaded.model.config.text, caches, rows)
+        stack = StackedCache(loaded.network.config.text, caches, rows)
         for step in range(4):
             news = [tokens[(step + row * 3) % len(tokens)] for row in range(stack.batch)]
             news[place] = tokens[step]
-            scores.append(next_scores(loaded.model, stack, news)[place])
+            scores.append(stack.next_scores(loaded.network, news)[place])
     return torch.stack(scores), stack.capacity
 
 
-def test_what_a_session_draws_does_not_depend_on_its_companions(loaded: LoadedModel) -> None:
+def test_what_a_session_draws_does_not_depend_on_its_companions(loaded: Qwen2VL) -> None:
     answers = []
     for companions in ([], [1], [2, 4, 5, 6]):
         turns = [(conversation(loaded, number), drawn(number)) for number in companions]
         turns.append((conversation(loaded, 3), drawn(7)))
-        answers.append(generate_together(turns)[-1].token_ids)
+        answers.append(replies(turns)[-1].token_ids)
     assert answers[0] == answers[1] == answers[2]
-    other = generate_together([(conversation(loaded, 3), drawn(8))])[0].token_ids
+    other = replies([(conversation(loaded, 3), drawn(8))])[0].token_ids
     assert other != answers[0]
 
 
-def test_each_row_has_its_own_stop_words_length_and_listener(loaded: LoadedModel) -> None:
-    free = conversation(loaded, 2).generate(16, stop=(), sampling=drawn(5).sampling)
+def test_each_row_has_its_own_stop_words_length_and_listener(loaded: Qwen2VL) -> None:
+    free = reply(conversation(loaded, 2), 16, sampling=drawn(5).sampling)
     word = free.text[3:6]
     pieces: list[list[str]] = [[], []]
     turns = [
@@ -167,7 +166,7 @@ def test_each_row_has_its_own_stop_words_length_and_listener(loaded: LoadedModel
         (conversation(loaded, 2), replace(drawn(5), max_new_tokens=3)),
         (conversation(loaded, 2), replace(drawn(5), max_new_tokens=1)),
     ]
-    stopped, whole, short, single = generate_together(turns)
+    stopped, whole, short, single = replies(turns)
     assert (stopped.stop_reason, stopped.stop_word) == ("stop_word", word)
     assert stopped.text == free.text[: free.text.index(word)]
     assert whole.token_ids == free.token_ids
@@ -177,38 +176,38 @@ def test_each_row_has_its_own_stop_words_length_and_listener(loaded: LoadedModel
     assert "".join(pieces[1]) == whole.text
     for session, _ in turns:
         session.append_text(" more")
-        assert session.generate(2, stop=()).token_ids
+        assert reply(session, 2).token_ids
 
 
-def test_answers_outgrow_the_memory_they_began_with(loaded: LoadedModel) -> None:
-    permitted = torch.ones(loaded.model.config.text.vocab_size, dtype=torch.bool)
-    permitted[list(loaded.model.config.eos_token_ids)] = False
+def test_answers_outgrow_the_memory_they_began_with(loaded: Qwen2VL) -> None:
+    permitted = torch.ones(loaded.network.config.text.vocab_size, dtype=torch.bool)
+    permitted[list(loaded.network.config.eos_token_ids)] = False
     rules = replace(DRAWN, max_new_tokens=2 * KEY_STEP, constraint=lambda _: permitted)
     turns = [(conversation(loaded, number), rules) for number in (0, 3)]
-    answers = generate_together(turns)
+    answers = replies(turns)
     for (session, _), answer, number in zip(turns, answers, (0, 3), strict=True):
         alone = conversation(loaded, number)
-        expected = alone.generate(
-            2 * KEY_STEP, stop=(), sampling=DRAWN.sampling, constraint=lambda _: permitted
+        expected = reply(
+            alone, 2 * KEY_STEP, sampling=DRAWN.sampling, constraint=lambda _: permitted
         )
         assert len(answer.token_ids) == 2 * KEY_STEP
         assert answer.token_ids == expected.token_ids
         assert session.cached_tokens == alone.cached_tokens
 
 
-def test_a_dropped_picture_stays_dropped(loaded: LoadedModel) -> None:
+def test_a_dropped_picture_stays_dropped(loaded: Qwen2VL) -> None:
     pair = [conversation(loaded, 3), conversation(loaded, 3)]
     for session in pair:
-        session.generate(4, stop=())
+        reply(session, 4)
         session.evict(0)
         session.append_text(" and then ")
     beside = conversation(loaded, 6)
-    together = generate_together([(beside, FREE), (pair[0], FREE)])[1]
-    assert together.token_ids == pair[1].generate(16, stop=()).token_ids
+    together = replies([(beside, FREE), (pair[0], FREE)])[1]
+    assert together.token_ids == reply(pair[1], 16).token_ids
     assert pair[0].cached_tokens == pair[1].cached_tokens < pair[0].num_tokens
 
 
-def test_a_failure_leaves_every_history_as_it_was(loaded: LoadedModel) -> None:
+def test_a_failure_leaves_every_history_as_it_was(loaded: Qwen2VL) -> None:
     def fails(text: str) -> None:
         raise ConnectionError(text)
 
@@ -216,23 +215,23 @@ def test_a_failure_leaves_every_history_as_it_was(loaded: LoadedModel) -> None:
     before = [session.token_ids for session in sessions]
     turns = [(sessions[0], FREE), (sessions[1], replace(FREE, on_token=fails))]
     with pytest.raises(ConnectionError):
-        generate_together(turns)
+        replies(turns)
     assert [session.token_ids for session in sessions] == before
-    again = generate_together([(session, FREE) for session in sessions])
-    alone = [conversation(loaded, number).generate(16, stop=()) for number in (1, 2)]
+    again = replies([(session, FREE) for session in sessions])
+    alone = [reply(conversation(loaded, number), 16) for number in (1, 2)]
     assert [answer.token_ids for answer in again] == [answer.token_ids for answer in alone]
 
 
-def test_what_cannot_be_answered_together_is_refused(loaded: LoadedModel) -> None:
+def test_what_cannot_be_answered_together_is_refused(loaded: Qwen2VL) -> None:
     session = conversation(loaded, 0)
     with pytest.raises(UsageError, match="at least one session"):
-        generate_together([])
+        replies([])
     with pytest.raises(UsageError, match="given twice"):
-        generate_together([(session, FREE), (session, FREE)])
+        replies([(session, FREE), (session, FREE)])
     with pytest.raises(UsageError, match="nothing to continue"):
-        generate_together([(session, FREE), (loaded.session(), FREE)])
-    stranger = conversation(load(EMBEDDED_CHECKPOINT, device="cpu"), 0)
+        replies([(session, FREE), (loaded.session(), FREE)])
+    stranger = conversation(Qwen2VL.load(EMBEDDED_CHECKPOINT, device="cpu"), 0)
     with pytest.raises(UsageError, match="share one model"):
-        generate_together([(session, FREE), (stranger, FREE)])
+        replies([(session, FREE), (stranger, FREE)])
     with pytest.raises(UsageError, match="at least 1"):
         GenerationConfig(0)

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from eyehand.errors import UsageError
-from eyehand.model.hub import load
+from eyehand.model.hub import Qwen2VL
 from eyehand.model.inputs.image_settings import ImageSettings, write_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VL
+from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
 from eyehand.model.training.batching import Encoded, Encoder, collate
 from eyehand.model.training.characters import UNKNOWN, CharacterLoss
 from eyehand.model.training.documents import (
@@ -102,9 +102,9 @@ def config(tokenizer: Tokenizer) -> Qwen2VLConfig:
 
 
 @pytest.fixture
-def network(config: Qwen2VLConfig) -> Qwen2VL:
+def network(config: Qwen2VLConfig) -> Qwen2VLNetwork:
     torch.manual_seed(0)
-    network = Qwen2VL(config).eval()
+    network = Qwen2VLNetwork(config).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim > 1:
@@ -117,7 +117,7 @@ def encoder(tokenizer: Tokenizer, config: Qwen2VLConfig) -> Encoder:
     return Encoder(tokenizer, config, SETTINGS)
 
 
-def logits(network: Qwen2VL, documents: list[Encoded]) -> torch.Tensor:
+def logits(network: Qwen2VLNetwork, documents: list[Encoded]) -> torch.Tensor:
     batch = collate(documents, 0)
     with torch.no_grad():
         result: torch.Tensor = network(
@@ -152,7 +152,9 @@ def test_a_shard_has_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
         ShardWriter(tmp_path / "a.zip")
 
 
-def test_a_branch_among_others_reads_as_it_does_alone(network: Qwen2VL, encoder: Encoder) -> None:
+def test_a_branch_among_others_reads_as_it_does_alone(
+    network: Qwen2VLNetwork, encoder: Encoder
+) -> None:
     packed = encoder.encode(document())
     together = logits(network, [packed])[0]
     trunk = packed.group == 0
@@ -174,7 +176,7 @@ def test_a_branch_among_others_reads_as_it_does_alone(network: Qwen2VL, encoder:
         torch.testing.assert_close(together[:length][rows], plain, rtol=1e-4, atol=1e-4)
 
 
-def test_padding_and_neighbours_change_nothing(network: Qwen2VL, encoder: Encoder) -> None:
+def test_padding_and_neighbours_change_nothing(network: Qwen2VLNetwork, encoder: Encoder) -> None:
     long, short = encoder.encode(document(1)), encoder.encode(document(2, answers=("end",)))
     assert len(long.ids) > len(short.ids)
     both = logits(network, [long, short])
@@ -251,7 +253,7 @@ def test_training_lowers_the_loss_and_writes_a_folder_that_loads(
 ) -> None:
     out = tmp_path / "out"
     torch.manual_seed(0)
-    network = Qwen2VL(config)
+    network = Qwen2VLNetwork(config)
     encoded = Encoder(tokenizer, config, SETTINGS).encode(document(0))
     before = loss(network, encoded)
     run = TrainingRun(network, tokenizer, source, out, plan_of(4000), SETTINGS)
@@ -265,10 +267,10 @@ def test_training_lowers_the_loss_and_writes_a_folder_that_loads(
     save_checkpoint(network, out, dtype=torch.bfloat16)
     tokenizer.save(out)
     write_image_settings(out, SETTINGS)
-    loaded = load(out, dtype=torch.float32)
+    loaded = Qwen2VL.load(out, dtype=torch.float32)
     assert loaded.settings == SETTINGS
     # Stored in bfloat16: the last bits of the weights are gone.
-    assert loss(loaded.model, encoded) == pytest.approx(loss(network, encoded), rel=0.05)
+    assert loss(loaded.network, encoded) == pytest.approx(loss(network, encoded), rel=0.05)
 
 
 def test_an_interrupted_run_goes_on_bit_by_bit(
@@ -382,7 +384,7 @@ def test_a_tokenizer_is_trained_on_the_texts_of_shards(tmp_path: Path) -> None:
     assert trained.decode(trained.encode_text("press the button")) == "press the button"
 
 
-def loss(network: Qwen2VL, encoded: Encoded) -> float:
+def loss(network: Qwen2VLNetwork, encoded: Encoded) -> float:
     batch = collate([encoded], 0)
     with torch.no_grad():
         value = network.loss(

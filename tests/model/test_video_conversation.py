@@ -6,21 +6,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.model.replies import reply
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
-from eyehand.model.hub import LoadedModel, load
-from eyehand.model.inference.answering import GenerationConfig
+from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
-from eyehand.model.inference.together import generate_together
 from eyehand.model.inputs.image import UInt8Array, preprocess
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.inputs.video import MAX_FRAME_PIXELS, MIN_FRAME_PIXELS, preprocess_video
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.mrope import position_ids
 
 OPENING = "<|im_start|>user\n"
@@ -46,7 +46,7 @@ def play(session: Session, only_text: Tensor) -> list[tuple[int, tuple[int, ...]
         session.append_text("what now?")
         session.append_template(TURN)
         place = session.num_tokens
-        answer = session.generate(6, constraint=lambda _: only_text)
+        answer = reply(session, 6, constraint=lambda _: only_text)
         answers.append((place, answer.token_ids))
     return answers
 
@@ -67,7 +67,7 @@ def transformers_video(frames: UInt8Array) -> tuple[Tensor, list[int]]:
 
 @torch.no_grad()
 def test_every_token_and_position_of_a_conversation_with_videos_equals_transformers(
-    network: Qwen2VL, tokenizer: Tokenizer, only_text: Tensor
+    network: Qwen2VLNetwork, tokenizer: Tokenizer, only_text: Tensor
 ) -> None:
     session = Session(network, tokenizer, reserved_tokens=16)
     answers = play(session, only_text)
@@ -99,7 +99,7 @@ def test_every_token_and_position_of_a_conversation_with_videos_equals_transform
     assert session.cache.next_positions == [following - 1]
 
 
-def transformers_network(network: Qwen2VL) -> Any:
+def transformers_network(network: Qwen2VLNetwork) -> Any:
     from transformers import Qwen2VLConfig as ReferenceConfig
     from transformers import Qwen2VLForConditionalGeneration
 
@@ -116,7 +116,7 @@ def transformers_network(network: Qwen2VL) -> Any:
 
 @torch.no_grad()
 def test_a_video_longer_than_its_sides_follows_the_paper(
-    network: Qwen2VL, tokenizer: Tokenizer
+    network: Qwen2VLNetwork, tokenizer: Tokenizer
 ) -> None:
     """What follows a video stands one past its largest position, in time here.
 
@@ -161,14 +161,16 @@ def test_an_atari_video_has_the_patches_of_transformers() -> None:
     assert torch.equal(ours.patches, patches)
 
 
-def test_the_cost_of_a_video_is_what_it_takes(network: Qwen2VL, tokenizer: Tokenizer) -> None:
+def test_the_cost_of_a_video_is_what_it_takes(
+    network: Qwen2VLNetwork, tokenizer: Tokenizer
+) -> None:
     session = Session(network, tokenizer)
     session.append_text("a")
     film = session.append_video(clip(0, frames=40, size=(56, 56)))
     tokens, positions = session.cost_of(film)
     assert (tokens, positions) == (20 * 12 * 12, 20)  # more pairs of frames than rows
     session.append_text("b")
-    session.generate(1)
+    reply(session, 1)
     # "a", two marks and "b", of which all are read.
     assert session.cache.next_positions == [4 + positions]
     with pytest.raises(UsageError, match="no picture 1"):
@@ -176,7 +178,7 @@ def test_the_cost_of_a_video_is_what_it_takes(network: Qwen2VL, tokenizer: Token
 
 
 def test_frames_are_no_larger_than_a_checkpoint_wants_its_pictures(
-    network: Qwen2VL, tokenizer: Tokenizer
+    network: Qwen2VLNetwork, tokenizer: Tokenizer
 ) -> None:
     most = 60 * 28 * 28
     session = Session(network, tokenizer, settings=ImageSettings(max_pixels=most))
@@ -189,11 +191,11 @@ def test_frames_are_no_larger_than_a_checkpoint_wants_its_pictures(
 
 
 @pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    return load(EMBEDDED_CHECKPOINT, device="cpu")
+def loaded() -> Qwen2VL:
+    return Qwen2VL.load(EMBEDDED_CHECKPOINT, device="cpu")
 
 
-def conversation(loaded: LoadedModel, number: int) -> Session:
+def conversation(loaded: Qwen2VL, number: int) -> Session:
     """A history of its own length: text, a picture, a video, or both."""
     session = loaded.session()
     session.append_template(OPENING)
@@ -208,19 +210,19 @@ def conversation(loaded: LoadedModel, number: int) -> Session:
 
 @pytest.mark.parametrize("temperature", [0.0, 1.2])
 def test_sessions_with_videos_write_together_what_each_writes_alone(
-    loaded: LoadedModel, temperature: float
+    loaded: Qwen2VL, temperature: float
 ) -> None:
     together = [conversation(loaded, number) for number in range(5)]
     alone = [conversation(loaded, number) for number in range(5)]
-    rules = GenerationConfig(12, stop=(), sampling=Sampling(temperature=temperature))
+    rules = GenerationConfig(12, sampling=Sampling(temperature=temperature))
     for turn in range(2):
         seeded = [
             replace(rules, sampling=replace(rules.sampling, seed=10 * turn + row))
             for row in range(5)
         ]
-        answers = generate_together(list(zip(together, seeded, strict=True)))
+        answers = generate(together, seeded)
         for row, session in enumerate(alone):
-            expected = session.generate(12, stop=(), sampling=seeded[row].sampling)
+            expected = reply(session, 12, sampling=seeded[row].sampling)
             assert answers[row].token_ids == expected.token_ids
             assert together[row].cache.next_positions == session.cache.next_positions
         for row, session in enumerate((*together, *alone)):
@@ -228,7 +230,7 @@ def test_sessions_with_videos_write_together_what_each_writes_alone(
             session.append_text("\nand go on: ")
 
 
-def test_what_a_video_shows_and_its_order_change_the_scores(loaded: LoadedModel) -> None:
+def test_what_a_video_shows_and_its_order_change_the_scores(loaded: Qwen2VL) -> None:
     def scores(frames: UInt8Array) -> Tensor:
         session = loaded.session()
         session.append_video(frames)

@@ -19,7 +19,7 @@ from eyehand.errors import (
     UsageError,
 )
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import Qwen2VL
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 
 WEIGHTS = "model.safetensors"
@@ -30,13 +30,13 @@ Build = Callable[..., Any]
 
 
 @pytest.fixture
-def folder(model: Qwen2VL, tmp_path: Path) -> Path:
+def folder(model: Qwen2VLNetwork, tmp_path: Path) -> Path:
     save_checkpoint(model, tmp_path / "checkpoint")
     return tmp_path / "checkpoint"
 
 
 @pytest.fixture
-def sharded(model: Qwen2VL, tmp_path: Path) -> Path:
+def sharded(model: Qwen2VLNetwork, tmp_path: Path) -> Path:
     save_checkpoint(model, tmp_path / "sharded", max_shard_bytes=200_000)
     return tmp_path / "sharded"
 
@@ -52,39 +52,41 @@ def newer_name(name: str) -> str:
     return name.replace("model.", "model.language_model.", 1)
 
 
-def assert_same(found: Qwen2VL, expected: Qwen2VL) -> None:
+def assert_same(found: Qwen2VLNetwork, expected: Qwen2VLNetwork) -> None:
     peers = dict(expected.named_parameters())
     assert dict(found.named_parameters()).keys() == peers.keys()
     for name, parameter in found.named_parameters():
         assert torch.equal(parameter, peers[name]), name
 
 
-def test_a_saved_folder_loads_back(folder: Path, model: Qwen2VL) -> None:
+def test_a_saved_folder_loads_back(folder: Path, model: Qwen2VLNetwork) -> None:
     found = load_checkpoint(folder)
     assert found.config == model.config
     assert not found.training
     assert_same(found, model)
 
 
-def test_shards_load_like_one_file(sharded: Path, model: Qwen2VL) -> None:
+def test_shards_load_like_one_file(sharded: Path, model: Qwen2VLNetwork) -> None:
     assert len(list(sharded.glob("model-*-of-*.safetensors"))) > 2
     assert not (sharded / WEIGHTS).exists()
     assert_same(load_checkpoint(sharded), model)
 
 
-def test_the_newer_layout_of_names_loads(folder: Path, model: Qwen2VL) -> None:
+def test_the_newer_layout_of_names_loads(folder: Path, model: Qwen2VLNetwork) -> None:
     edit(folder, lambda weights: {newer_name(n): t for n, t in weights.items()})
     assert_same(load_checkpoint(folder), model)
 
 
-def test_a_tied_model_stores_no_head(tied_model: Qwen2VL, tmp_path: Path) -> None:
+def test_a_tied_model_stores_no_head(tied_model: Qwen2VLNetwork, tmp_path: Path) -> None:
     save_checkpoint(tied_model, tmp_path)
     assert "lm_head.weight" not in load_file(tmp_path / WEIGHTS)
     ids = torch.tensor([[1, 2, 3]])
     assert torch.equal(load_checkpoint(tmp_path)(ids), tied_model(ids))
 
 
-def test_a_tied_folder_may_store_its_embedding_as_head(tied_model: Qwen2VL, tmp_path: Path) -> None:
+def test_a_tied_folder_may_store_its_embedding_as_head(
+    tied_model: Qwen2VLNetwork, tmp_path: Path
+) -> None:
     save_checkpoint(tied_model, tmp_path)
     embedding = tied_model.model.embed_tokens.weight.detach()
     edit(tmp_path, lambda weights: weights | {"lm_head.weight": embedding.clone()})
@@ -97,7 +99,11 @@ def test_a_tied_folder_may_store_its_embedding_as_head(tied_model: Qwen2VL, tmp_
 @pytest.mark.parametrize("tied", [False, True])
 @torch.no_grad()
 def test_transformers_loads_what_is_saved(
-    tied: bool, model: Qwen2VL, tied_model: Qwen2VL, tmp_path: Path, build_prompt: Build
+    tied: bool,
+    model: Qwen2VLNetwork,
+    tied_model: Qwen2VLNetwork,
+    tmp_path: Path,
+    build_prompt: Build,
 ) -> None:
     from transformers import Qwen2VLForConditionalGeneration
 
@@ -113,12 +119,16 @@ def test_transformers_loads_what_is_saved(
     assert float((found - expected).abs().max() / expected.abs().max()) <= 1e-4
 
 
-def test_what_transformers_saves_loads(reference: Any, model: Qwen2VL, tmp_path: Path) -> None:
+def test_what_transformers_saves_loads(
+    reference: Any, model: Qwen2VLNetwork, tmp_path: Path
+) -> None:
     reference.save_pretrained(tmp_path)
     assert_same(load_checkpoint(tmp_path), model)
 
 
-def test_a_saved_model_replaces_the_folder_it_came_from(folder: Path, model: Qwen2VL) -> None:
+def test_a_saved_model_replaces_the_folder_it_came_from(
+    folder: Path, model: Qwen2VLNetwork
+) -> None:
     found = load_checkpoint(folder)
     with torch.no_grad():
         found.lm_head.weight.add_(1)  # type: ignore[union-attr]
@@ -128,7 +138,9 @@ def test_a_saved_model_replaces_the_folder_it_came_from(folder: Path, model: Qwe
     assert [p.name for p in folder.iterdir() if "partial" in p.name] == []
 
 
-def test_saving_in_another_form_leaves_no_stale_weights(sharded: Path, model: Qwen2VL) -> None:
+def test_saving_in_another_form_leaves_no_stale_weights(
+    sharded: Path, model: Qwen2VLNetwork
+) -> None:
     save_checkpoint(model, sharded)
     assert not (sharded / INDEX).exists()
     with torch.no_grad():
@@ -140,7 +152,7 @@ def test_saving_in_another_form_leaves_no_stale_weights(sharded: Path, model: Qw
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_weights_convert_on_the_way_in_and_out(
-    dtype: torch.dtype, model: Qwen2VL, tmp_path: Path
+    dtype: torch.dtype, model: Qwen2VLNetwork, tmp_path: Path
 ) -> None:
     save_checkpoint(model, tmp_path, dtype=torch.bfloat16)
     found = load_checkpoint(tmp_path, dtype=dtype)
@@ -231,7 +243,7 @@ def test_the_generation_file_adds_end_of_text_ids(folder: Path) -> None:
     assert load_checkpoint(folder).config.eos_token_ids == (295, 294, 293)
 
 
-def test_an_unwritable_folder_is_reported(model: Qwen2VL, tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(model: Qwen2VLNetwork, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").mkdir()
     with pytest.raises(CheckpointError, match=r"model\.safetensors: could not be written"):
         save_checkpoint(model, tmp_path)
@@ -246,14 +258,14 @@ def test_full_sizes_have_the_reference_shapes(size: str) -> None:
 
     config: Qwen2VLConfig = getattr(Qwen2VLConfig, f"qwen2vl_{size}")()
     with torch.device("meta"):
-        ours = Qwen2VL(config)
+        ours = Qwen2VLNetwork(config)
         peer = Qwen2VLForConditionalGeneration(ReferenceConfig(**config.to_dict()))
     expected = {name: tuple(p.shape) for name, p in peer.named_parameters()}
     found = {newer_name(name): tuple(p.shape) for name, p in ours.named_parameters()}
     assert found == expected
 
 
-def test_stored_rotary_frequencies_are_left_out(folder: Path, model: Qwen2VL) -> None:
+def test_stored_rotary_frequencies_are_left_out(folder: Path, model: Qwen2VLNetwork) -> None:
     names = [
         "visual.rotary_pos_emb.inv_freq",
         "model.rotary_emb.inv_freq",
@@ -267,7 +279,7 @@ def test_stored_rotary_frequencies_are_left_out(folder: Path, model: Qwen2VL) ->
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("coarse", ["head", "embedding"])
 def test_a_tied_head_of_another_dtype_is_the_embedding(
-    tied_model: Qwen2VL, tmp_path: Path, dtype: torch.dtype, coarse: str
+    tied_model: Qwen2VLNetwork, tmp_path: Path, dtype: torch.dtype, coarse: str
 ) -> None:
     save_checkpoint(tied_model, tmp_path)
     exact = tied_model.model.embed_tokens.weight.detach()
@@ -283,7 +295,7 @@ def test_a_tied_head_of_another_dtype_is_the_embedding(
 
 
 def test_a_tied_folder_may_store_its_head_as_the_only_one(
-    tied_model: Qwen2VL, tmp_path: Path
+    tied_model: Qwen2VLNetwork, tmp_path: Path
 ) -> None:
     save_checkpoint(tied_model, tmp_path)
     edit(

@@ -10,7 +10,19 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
 
-COMMANDS = ("demo", "run", "eval", "suites", "view", "compare", "score", "train", "doctor")
+COMMANDS = (
+    "demo",
+    "run",
+    "eval",
+    "suites",
+    "view",
+    "compare",
+    "score",
+    "train",
+    "models",
+    "check-model",
+    "doctor",
+)
 """Names of the commands in the order of the help; each one's module is `NAME`."""
 
 
@@ -31,4 +43,4 @@ class Command(Protocol):
 def commands() -> Iterator[Command]:
     """Import the commands' modules, in order."""
     for name in COMMANDS:
-        yield cast(Command, import_module(f"{__name__}.{name}"))
+        yield cast(Command, import_module(f"{__name__}.{name.replace('-', '_')}"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
 
 if TYPE_CHECKING:
     from eyehand.agent.results.compare import Comparison
@@ -58,7 +59,6 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _identical(arguments: argparse.Namespace) -> int:
-    from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
     from eyehand.agent.results.diff import compare_folders
     from eyehand.errors import UsageError
 
@@ -96,10 +96,9 @@ def _identical_text(compared: "Compared") -> str:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
     from eyehand.agent.report.evaluation_tables import column_names, comparison_markdown
     from eyehand.agent.results.compare import compare
-    from eyehand.agent.results.run import read_runs
+    from eyehand.agent.results.evaluation_result import read_runs
     from eyehand.errors import UsageError
 
     if arguments.json and arguments.markdown:

@@ -40,10 +40,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.cli.progress import EvaluationProgress
     from eyehand.agent.evaluation.evaluate import run_evaluation
     from eyehand.agent.evaluation.plan import Plan
+    from eyehand.agent.policies.embedded import model_card
     from eyehand.agent.policies.registry import policy_maker
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make
-    from eyehand.envs.suites import model_card
     from eyehand.envs.web.browser import Browser
 
     out = _fresh(arguments.out or default_folder("demo"))

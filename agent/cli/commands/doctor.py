@@ -3,6 +3,7 @@
 import argparse
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
 
 NAME = "doctor"
 SUMMARY = "say what is missing on this machine, and install it with --fix"
@@ -38,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the checks, mend what is missing where that is wanted, and print what is there."""
     from eyehand.agent.cli.doctor.checks import run_checks
-    from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
 
     wanted = arguments.checks or NAMES
     found = dict(zip(wanted, run_checks(wanted), strict=True))

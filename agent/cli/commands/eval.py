@@ -1,15 +1,16 @@
 """`eyehand eval`: many episodes, with intervals."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli.eval_plan import PLANNED, asked_plan, planned_policy
+from eyehand.agent.outcome import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_SUCCESS
 from eyehand.errors import UsageError
 
 if TYPE_CHECKING:
-    from eyehand.agent.evaluation.plan import Evaluation, Plan
+    from eyehand.agent.results.evaluation_result import EvaluationResult
 
 NAME = "eval"
 SUMMARY = "run many episodes and count the successes, with intervals"
@@ -19,6 +20,7 @@ examples:
   eyehand eval miniwob:click-tab --policy random --episodes 100
   eyehand eval miniwob:click-tab,number-line --blind --episodes 100 --json
   eyehand eval miniwob --policy random --workers 4 --out results
+  eyehand eval cards --policy my_module:MyPolicy  a policy of your own, in the current folder
   eyehand eval --resume results                   go on after an interruption
   eyehand eval miniwob --ray head-node:6379 --workers 32 --engines 2
 
@@ -33,31 +35,13 @@ evaluation.json, report.html and the trajectories. After an interruption of any 
 goes on with the same plan, and runs nothing twice that had ended. --episodes with a larger number
 adds episodes, to a finished evaluation too. A plan may be a stranger's: what may be code (a
 declaration file, a package's environment, options of one) runs only where SUITE names it again; a
-declaration file may have moved, but must say the same. A model of the Hub is named again, too.
+declaration file may have moved, but must say the same. A model of the Hub is named again, too, and
+so is --allow-private.
 
 exit status: 0 evaluated; 2 wrong usage; 3 a task met nothing but environment faults, the disk is
 full, or the cluster cannot be reached; 130 stopped with Ctrl-C, SIGTERM
 or SIGHUP, with the counts so far.
 """
-
-PLANNED: dict[str, Any] = {
-    "episodes": 10,
-    "first_seed": 1_000_000,
-    "max_steps": None,
-    "time_limit": None,
-    "max_tokens_episode": None,
-    "keep": "all",
-    "batch": 1,
-    "policy": "model",
-    "blind": False,
-    "model": None,
-    "codec": None,
-    "keyword_mark": None,
-    "language": None,
-    "temperature": None,
-    "max_new_tokens": None,
-}
-"""Arguments that the plan fixes, and what holds where they are not given."""
 
 ONE_DEVICE = ("android", "desktop")
 """Schemes behind which stands one device: several workers would get into each other's way."""
@@ -167,13 +151,13 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make, make_with_private
 
-    make_environment = make_with_private if arguments.allow_private else make
-    plan = _plan(arguments)
+    plan = asked_plan(arguments)
+    make_environment = make_with_private if plan.options.get("allow_private") else make
     compute = ComputeConfig(
         arguments.workers, arguments.ray, arguments.engines, own_process=_apart(plan.specs)
     )
     check_random(str(plan.options.get("policy")), plan.specs, arguments.allow_random)
-    check_model_named(str(plan.options.get("policy")), plan.options.get("model"))
+    check_model_named(str(plan.options.get("policy")), plan.options)
     if arguments.resume is None and plan.out is not None:
         check_unused(plan.out)
     for spec in plan.specs:
@@ -193,7 +177,7 @@ def execute(arguments: argparse.Namespace) -> int:
         evaluation = run_evaluation(
             plan,
             make_environment,
-            _policy_maker(plan.options),
+            planned_policy(plan.options),
             progress,
             compute=compute,
             resume=arguments.resume is not None,
@@ -210,7 +194,7 @@ def _check(spec: str, instruction: str | None, arguments: argparse.Namespace) ->
     Raises:
         UsageError: a device has no task, or one device would be worked by several workers.
     """
-    from eyehand.envs.suite_catalogue import stands_behind
+    from eyehand.envs.registry import stands_behind
 
     scheme = stands_behind(spec)
     if scheme not in ONE_DEVICE:
@@ -225,95 +209,6 @@ def _check(spec: str, instruction: str | None, arguments: argparse.Namespace) ->
         raise UsageError(f"{spec} sets no task by itself; {how}")
     if arguments.workers > 1 or arguments.ray:
         raise UsageError(f"{spec} is one device: it takes one worker, on this machine")
-
-
-def _plan(arguments: argparse.Namespace) -> "Plan":
-    """Return the plan that was asked for, or the one that an interrupted evaluation had."""
-    from eyehand.agent.agent import default_folder
-    from eyehand.agent.evaluation.plan import Plan
-    from eyehand.envs.suites import suite_specs
-
-    if arguments.resume is not None:
-        if arguments.out is not None:
-            raise UsageError("--resume DIR goes on in DIR: leave --out away")
-        return _resumed_plan(arguments)
-    if arguments.suite is None:
-        raise UsageError("nothing to evaluate: name a SUITE, or go on with --resume DIR")
-    given = argparse.Namespace(**vars(arguments))
-    for name, default in PLANNED.items():
-        if getattr(given, name) is None:
-            setattr(given, name, default)
-    return Plan(
-        suite=arguments.suite,
-        specs=suite_specs(arguments.suite),
-        episodes=given.episodes,
-        first_seed=given.first_seed,
-        max_steps=given.max_steps,
-        time_limit_s=given.time_limit,
-        max_tokens=given.max_tokens_episode,
-        out=arguments.out or default_folder(f"eval-{arguments.suite}"),
-        keep=given.keep,
-        batch=given.batch,
-        options={"policy": given.policy, "blind": given.blind, **shared.model_options(given)},
-    )
-
-
-def _resumed_plan(arguments: argparse.Namespace) -> "Plan":
-    """Return the plan of the folder, perhaps with more episodes, or with its suite named anew.
-
-    Every other option that is given must agree with it.
-    """
-    from eyehand.agent.evaluation.plan import Plan
-    from eyehand.agent.results.folder import read_plan
-    from eyehand.envs.suites import suite_specs
-
-    plan = Plan.from_json(read_plan(arguments.resume), arguments.resume)
-    for name in PLANNED:
-        given, written = getattr(arguments, name), _written(plan, name)
-        more = name == "episodes" and given is not None and given > plan.episodes
-        if given not in (None, written) and not more:
-            flag = f"--{name.replace('_', '-')}"
-            only = ", and only more can be asked for" if name == "episodes" else ""
-            raise UsageError(
-                f"{arguments.resume} was begun with {flag} {written}, not {given}{only}"
-            )
-    _require_named(plan, arguments)
-    plan = replace(plan, episodes=arguments.episodes or plan.episodes)
-    if arguments.suite is not None:
-        return replace(plan, suite=arguments.suite, specs=suite_specs(arguments.suite))
-    return plan
-
-
-def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
-    """Refuse to run what only a stored plan names: somebody else may have written it.
-
-    Raises:
-        UsageError: the plan names code, something real or a checkpoint elsewhere, and the command
-            line does not; or an option that is not known.
-    """
-    from eyehand.agent.policies.registry import POLICY_NAMES
-    from eyehand.envs.registry import comes_with_the_package
-
-    folder, options = arguments.resume, plan.options
-    unknown = sorted(options.keys() - {"policy", "blind", *shared.MODEL_OPTIONS})
-    if unknown:
-        raise UsageError(f"the plan in {folder} has options that are not known: {unknown[0]}")
-    foreign = [spec for spec in plan.specs if not comes_with_the_package(spec)]
-    if foreign and arguments.suite is None:
-        declared = foreign[0].lower().startswith("suite:")
-        how = "name the file where it lies now" if declared else "name it too"
-        raise UsageError(
-            f"the plan in {folder} names {foreign[0]}, which may be anybody's code: {how}: "
-            f"eyehand eval {'FILE' if declared else 'SPEC'} --resume DIR"
-        )
-    policy, model = options.get("policy"), options.get("model")
-    if policy not in (None, *POLICY_NAMES) and arguments.policy is None:
-        raise UsageError(f"the plan in {folder} names the policy {policy}: name it too: --policy")
-    if model is not None and arguments.model is None and not Path(str(model)).is_dir():
-        raise UsageError(
-            f"the plan in {folder} names the model {model}, which would be fetched: name it too: "
-            f"--model {model}"
-        )
 
 
 def _apart(specs: list[str]) -> bool:
@@ -333,27 +228,7 @@ def _apart(specs: list[str]) -> bool:
     return True
 
 
-def _written(plan: "Plan", name: str) -> Any:
-    """Return what a plan says of an argument."""
-    named = {"time_limit": "time_limit_s", "max_tokens_episode": "max_tokens"}.get(name, name)
-    return getattr(plan, named) if hasattr(plan, named) else plan.options.get(name, PLANNED[name])
-
-
-def _policy_maker(options: dict[str, Any]) -> Any:
-    from eyehand.agent.policies.blind import BlindPolicy
-    from eyehand.agent.policies.registry import policy_maker
-
-    given = dict(options)
-    name, blind = given.pop("policy", "model"), given.pop("blind", False)
-    make_policy = policy_maker(name, **given)
-    if not blind:
-        return make_policy
-    if name != "model":
-        raise UsageError("--blind is a control for the model; the other policies see no screen")
-    return lambda spec: BlindPolicy(make_policy(spec))
-
-
-def _print(evaluation: "Evaluation", out: Path, report: Path, as_json: bool) -> None:
+def _print(evaluation: "EvaluationResult", out: Path, report: Path, as_json: bool) -> None:
     from eyehand.agent.cli.eval_table import print_evaluation
 
     if as_json:
@@ -363,10 +238,8 @@ def _print(evaluation: "Evaluation", out: Path, report: Path, as_json: bool) -> 
     shared.say(f"report: {report}")
 
 
-def _status(evaluation: "Evaluation") -> int:
-    from eyehand.agent.outcome import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_SUCCESS
-
+def _status(evaluation: "EvaluationResult") -> int:
     if not evaluation.finished:
         return EXIT_INTERRUPTED
-    lost = any(row.unscored and not row.rate.episodes for row in evaluation.tasks)
+    lost = any(task.lost and not task.rate.episodes for task in evaluation.tasks)
     return EXIT_FAULT if lost else EXIT_SUCCESS

@@ -93,11 +93,11 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.policies.registry import check_model_named, check_random, policy_maker
     from eyehand.agent.trajectory.writer import TrajectoryWriter, check_free
     from eyehand.envs.registry import make
-    from eyehand.envs.suite_catalogue import step_limit
+    from eyehand.envs.suites import step_limit
 
     uploads = named_files(arguments.file)
     check_random(arguments.policy, [arguments.env], arguments.allow_random)
-    check_model_named(arguments.policy, arguments.model)
+    check_model_named(arguments.policy, shared.model_options(arguments))
     if arguments.out is not None:
         check_free(arguments.out)
     with make(arguments.env, **_environment_options(arguments)) as environment:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_SUCCESS
 from eyehand.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Score and print the card."""
-    from eyehand.agent.outcome import EXIT_SUCCESS
     from eyehand.agent.scoring.aitz import Clicks
     from eyehand.agent.scoring.card import ScoringRule, score
     from eyehand.agent.scoring.steps import write_steps

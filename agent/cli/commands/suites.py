@@ -4,9 +4,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_SUCCESS
 
 if TYPE_CHECKING:
-    from eyehand.envs.suite_catalogue import Suite, SuiteTask
+    from eyehand.envs.suites import Suite, SuiteTask
 
 NAME = "suites"
 SUMMARY = "list the suites, or the tasks of one"
@@ -26,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print the suites, or one."""
-    from eyehand.agent.outcome import EXIT_SUCCESS
-    from eyehand.envs.suite_catalogue import suite_named, suites
+    from eyehand.envs.suites import suite_named, suites
 
     found = [suite_named(arguments.suite)] if arguments.suite else list(suites())
     if arguments.json:

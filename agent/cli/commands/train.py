@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_SUCCESS
 
 NAME = "train"
 SUMMARY = "collect demonstrations and train a small Qwen2-VL on them"
@@ -71,6 +72,25 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     )
     number("--tokens", 20_000_000, "stop after so many tokens, earlier ones included")
     number("--decay-tokens", 0, "in so many last tokens the learning rate falls to zero")
+    _add_beginning(run)
+    number("--seed", 0, "of documents and weights")
+    number("--batch", 8, "documents a step")
+    number("--branches", 8, "at most so many answers of a screen at a time")
+    number("--processes", 0, "that make batches ahead of the network")
+    run.add_argument(
+        "--device", default="cpu", metavar="D", help="where to train: cpu, cuda, ... (default: cpu)"
+    )
+    run.add_argument(
+        "--rate",
+        type=shared.positive_float,
+        default=0.001,
+        metavar="R",
+        help="learning rate at its highest (default: 0.001)",
+    )
+
+
+def _add_beginning(run: argparse.ArgumentParser) -> None:
+    """Declare what a run begins with, and which documents it reads."""
     run.add_argument(
         "--branch", type=Path, metavar="DIR", help="begin with a copy of this run's state"
     )
@@ -99,25 +119,11 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         metavar="WEIGHT",
         help="weight of the losses that teach pointing, 0 to 1 (default: 1)",
     )
-    number("--seed", 0, "of documents and weights")
-    number("--batch", 8, "documents a step")
     run.add_argument(
         "--only",
         metavar="SPECS",
         default="",
         help="demonstrations of these sources only, with commas between (default: all)",
-    )
-    number("--branches", 8, "at most so many answers of a screen at a time")
-    run.add_argument(
-        "--device", default="cpu", metavar="D", help="where to train: cpu, cuda, ... (default: cpu)"
-    )
-    number("--processes", 0, "that make batches ahead of the network")
-    run.add_argument(
-        "--rate",
-        type=shared.positive_float,
-        default=0.001,
-        metavar="R",
-        help="learning rate at its highest (default: 0.001)",
     )
 
 
@@ -176,7 +182,7 @@ def _read(arguments: argparse.Namespace) -> int:
     save_tower(run.tower, run.head, arguments.out / "tower.safetensors")
     if arguments.json:
         shared.print_json({**measured, "folder": str(arguments.out)})
-    return 0
+    return EXIT_SUCCESS
 
 
 def _say_reading(line: dict[str, float]) -> None:
@@ -204,7 +210,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     shared.say(f"{arguments.documents} documents in {arguments.out}")
     if arguments.json:
         shared.print_json({"documents": arguments.documents, "folder": str(arguments.out)})
-    return 0
+    return EXIT_SUCCESS
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -249,7 +255,7 @@ def _train(arguments: argparse.Namespace) -> int:
     shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
     if arguments.json:
         shared.print_json({**summary, "folder": str(arguments.out)})
-    return 0
+    return EXIT_SUCCESS
 
 
 def _specs(listed: str) -> list[str]:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_SUCCESS
 from eyehand.agent.printable import printable
 
 NAME = "view"
@@ -59,8 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Write the page and name it on standard output, or print the table."""
-    from eyehand.agent.outcome import EXIT_SUCCESS
-
     if arguments.markdown or arguments.csv:
         shared.print_text(_table(arguments).rstrip("\n"))
         return EXIT_SUCCESS
@@ -75,7 +74,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _table(arguments: argparse.Namespace) -> str:
     from eyehand.agent.report.episode_text import episode_markdown
     from eyehand.agent.report.evaluation_tables import csv_text, markdown
-    from eyehand.agent.results.run import is_evaluation, read_runs
+    from eyehand.agent.results.evaluation_result import is_evaluation, read_runs
     from eyehand.agent.trajectory.reader import is_episode, read_trajectory
     from eyehand.errors import UsageError
 

@@ -15,8 +15,8 @@ from eyehand.agent.cli.doctor.screens import (
     check_mujoco,
     check_virtual_screen,
 )
+from eyehand.agent.policies.embedded import EMBEDDED_CHECKPOINT, trained_for
 from eyehand.envs.packages import ADB
-from eyehand.envs.suites import EMBEDDED_CHECKPOINT, trained_for
 from eyehand.errors import EyehandError, MissingProgram
 
 NEEDED_DISK_BYTES = 1_000_000_000

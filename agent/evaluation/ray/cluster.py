@@ -12,7 +12,7 @@ from typing import Any
 from eyehand.agent.evaluation.messages import Reply, WorkerSetup, packed_setup
 from eyehand.agent.evaluation.ray.connect import connect, require_ray
 from eyehand.agent.evaluation.ray.inference_actor import InferenceSetup
-from eyehand.agent.evaluation.ray.inference_pool import TEND_INTERVAL_S, InferencePool
+from eyehand.agent.evaluation.ray.inference_pool import HEALTH_INTERVAL_S, InferencePool
 from eyehand.agent.evaluation.ray.workers import RayWorker, WorkerActor
 from eyehand.agent.evaluation.scheduler import Worker, WorkerPool
 from eyehand.agent.policies.base import Policy
@@ -45,7 +45,7 @@ class RayCluster:
         Args:
             make_policy: Returns the policy for a spec; it is sent to the engines.
             specs: The tasks.
-            batch: Most questions that a policy is asked at once.
+            batch: Most requests that a policy gets at once.
 
         Returns:
             Spec to the policy for the workers; those that ask find their engine in the cluster.
@@ -59,7 +59,7 @@ class RayCluster:
         self._engines = InferencePool(self._ray, setup, self._count)
         made = self._engines.made()
         if not made.serves:
-            self._dismiss_engines()
+            self._close_engines()
         return made.policies
 
     def worker_pool(self, setup: WorkerSetup) -> WorkerPool:
@@ -69,13 +69,13 @@ class RayCluster:
     def close(self) -> None:
         """End the engines; leave the cluster, if it was joined here."""
         try:
-            self._dismiss_engines()
+            self._close_engines()
         finally:
             if self._joined:
                 self._joined = False
                 self._ray.shutdown()
 
-    def _dismiss_engines(self) -> None:
+    def _close_engines(self) -> None:
         engines, self._engines = self._engines, None
         if engines is not None:
             engines.close()
@@ -110,7 +110,7 @@ class RayPool:
         references = [worker.pending for worker in ours]
         ready: list[Any] = []
         while not ready:
-            ready, _ = self._ray.wait(references, num_returns=1, timeout=TEND_INTERVAL_S)
+            ready, _ = self._ray.wait(references, num_returns=1, timeout=HEALTH_INTERVAL_S)
             if self._engines is not None:
                 self._engines.check_health()
         ready, _ = self._ray.wait(references, num_returns=len(references), timeout=0)

@@ -11,17 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from eyehand.agent.evaluation.inference import LocalInferenceServer, SlotRequest, split
+from eyehand.agent.evaluation.inference import LocalInferenceServer, SlotRequest
 from eyehand.agent.evaluation.messages import (
     UNSENDABLE,
-    DecisionReply,
-    DecisionRequest,
     WorkerFailed,
     packed,
     unpacked,
 )
 from eyehand.agent.evaluation.ray.connect import first_line
-from eyehand.agent.policies.base import Policy
+from eyehand.agent.policies.base import DecisionReply, DecisionRequest, Policy
 from eyehand.errors import CheckpointError, EyehandError, WorkerLost
 
 
@@ -32,7 +30,7 @@ class InferenceSetup:
     Attributes:
         make_policy: Returns the policy for a spec; it may return the same one each time.
         specs: The tasks.
-        batch: Most questions that a policy is asked at once.
+        batch: Most requests that a policy gets at once.
         folder: Where relative paths begin, on nodes that have this folder.
     """
 
@@ -43,7 +41,7 @@ class InferenceSetup:
 
 
 @dataclass(frozen=True)
-class Made:
+class PoliciesMade:
     """An engine is ready.
 
     Attributes:
@@ -57,7 +55,7 @@ class Made:
 
 @dataclass(frozen=True)
 class ConversationHandle:
-    """Where one episode's questions go, from its beginning to its end.
+    """Where one episode's requests go, from its beginning to its end.
 
     Attributes:
         engine: Handle of an `InferenceActor`; the conversation lives there.
@@ -79,10 +77,10 @@ class _Waiting:
 
 
 class InferenceActor:
-    """Decides. One thread computes; questions that arrive meanwhile go into its next call.
+    """Decides. One thread computes; requests that arrive meanwhile go into its next call.
 
     Args:
-        blob: The packed Recipe; the policies are made at once.
+        blob: The packed `InferenceSetup`; the policies are made at once.
     """
 
     def __init__(self, blob: bytes) -> None:
@@ -97,8 +95,8 @@ class InferenceActor:
     async def wait_ready(self) -> None:
         """Show that a node had room for the engine; its policies may still be being made."""
 
-    async def begun(self) -> bytes:
-        """Wait until the policies are made; returns Made, or Failed with the reason, packed."""
+    async def wait_loaded(self) -> bytes:
+        """Wait until the policies are made; returns `PoliciesMade`, or `WorkerFailed`, packed."""
         return packed(await asyncio.wrap_future(self._made))
 
     async def wait_closed(self) -> None:
@@ -106,19 +104,19 @@ class InferenceActor:
         await asyncio.Event().wait()
 
     async def decide(self, number: int, spec: str, blob: bytes) -> bytes:
-        """Answer a conversation's question.
+        """Answer a conversation's request.
 
         Args:
             number: The conversation's.
             spec: Its episode's.
-            blob: The packed Ask.
+            blob: The packed `DecisionRequest`.
 
         Returns:
-            The packed Answer.
+            The packed `DecisionReply`.
         """
         waiting = _Waiting(number, spec, blob)
         self._waiting.put(waiting)
-        self._thread.submit(self._turn)
+        self._thread.submit(self._answer_batch)
         return await asyncio.wrap_future(waiting.answer)
 
     async def forget(self, number: int, lost: bool = False) -> None:
@@ -126,11 +124,11 @@ class InferenceActor:
 
         Args:
             number: The conversation's.
-            lost: Its worker ended in the middle of it: a question may still be on its way.
+            lost: Its worker ended in the middle of it: a request may still be on its way.
         """
         self._thread.submit(self._forget, number, lost)
 
-    def _make(self, blob: bytes) -> Made | WorkerFailed:
+    def _make(self, blob: bytes) -> PoliciesMade | WorkerFailed:
         try:
             setup: InferenceSetup = unpacked(blob)
             with suppress(OSError):
@@ -138,16 +136,16 @@ class InferenceActor:
             policies = {spec: setup.make_policy(spec) for spec in setup.specs}
             for policy in policies.values():
                 policy.set_batch_size(setup.batch)
-            pairs = {spec: split(policy) for spec, policy in policies.items()}
+            pairs = {spec: policy.split() for spec, policy in policies.items()}
         except Exception as error:  # whatever it is, the evaluator raises it
-            self._failure = _told(error)
+            self._failure = _with_node(error)
             return WorkerFailed(self._failure)
         served = {spec: policy for spec, (_, policy) in pairs.items() if policy is not None}
         self._batch, self._inference = setup.batch, LocalInferenceServer(served, setup.batch)
-        return Made({spec: shipped for spec, (shipped, _) in pairs.items()}, bool(served))
+        return PoliciesMade({spec: shipped for spec, (shipped, _) in pairs.items()}, bool(served))
 
-    def _turn(self) -> None:
-        """Answer those that wait, at most a batch; as many turns follow as questions came."""
+    def _answer_batch(self) -> None:
+        """Answer those that wait, at most a batch; it is called as often as requests come."""
         taken: dict[int, _Waiting] = {}
         while len(taken) < self._batch:
             try:
@@ -159,7 +157,7 @@ class InferenceActor:
         try:
             if self._failure is not None:
                 raise self._failure
-            for number, answer in self._inference.answer(self._questions(taken)):
+            for number, answer in self._inference.answer(self._requests(taken)):
                 blob = packed(answer)
                 taken.pop(number).answer.set_result(blob)
         except Exception as error:  # whatever it is, the episodes raise it
@@ -167,17 +165,17 @@ class InferenceActor:
             for waiting in taken.values():
                 waiting.answer.set_result(_packed_error(error))
 
-    def _questions(self, taken: dict[int, _Waiting]) -> list[SlotRequest]:
-        """Unpack the questions; those of lost episodes are answered to nobody."""
-        questions: list[SlotRequest] = []
+    def _requests(self, taken: dict[int, _Waiting]) -> list[SlotRequest]:
+        """Unpack the requests; those of lost episodes are answered to nobody."""
+        requests: list[SlotRequest] = []
         for number in tuple(taken):
             if number in self._lost:
                 gone = DecisionReply(error=WorkerLost("the episode was given up"))
                 taken.pop(number).answer.set_result(packed(gone))
             else:
-                ask: DecisionRequest = unpacked(taken[number].blob)
-                questions.append((number, taken[number].spec, ask))
-        return questions
+                request: DecisionRequest = unpacked(taken[number].blob)
+                requests.append((number, taken[number].spec, request))
+        return requests
 
     def _forget(self, number: int, lost: bool) -> None:
         self._inference.forget(number)
@@ -193,7 +191,7 @@ def _packed_error(error: Exception) -> bytes:
         return packed(DecisionReply(error=RuntimeError(f"{type(error).__name__}: {error}")))
 
 
-def _told(error: Exception) -> Exception:
+def _with_node(error: Exception) -> Exception:
     """Return an error of the engine's start so that a person knows on which machine it was."""
     where = f"on node {socket.gethostname()}"
     if isinstance(error, EyehandError):

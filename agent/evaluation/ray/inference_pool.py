@@ -1,4 +1,4 @@
-"""The engines of an evaluation, as the evaluator sees them: who sits where, and who is gone."""
+"""InferencePool: the engines of an evaluation, which episodes each decides for, which are lost."""
 
 import itertools
 import time
@@ -11,7 +11,7 @@ from eyehand.agent.evaluation.ray.inference_actor import (
     ConversationHandle,
     InferenceActor,
     InferenceSetup,
-    Made,
+    PoliciesMade,
 )
 from eyehand.agent.evaluation.scheduler import MOST_FALSE_STARTS
 from eyehand.errors import UsageError, WorkerLost
@@ -19,7 +19,7 @@ from eyehand.errors import UsageError, WorkerLost
 ROOM_TIMEOUT_S = 600.0
 """Longest wait for a node with room: a cluster that grows by itself needs minutes for one."""
 
-TEND_INTERVAL_S = 5.0
+HEALTH_INTERVAL_S = 5.0
 
 
 class _Engine:
@@ -27,22 +27,22 @@ class _Engine:
 
     Attributes:
         actor: Its handle.
-        greeting: Reference that is ready when a node had room for it.
-        begun: Reference to its Made or Failed.
+        placed: Reference that is ready when a node had room for it.
+        loaded: Reference to its `PoliciesMade` or `WorkerFailed`.
         ended: Reference that is ready when it has ended.
         episodes: How many are bound to it now.
-        seated: How many ever were.
-        hired_s: When it was asked for, on the monotonic clock.
+        assigned: How many ever were.
+        requested_s: When it was asked for, on the monotonic clock.
     """
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
-        self.greeting: Any = actor.wait_ready.remote()
-        self.begun: Any = actor.begun.remote()
+        self.placed: Any = actor.wait_ready.remote()
+        self.loaded: Any = actor.wait_loaded.remote()
         self.ended: Any = actor.wait_closed.remote()
         self.episodes = 0
-        self.seated = 0
-        self.hired_s = time.monotonic()
+        self.assigned = 0
+        self.requested_s = time.monotonic()
 
 
 class InferencePool:
@@ -53,27 +53,27 @@ class InferencePool:
 
     Args:
         ray: The module; it has joined the cluster.
-        recipe: What makes the policies.
+        setup: What makes the policies.
         count: How many engines, at least 1.
 
     Raises:
-        UsageError: the cluster is too small, or the recipe cannot be sent.
+        UsageError: the cluster is too small, or the setup cannot be sent.
     """
 
     def __init__(self, ray: ModuleType, setup: InferenceSetup, count: int) -> None:
         self._ray = ray
         self._lost_errors = lost_errors(ray)
-        self._blob = _packed_recipe(setup)
+        self._blob = _packed_setup(setup)
         self._bundle = _bundle(ray.cluster_resources(), count)
         self._numbers = itertools.count()
-        self._at: dict[int, _Engine] = {}
+        self._engine_of: dict[int, _Engine] = {}
         self._false_starts = 0
         from ray.util.placement_group import placement_group
 
         self._places: Any = placement_group([self._bundle] * count, strategy="SPREAD")
-        self._engines = [self._hire() for _ in range(count)]
+        self._engines = [self._start() for _ in range(count)]
 
-    def made(self) -> Made:
+    def made(self) -> PoliciesMade:
         """Wait until all engines are ready.
 
         Returns:
@@ -84,15 +84,15 @@ class InferencePool:
             Exception: whatever making the policies raised.
         """
         while True:
-            waiting = [engine.begun for engine in self._engines]
-            ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=TEND_INTERVAL_S)
+            waiting = [engine.loaded for engine in self._engines]
+            ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=HEALTH_INTERVAL_S)
             self.check_health()
-            _require_patience([e for e in self._engines if not self._is_ready(e.greeting)])
-            words = [self._word(engine) for engine in self._engines if engine.begun in ready]
-            for word in words:
-                if isinstance(word, WorkerFailed):
-                    raise word.error
-            made = [word for word in words if isinstance(word, Made)]
+            _check_waiting([e for e in self._engines if not self._is_ready(e.placed)])
+            replies = [self._reply(engine) for engine in self._engines if engine.loaded in ready]
+            for reply in replies:
+                if isinstance(reply, WorkerFailed):
+                    raise reply.error
+            made = [reply for reply in replies if isinstance(reply, PoliciesMade)]
             if len(made) == len(self._engines):
                 return made[0]
 
@@ -102,11 +102,11 @@ class InferencePool:
         A fresh one gets none while it loads, or waits for room, unless no other is ready.
         """
         self.check_health()
-        ready = [engine for engine in self._engines if self._is_ready(engine.begun)]
-        engine = min(ready or self._engines, key=lambda engine: (engine.episodes, engine.seated))
-        engine.episodes, engine.seated = engine.episodes + 1, engine.seated + 1
+        ready = [engine for engine in self._engines if self._is_ready(engine.loaded)]
+        engine = min(ready or self._engines, key=lambda engine: (engine.episodes, engine.assigned))
+        engine.episodes, engine.assigned = engine.episodes + 1, engine.assigned + 1
         number = next(self._numbers)
-        self._at[number] = engine
+        self._engine_of[number] = engine
         return ConversationHandle(engine.actor, number, spec)
 
     def release(self, handle: ConversationHandle, lost: bool = False) -> None:
@@ -116,12 +116,12 @@ class InferencePool:
             handle: What `assign` returned.
             lost: The episode did not end by itself: its worker is gone.
         """
-        self._at.pop(handle.number).episodes -= 1
+        self._engine_of.pop(handle.number).episodes -= 1
         handle.engine.forget.remote(handle.number, lost)
 
     def mark_lost(self, handle: ConversationHandle) -> None:
         """Take note that an episode's engine did not answer it: a fresh one takes its place."""
-        engine = self._at.pop(handle.number)
+        engine = self._engine_of.pop(handle.number)
         if engine in self._engines:
             self._replace(engine, "it no longer answers")
 
@@ -134,9 +134,9 @@ class InferencePool:
         for engine in tuple(self._engines):
             if self._is_ready(engine.ended):
                 self._replace(engine, self._why_ended(engine))
-        if not any(self._is_ready(engine.greeting) for engine in self._engines):
+        if not any(self._is_ready(engine.placed) for engine in self._engines):
             # With one that has a place the episodes go on, whatever becomes of the others.
-            _require_patience(self._engines)
+            _check_waiting(self._engines)
 
     def close(self) -> None:
         """End the engines and give their places back."""
@@ -146,7 +146,7 @@ class InferencePool:
             self._ray.kill(engine.actor, no_restart=True)
         remove_placement_group(self._places)
 
-    def _hire(self) -> _Engine:
+    def _start(self) -> _Engine:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         actor = self._ray.remote(
@@ -158,22 +158,22 @@ class InferencePool:
         return _Engine(actor.remote(self._blob))
 
     def _replace(self, engine: _Engine, why: str) -> None:
-        self._false_starts = 0 if self._has_begun(engine) else self._false_starts + 1
+        self._false_starts = 0 if self._has_loaded(engine) else self._false_starts + 1
         if self._false_starts >= MOST_FALSE_STARTS:
             raise WorkerLost(f"engines end before they can begin: {why}")
         self._ray.kill(engine.actor, no_restart=True)
-        self._engines[self._engines.index(engine)] = self._hire()
+        self._engines[self._engines.index(engine)] = self._start()
 
-    def _has_begun(self, engine: _Engine) -> bool:
-        return self._is_ready(engine.begun) and isinstance(self._word(engine), Made)
+    def _has_loaded(self, engine: _Engine) -> bool:
+        return self._is_ready(engine.loaded) and isinstance(self._reply(engine), PoliciesMade)
 
-    def _word(self, engine: _Engine) -> Made | WorkerFailed | None:
+    def _reply(self, engine: _Engine) -> PoliciesMade | WorkerFailed | None:
         """Return what a ready engine said; None where it ended before it could."""
         try:
-            word: Made | WorkerFailed = unpacked(self._ray.get(engine.begun))
+            reply: PoliciesMade | WorkerFailed = unpacked(self._ray.get(engine.loaded))
         except self._lost_errors:
             return None
-        return word
+        return reply
 
     def _is_ready(self, reference: Any) -> bool:
         return bool(self._ray.wait([reference], timeout=0)[0])
@@ -186,7 +186,7 @@ class InferencePool:
         return "it ended by itself"
 
 
-def _packed_recipe(setup: InferenceSetup) -> bytes:
+def _packed_setup(setup: InferenceSetup) -> bytes:
     try:
         return packed(setup)
     except UNSENDABLE as error:
@@ -210,8 +210,8 @@ def _bundle(total: dict[str, float], count: int) -> dict[str, float]:
     return {kind: 1.0}
 
 
-def _require_patience(without_room: list[_Engine]) -> None:
+def _check_waiting(without_room: list[_Engine]) -> None:
     now_s = time.monotonic()
-    waited_s = max((now_s - engine.hired_s for engine in without_room), default=0.0)
+    waited_s = max((now_s - engine.requested_s for engine in without_room), default=0.0)
     if waited_s > ROOM_TIMEOUT_S:
         raise WorkerLost(f"no node of the cluster has had room for an engine for {waited_s:.0f} s")

@@ -1,6 +1,6 @@
-"""Stations on a cluster: the workers' messages, carried by actors.
+"""Workers on a cluster: actors that carry the same messages.
 
-A station asks its episode's engine itself; the evaluator hears only how the episode ended.
+A worker sends its requests to its episode's engine; the evaluator learns how the episode ended.
 """
 
 import queue
@@ -10,8 +10,6 @@ from typing import Any
 
 from eyehand.agent.evaluation.inference import InferenceLost
 from eyehand.agent.evaluation.messages import (
-    DecisionReply,
-    DecisionRequest,
     EpisodeJob,
     EpisodeLost,
     Reply,
@@ -24,6 +22,7 @@ from eyehand.agent.evaluation.ray.connect import first_line, lost_errors, requir
 from eyehand.agent.evaluation.ray.inference_actor import ConversationHandle
 from eyehand.agent.evaluation.ray.inference_pool import InferencePool
 from eyehand.agent.evaluation.worker import GONE, serve
+from eyehand.agent.policies.base import DecisionReply, DecisionRequest
 from eyehand.envs.gym.watchdog import end_process_when_stuck
 from eyehand.errors import ClusterUnreachable, UsageError
 
@@ -46,7 +45,7 @@ class WorkerActor:
 
         Args:
             blob: The packed message.
-            handle: Where the questions of the episode go that it begins.
+            handle: Where the requests of the episode go that it begins.
         """
         self._handle = handle
         self._inbox.put(blob)
@@ -71,19 +70,17 @@ class WorkerActor:
             raise EOFError
         return blob
 
-    def _ask(self, question: DecisionRequest) -> DecisionReply:
+    def _ask(self, request: DecisionRequest) -> DecisionReply:
         """Ask the episode's engine and wait; called on the runner's thread."""
         ray, handle = require_ray(), self._handle
         if handle is None:
             raise UsageError("a policy that decides elsewhere needs an engine")
         try:
-            blob = ray.get(
-                handle.engine.decide.remote(handle.number, handle.spec, packed(question))
-            )
+            blob = ray.get(handle.engine.decide.remote(handle.number, handle.spec, packed(request)))
         except lost_errors(ray) as lost:
             raise InferenceLost(f"the engine ended: {first_line(lost)}") from lost
-        answer: DecisionReply = unpacked(blob)
-        return answer
+        reply: DecisionReply = unpacked(blob)
+        return reply
 
     def _serve(self) -> None:
         try:
@@ -100,7 +97,7 @@ class RayWorker:
     Args:
         ray: The module.
         actor: Handle of a `WorkerActor`.
-        setup: The packed Setup.
+        setup: The packed `WorkerSetup`.
         engines: Who decides for its episodes; None where nobody has to.
 
     Attributes:
@@ -116,7 +113,7 @@ class RayWorker:
         self._handle: ConversationHandle | None = None
         self._why = "the actor ended"
         self._closing: Any = None
-        self._heard = False
+        self._replied = False
         self.pending: Any = actor.advance.remote(setup)
 
     def send(self, message: EpisodeJob | DecisionReply) -> None:
@@ -131,21 +128,21 @@ class RayWorker:
             reply: Reply = unpacked(self._ray.get(self.pending))
         except lost_errors(self._ray) as lost:
             self._why = f"the actor ended: {first_line(lost)}"
-            self._leave(None)
+            self._release(None)
             return None
         except self._ray.exceptions.RayTaskError as error:
             return WorkerFailed(error)
-        self._heard = True
-        self._leave(reply)
+        self._replied = True
+        self._release(reply)
         return reply
 
     def stop(self) -> None:
         """Tell the actor to close its environment; one that never began has none."""
-        if self._heard and self._closing is None:
+        if self._replied and self._closing is None:
             self._closing = self._actor.close.remote()
 
     def close(self) -> None:
-        """Dismiss it and wait until its environment is closed, within a bound."""
+        """Stop it and wait until its environment is closed, within a bound."""
         self.stop()
         if self._closing is not None:
             self._ray.wait([self._closing], timeout=CLOSE_TIMEOUT_S)
@@ -159,7 +156,7 @@ class RayWorker:
         """Return what Ray says about its end."""
         return self._why
 
-    def _leave(self, reply: Reply | None) -> None:
+    def _release(self, reply: Reply | None) -> None:
         """Tell the engine that the episode has ended, or is lost."""
         handle, self._handle = self._handle, None
         if self._engines is None or handle is None or isinstance(reply, WorkerReady):

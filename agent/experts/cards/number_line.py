@@ -20,7 +20,7 @@ class NumberLineExpert(Policy):
     def __init__(self) -> None:
         self._environment: NumberLineEnvironment | None = None
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         """Take the environment whose numbers are read."""
         if not isinstance(environment, NumberLineEnvironment):
             raise UsageError(f"this expert solves number-line, not {environment.spec_uri}")

@@ -17,8 +17,8 @@ from eyehand.model.training.characters import Character
 from eyehand.model.training.pages import Word
 
 __all__ = [
-    "EXPERT_TASKS", "Answer", "MiniWobExpert", "Question", "answers", "expert_script", "install",
-    "questions", "words",
+    "EXPERT_TASKS", "ExpertAnswer", "MiniWobExpert", "Question", "answers", "expert_script",
+    "install", "questions", "words",
 ]  # fmt: skip
 
 Question = tuple[str, Action]
@@ -28,7 +28,7 @@ _POINTS = ("point", "start", "end")
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExpertAnswer:
     """What an expert answers to one instruction.
 
     Attributes:
@@ -56,7 +56,7 @@ def install(environment: MiniWobEnvironment) -> None:
         environment.page_scripts.append(expert_script())
 
 
-def answers(environment: MiniWobEnvironment, others: bool = True) -> list[Answer]:
+def answers(environment: MiniWobEnvironment, others: bool = True) -> list[ExpertAnswer]:
     """Return what the current screen answers: the episode's own task first.
 
     The list is empty where the expert knows no way on; it begins with another instruction than
@@ -72,7 +72,7 @@ def answers(environment: MiniWobEnvironment, others: bool = True) -> list[Answer
     found: list[Any] = environment.page_call(_ask, [environment.task, names, others])
     geometry = environment.geometry
     return [
-        Answer(instruction, _action(environment, geometry, call), call["thought"])
+        ExpertAnswer(instruction, _action(environment, geometry, call), call["thought"])
         for instruction, call in found
     ]
 
@@ -133,10 +133,10 @@ class MiniWobExpert(Policy):
     def __init__(self) -> None:
         self._environment: MiniWobEnvironment | None = None
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         """Take the environment, and see to it that its page holds the experts' script.
 
-        A page that was loaded without the script is loaded again with it, at the same seed.
+        One that was loaded without the script is closed: the next reset loads it with the script.
         """
         if not isinstance(environment, MiniWobEnvironment):
             raise UsageError(f"this expert solves MiniWoB++, not {environment.spec_uri}")
@@ -144,7 +144,6 @@ class MiniWobExpert(Policy):
         if expert_script() not in environment.page_scripts:
             install(environment)
             environment.close()
-            environment.reset(seed=environment.seed)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode."""

@@ -24,7 +24,7 @@ class PhoneExpert(Policy):
     def __init__(self) -> None:
         self._environment: PhoneEnvironment | None = None
 
-    def bind(self, environment: Environment) -> None:
+    def bind(self, environment: Environment, seed: int | None = None) -> None:
         """Take the environment whose phone is read.
 
         Raises:

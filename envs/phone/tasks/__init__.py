@@ -1,11 +1,16 @@
 """The simulated phone's tasks: parameters from the seed, success read from the apps' state."""
 
+from typing import TYPE_CHECKING
+
 from eyehand.envs.phone.draw import Draw
 from eyehand.envs.phone.draw_state import draw_state
 from eyehand.envs.phone.tasks import clock, contacts, messages, notes, reader, settings, shop
 from eyehand.envs.phone.tasks.answers import RightAnswer
 from eyehand.envs.phone.tasks.compare import comparable, differences
 from eyehand.envs.phone.tasks.task import Assignment, PhoneTask
+
+if TYPE_CHECKING:
+    from eyehand.envs.suites import Suite
 
 PHONE_TASKS: dict[str, PhoneTask] = {
     task.name: task
@@ -20,6 +25,15 @@ def draw_assignment(task: PhoneTask, draw: Draw) -> Assignment:
     return task.draw(draw, draw_state(draw))
 
 
+def suite() -> "Suite":
+    """Return the suite of all tasks."""
+    from eyehand.envs.suites import Suite, SuiteTask
+
+    success = "the simulated phone's apps are in the state that was asked for"
+    tasks = tuple(SuiteTask(f"phone:{name}", success=success) for name in PHONE_TASKS)
+    return Suite("phone", "A simulated phone behind the real adb.", tasks)
+
+
 __all__ = [
     "PHONE_TASKS",
     "Assignment",
@@ -28,4 +42,5 @@ __all__ = [
     "comparable",
     "differences",
     "draw_assignment",
+    "suite",
 ]

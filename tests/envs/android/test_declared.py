@@ -20,8 +20,8 @@ from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.envs.phone import AdbDevice, PhoneScreen
 from eyehand.envs.phone.environment import DEFAULT_DENSITY_DPI, DEFAULT_SIZE_PX
 from eyehand.envs.registry import make
-from eyehand.envs.suite_catalogue import step_limit, suite_task
 from eyehand.envs.suite_file.load import read_suite
+from eyehand.envs.suites import step_limit, suite_task
 from eyehand.errors import EnvironmentFault, UsageError
 
 DOCUMENT = Path(__file__).parent.parent.parent.parent / "docs" / "guides" / "suites.md"

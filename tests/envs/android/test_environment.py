@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from adbutils import AdbClient
+from tests.envs.step_contract import check_step
 
 from eyehand.actions import Action, ActionSpace, Point
 from eyehand.actions.android import (
@@ -21,7 +22,7 @@ from eyehand.actions.android import (
 from eyehand.envs.android.addresses import is_address
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.android.server import AdbServer
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.registry import make
 from eyehand.errors import InvalidArgument, StaleScreen, UsageError
 
@@ -130,7 +131,7 @@ def test_a_point_of_another_screen_is_refused(phone: Any) -> None:
 def test_png_is_used_and_remembered_where_raw_is_not_supported(
     phone: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    camera = phone.environment._running()._eye.camera
+    camera = phone.environment._episode._observer.camera
     monkeypatch.setattr("eyehand.envs.android.capture._FORMATS", {})
     observation, _ = phone.step(Tap(point=MIDDLE))
     phone.step(Tap(point=MIDDLE))
@@ -154,6 +155,10 @@ def test_waiting_and_keys_without_effect_are_not_complained_of(phone: Any) -> No
     assert phone.step(Wait(seconds=0.1))[0].feedback == ""
     assert phone.step(Press(key="volume_up"))[0].feedback == ""
     assert phone.screen.events == [("key", "VOLUME_UP")]
+
+
+def test_a_step_goes_the_same_way_as_everywhere(make_phone: Callable[..., Any]) -> None:
+    check_step(make_phone().environment)
 
 
 def test_a_custom_action_gets_adbutils_own_device(make_phone: Callable[..., Any]) -> None:

@@ -133,7 +133,7 @@ def test_a_shell_that_is_slower_than_the_limit_is_a_timeout(phone: Any) -> None:
 
 @pytest.mark.parametrize("form", ["raw", "png"])
 def test_captures_that_are_cut_off_fail_after_one_more_try(phone: Any, form: str) -> None:
-    phone.environment._running()._eye.camera.form = form
+    phone.environment._episode._observer.camera.form = form
     phone.device.faults.truncated_png = True
     with pytest.raises(CaptureFailed, match=r"failed, 2 times.*cut off"):
         phone.step(MIDDLE)
@@ -288,7 +288,7 @@ def test_one_phone_that_drops_leaves_the_other_alone(
 ) -> None:
     other = make_phone()
     other.environment.reset()
-    phone.environment._running().link.reconnect_s = 0.5
+    phone.environment._episode.link.reconnect_s = 0.5
     phone.device.drop()
     with pytest.raises(DeviceDisconnected):
         phone.step(MIDDLE)

@@ -65,7 +65,7 @@ def test_two_hundred_texts_arrive_exactly_or_are_refused_and_none_is_executed(
         phone.screen.imes = (LATIN_IME,)
     arrived = refused = 0
     # The field itself is compared; the looks in between would only take time.
-    keyboard = phone.environment._running()._keyboard
+    keyboard = phone.environment._episode._keyboard
     for number, text in enumerate(two_hundred()):
         phone.screen.text = ""
         if number == 50 and extra:
@@ -140,7 +140,7 @@ def test_a_phone_that_was_away_gets_its_keyboard_back_with_the_next_text(
     assert phone.screen.ime == EXTRA_KEYBOARD
     phone.device.faults.clear()
     phone.device.start()
-    phone.environment._running().link.connect(8.0)
+    phone.environment._episode.link.connect(8.0)
     phone.step(TypeText(text="ü"))
     assert phone.screen.ime == LATIN_IME
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eyehand.envs.cards.blackjack import BlackjackEnvironment, Hit, Stand, hand_points
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.errors import UsageError
 
 

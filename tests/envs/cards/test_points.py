@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eyehand.envs.cards.formula import formula_value
 from eyehand.envs.cards.points import EzPointsEnvironment, Points24Environment, PointsGame
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.env import StepInfo
 from eyehand.errors import UsageError
 

@@ -94,7 +94,7 @@ def test_a_stop_key_pressed_when_a_step_is_as_good_as_over_ends_the_thinking_tha
         def pressed_late(*pictures: Any) -> float:  # nothing looks at the stop key after this
             desk.person.press(*STOP)
             deadline_s = time.monotonic() + LONG_S
-            while not environment._desk.stop_key.pressed and time.monotonic() < deadline_s:
+            while not environment._session.stop_key.pressed and time.monotonic() < deadline_s:
                 time.sleep(0.005)
             return changed_share(*pictures)
 

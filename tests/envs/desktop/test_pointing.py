@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.envs.step_contract import check_step
 
 from eyehand.actions import Action, Point
 from eyehand.actions.desktop import Click, DoubleClick, Drag, Hover, RightClick, Scroll
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.desktop.settle import SettleLimits
 from eyehand.errors import StaleScreen, UsageError
 
@@ -159,3 +160,23 @@ def test_an_action_for_another_region_is_refused_and_nothing_is_touched(desk: De
 def test_an_area_that_does_not_exist_is_refused(desk: Desk, area: str, message: str) -> None:
     with pytest.raises(UsageError, match=message), desk.environment(area) as environment:
         environment.reset()
+
+
+def test_a_step_goes_the_same_way_as_everywhere(desk: Desk) -> None:
+    with desk.environment(settle_timeout_s=FAST_S) as environment:
+        check_step(environment)
+
+
+def test_what_a_handler_raises_is_not_taken_for_a_fault_of_the_screen(desk: Desk) -> None:
+    class Save(Action):
+        """Save a note."""
+
+    def save(action: Save, environment: Any) -> None:
+        raise FileNotFoundError("the user's own folder")
+
+    with desk.environment(settle_timeout_s=FAST_S) as environment:
+        environment.action_space = environment.action_space.extended(Save, save)
+        environment.reset()
+        with pytest.raises(FileNotFoundError, match="own folder"):
+            environment.step(Save())
+        environment.step(Hover(point=at(500, 400)))

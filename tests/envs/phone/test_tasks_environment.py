@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.envs.step_contract import check_step
 
+from eyehand.actions import Action
 from eyehand.actions.android import Answer, Finish, OpenApp, Tap
 from eyehand.envs import make
-from eyehand.envs.check.check import check_environment
+from eyehand.envs.check import check_environment
 from eyehand.envs.env import Observation
 from eyehand.envs.phone.environment import PhoneEnvironment
 from eyehand.errors import DeviceUnauthorized, UnknownAction, UsageError
@@ -85,12 +87,33 @@ def test_an_action_that_the_task_does_not_permit_is_refused(make_phone: MakePhon
         environment.step(Answer(text="on"))
 
 
+def test_a_step_goes_the_same_way_as_everywhere(make_phone: MakePhone) -> None:
+    check_step(make_phone("wifi"))
+
+
+def test_what_a_handler_does_over_adb_is_judged(make_phone: MakePhone) -> None:
+    class TurnOn(Action):
+        """Turn the Wi-Fi on or off."""
+
+    def turn_on(action: TurnOn, given: PhoneEnvironment) -> str:
+        wanted = given.assignment.parameters["value"]
+        given.device.shell(f"svc wifi {'enable' if wanted else 'disable'}")
+        return "done over adb"
+
+    environment = make_phone("wifi")
+    environment.action_space = environment.action_space.extended(TurnOn, turn_on)
+    environment.reset(seed=1)
+    observation, reward, ended, _, info = environment.step(TurnOn())
+    assert (reward, ended, info["verdict"]) == (1.0, True, True)
+    assert observation.feedback.endswith("done over adb")
+
+
 def test_two_phones_stand_side_by_side(make_phone: MakePhone, own_adb: Any) -> None:
     first, second = make_phone("bluetooth"), make_phone("dark-theme")
     seen_first, _ = first.reset(seed=4)
     seen_second, _ = second.reset(seed=5)
     listed = {device.serial for device in own_adb.device_list()}
-    assert {first.device.address, second.device.address} <= listed
+    assert {first.serial, second.serial} <= listed
     seen_first, *_ = first.step(OpenApp(app="Settings"))
     seen_second, *_ = second.step(OpenApp(app="Clock"))
     assert first.screen.foreground()[0] == "com.android.settings"
@@ -103,7 +126,7 @@ def test_a_closed_phone_leaves_the_server_and_can_be_opened_again(
 ) -> None:
     environment = make_phone("pin-note")
     before, _ = environment.reset(seed=6)
-    address = environment.device.address
+    address = environment.serial
     environment.close()
     assert address not in [listed.serial for listed in own_adb.list()]
     after, _ = environment.reset(seed=6)

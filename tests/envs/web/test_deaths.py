@@ -13,7 +13,8 @@ import playwright
 import pytest
 
 from eyehand.actions import web
-from eyehand.agent.episode import Episode, run_episode
+from eyehand.agent.ending import Episode
+from eyehand.agent.episode import run_episode
 from eyehand.agent.evaluation.evaluate import run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.outcome import Outcome
@@ -32,6 +33,7 @@ PARTS = {
     "driver": lambda command: b"run-driver" in command,
     "chromium": lambda command: b"--remote-debugging-pi" in command and b"--type=" not in command,
     "renderer": lambda command: b"--type=renderer" in command,
+    "gpu": lambda command: b"--type=gpu-process" in command,
 }
 
 
@@ -63,13 +65,13 @@ def processes() -> dict[int, bytes]:
     return found
 
 
-def kill(part: str) -> None:
-    killed = 0
-    for pid, command in processes().items():
-        if PARTS[part](command):
-            os.kill(pid, signal.SIGKILL)
-            killed += 1
+def kill(part: str, how: signal.Signals = signal.SIGKILL) -> None:
+    killed = {pid: command for pid, command in processes().items() if PARTS[part](command)}
     assert killed
+    for pid in killed:
+        os.kill(pid, how)
+    if part == "gpu":  # nobody waits for an answer of it
+        assert left_of(killed) == set()
 
 
 def left_of(before: dict[int, bytes]) -> set[int]:
@@ -99,7 +101,7 @@ def test_the_reset_after_a_death_is_as_the_one_before(visit: Any, part: str) -> 
     again, _ = page.environment.reset()
     assert again.text == first.text
     assert np.array_equal(again.pixels, first.pixels)
-    if part != "renderer":
+    if part != "renderer":  # its browser goes on
         assert left_of(whole) == set()
 
 
@@ -147,6 +149,35 @@ def test_the_episode_after_a_death_is_the_undisturbed_one(part: str) -> None:
         disturbed = play(watch=watch)
         assert disturbed.outcome is Outcome.ENVIRONMENT_FAULT, disturbed.message
         assert played(play()) == played(undisturbed)
+
+
+@pytest.mark.parametrize("part", ["driver", "chromium"])
+@pytest.mark.parametrize("then", ["played", "closed"])
+def test_what_hangs_is_ended_and_the_next_episode_is_the_undisturbed_one(
+    part: str, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eyehand.envs.miniwob.environment.STEP_TIMEOUT_S", 5.0)
+    monkeypatch.setattr("eyehand.envs.web.browser.ANSWER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("eyehand.envs.web.browser.CLOSE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("eyehand.envs.web.thread.GIVEN_UP_S", 1.0)
+
+    def watch(record: AnyRecord) -> None:
+        if isinstance(record, StepRecord) and record.index == 1:
+            kill(part, signal.SIGSTOP)
+
+    def play(**options: Any) -> Episode:
+        return run_episode(RandomPolicy(), environment, seed=4, max_steps=4, **options)
+
+    with make(TASK) as environment:
+        undisturbed, whole = play(), processes()
+        disturbed = play(watch=watch)
+        assert disturbed.outcome is Outcome.ENVIRONMENT_FAULT, disturbed.message
+        if then == "played":
+            assert played(play()) == played(undisturbed)
+        else:
+            environment.close()
+            Browser.close_shared()
+        assert left_of(whole) == set()
 
 
 def dies_once(program: str, at: Path, name: str, victim: str, when: str = "true") -> Path:

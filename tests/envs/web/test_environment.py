@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.envs.step_contract import check_step
 
 from eyehand.actions import Action, ActionSpace, Point, web
 from eyehand.envs.web import WebEnvironment
@@ -33,7 +34,7 @@ def test_observations_lie_in_the_observation_space(visit: Any) -> None:
 
 
 def test_the_contract_of_environments_is_kept(site: str) -> None:
-    from eyehand.envs.check.check import check_environment
+    from eyehand.envs.check import check_environment
 
     space = ActionSpace([web.Click, web.Hover, web.Scroll, web.PressKeys, web.Answer], seed=3)
     environment = WebEnvironment(f"{site}/quiet.html", (640, 400), action_space=space)
@@ -51,8 +52,32 @@ def test_a_custom_action_is_performed_by_its_handler(visit: Any) -> None:
     space = ActionSpace(web.WEB_ACTIONS).extended(Highlight, paint)
     page = visit("quiet.html", action_space=space)
     page.do(Highlight(color="rgb(255, 0, 0)"))
-    assert page.info["effect"] == "painted rgb(255, 0, 0)"
+    assert page.info["effect"] == page.observation.feedback == "painted rgb(255, 0, 0)"
     assert page.observation.pixels[-1, -1].tolist() == [255, 0, 0]
+
+
+def test_a_step_goes_the_same_way_as_everywhere(site: str) -> None:
+    environment = WebEnvironment(f"{site}/quiet.html", (640, 400))
+    try:
+        check_step(environment)
+    finally:
+        environment.close()
+
+
+def test_a_handler_may_take_steps_itself_on_a_page(visit: Any) -> None:
+    def click_and_answer(action: Highlight, environment: WebEnvironment) -> str:
+        environment.step(web.Click(point=page.place("#button")))
+        said = environment.page_call(lambda page: page.inner_text("#log"))
+        environment.step(web.Answer(text=said))
+        return "clicked and answered"
+
+    space = ActionSpace(web.WEB_ACTIONS).extended(Highlight, click_and_answer)
+    page = visit("quiet.html", action_space=space)
+    _, _, terminated, _, info = page.environment.step(Highlight(color="red"))
+    assert terminated
+    assert info["effect"].startswith("clicked and answered")
+    assert "click" in info["details"]["text"]
+    assert not page.environment.running
 
 
 def test_a_custom_action_without_a_handler_says_what_to_do(visit: Any) -> None:

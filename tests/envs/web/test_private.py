@@ -12,6 +12,7 @@ import pytest
 
 from eyehand.actions import web
 from eyehand.agent.cli.main import main
+from eyehand.agent.results.folder import read_rows
 from eyehand.envs.registry import make, make_with_private
 from eyehand.envs.web.browser import Browser, find_chromium
 from eyehand.envs.web.environment import WebEnvironment
@@ -117,10 +118,79 @@ def test_who_asks_for_it_may_open_them(visit: Any, public: str, site: str) -> No
     assert make_with_private("miniwob:click-test").spec_uri == "miniwob:click-test"
 
 
+def test_a_file_as_start_page_leads_to_files_and_to_no_private_address(
+    visit: Any, public: str, site: str, tmp_path: Path
+) -> None:
+    other, start = tmp_path / "other.html", tmp_path / "start.html"
+    other.write_text("<title>Other file</title>")
+    start.write_text(
+        f"<title>A file</title><a id=other href='{other.as_uri()}'>other</a>"
+        f"<a id=go href='{site}/tabs.html'>go</a>"
+    )
+    page = visit(start.as_uri())
+    page.do(web.Click(point=page.place("#go")))
+    assert "Title: A file" in page.observation.text
+    assert "a private address" in page.observation.text
+    with pytest.raises(ActionHadNoEffect, match="private address"):
+        page.do(web.GoTo(url=f"{site}/tabs.html"))
+    page.do(web.Click(point=page.place("#other")))
+    assert "Title: Other file" in page.observation.text
+    page.do(web.GoTo(url=f"{public}/quiet.html"))
+    assert "Title: Quiet" in page.observation.text
+    allowed = visit(start.as_uri(), allow_private=True)
+    allowed.do(web.Click(point=allowed.place("#go")))
+    assert "Title: Tabs" in allowed.observation.text
+
+
+@pytest.mark.parametrize("way", ["link", "window", "script", "redirect"])
+def test_a_page_of_the_internet_opens_no_file(
+    visit: Any, public: str, tmp_path: Path, way: str
+) -> None:
+    secret = tmp_path / "secret.html"
+    secret.write_text("<title>Secret file</title>")
+    html = WAYS[way].format(secret.as_uri())
+    page = visit(f"{public}/markup/{quote(html, safe='')}")
+    page.do(web.Click(point=page.place("#go")))
+    page.do(web.Wait(seconds=0.3))
+    assert "Secret file" not in page.observation.text
+    shown = page.environment.page_call(lambda p: [q.url for q in p.context.pages])
+    assert not any(url.startswith("file:") for url in shown)
+
+
 def test_a_private_start_page_may_lead_to_another(visit: Any, site: str) -> None:
     page = visit("quiet.html")
     page.do(web.GoTo(url=f"{site.replace('127.0.0.1', 'localhost')}/tabs.html"))
     assert "Title: Tabs" in page.observation.text
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_workers_of_an_evaluation_have_the_option(
+    public: str, site: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
+) -> None:
+    spec, out = f"{public}/redirect/{site}/tabs.html", str(tmp_path / "e")
+    command = ["eval", spec, "--policy", "random", "--allow-random", "--episodes", "1"]
+    command += ["--workers", workers, "--out"]
+    assert main([*command, str(tmp_path / "refused")]) == 3
+    assert main([*command, out, "--allow-private"]) == 2
+    assert "sets no task by itself" in capsys.readouterr().err  # so it has opened
+
+
+def test_a_plan_keeps_the_option_and_only_who_gives_it_again_goes_on_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, without = str(tmp_path / "kept"), str(tmp_path / "without")
+    command = ["eval", "cards:number-line", "--policy", "random", "--episodes", "1", "--out"]
+    assert main([*command, kept, "--allow-private"]) == 0
+    assert main([*command, without]) == 0
+    capsys.readouterr()
+    more = ["eval", "--episodes", "2", "--resume"]
+    assert main([*more, kept]) == 2
+    assert "lets pages open private addresses" in capsys.readouterr().err
+    assert main([*more, kept, "--allow-private"]) == 0
+    assert len(read_rows(tmp_path / "kept" / "episodes.jsonl")[0]) == 2
+    assert main([*more, without, "--allow-private"]) == 2
+    assert "was begun with --allow-private False" in " ".join(capsys.readouterr().err.split())
+    assert main([*more, without]) == 0
 
 
 def test_the_command_line_has_the_option(

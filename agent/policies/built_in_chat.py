@@ -1,0 +1,154 @@
+"""BuiltInChatPolicy: the built-in Qwen2-VL in the dialects of its fine-tuned models.
+
+A chat becomes ChatML. As long as it only grows, the history that was computed stays; where a
+screen leaves the window, it is computed anew, and the vision tower's memory keeps its screens.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eyehand.agent.policies.chat import Chat, ChatPolicy, ContextFull, Written
+from eyehand.errors import UsageError
+from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.session import Session
+from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, Template
+from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
+
+_MARK = re.compile(r"<\|[a-z_]{1,40}\|>")
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass
+class History:
+    """What a conversation's session holds already.
+
+    Attributes:
+        session: The tokens, and what was computed of them.
+        messages: The messages that they are.
+        answer: The answer that was written last, which is in the session too.
+    """
+
+    session: Session
+    messages: list[Message] = field(default_factory=list)
+    answer: str = ""
+
+
+class BuiltInChatPolicy(ChatPolicy):
+    """A Qwen2-VL folder in a published dialect.
+
+    Args:
+        folder: The checkpoint's.
+        dialect: How the model was taught to act.
+        label: What the record calls it.
+        device: "cpu", "cuda", ...; None takes CUDA where there is some.
+        dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
+        **sampling: `max_new_tokens`, `temperature` and `top_p`, see `ChatPolicy`.
+
+    Raises:
+        CheckpointError: the folder cannot be used.
+        UsageError: an option is not known.
+    """
+
+    def __init__(
+        self, folder: Path, dialect: Dialect, label: str, device: str | None = None,
+        dtype: str | None = None, **sampling: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(dialect, **sampling)
+        if dtype is not None and dtype not in _DTYPES:
+            raise UsageError(f"dtype is one of {', '.join(_DTYPES)}; got {dtype!r}")
+        self.label = label
+        precision = None if dtype is None else _DTYPES[dtype]
+        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=precision)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the record keeps."""
+        network = self.checkpoint.network
+        return {
+            **super().describe(), "model": self.label, "device": str(network.device),
+            "dtype": str(network.dtype).removeprefix("torch."),
+        }  # fmt: skip
+
+    def answers(self, chats: Sequence[Chat]) -> list[Written | ContextFull]:
+        """Answer one chat after the other."""
+        return [self._answer(chat) for chat in chats]
+
+    def _answer(self, chat: Chat) -> Written | ContextFull:
+        began_s = time.perf_counter()
+        history = self._history(chat)
+        session = history.session
+        prompt = session.num_pending
+        if session.room < self.max_new_tokens:
+            chat.memory.clear()
+            return ContextFull(f"{session.num_tokens} tokens, and no room for an answer")
+        ready_s = time.perf_counter()
+        config = GenerationConfig(
+            self.max_new_tokens, self.dialect.codec.stop_words,
+            Sampling(temperature=self.temperature, top_p=self.top_p, seed=chat.seed),
+        )  # fmt: skip
+        (answer,) = generate([session], config)
+        history.messages, history.answer = list(chat.messages), answer.text
+        tokens = {"prompt": prompt, "generated": len(answer.token_ids),
+                  "history": session.num_tokens}  # fmt: skip
+        timings = {
+            "encode": ready_s - began_s, "vision": answer.vision_s, "prefill": answer.prefill_s,
+            "decode": answer.decode_s,
+        }  # fmt: skip
+        return Written(answer.text, tokens, timings)
+
+    def _history(self, chat: Chat) -> History:
+        """Return a session that holds the chat: the one before, grown, or a new one."""
+        kept = chat.memory.get("history")
+        if isinstance(kept, History) and self._grows(kept, chat):
+            history, further = kept, chat.messages[len(kept.messages) + 1 :]
+            self._append(history.session, [Template("<|im_end|>\n")], chat)
+        else:
+            history, further = History(self.checkpoint.session()), list(chat.messages)
+        pieces = [piece for message in further for piece in self._message(message)]
+        opened = Template(f"<|im_start|>assistant{chat.begins or chr(10)}")
+        self._append(history.session, [*pieces, opened], chat)
+        chat.memory["history"] = history
+        return history
+
+    def _grows(self, kept: History, chat: Chat) -> bool:
+        """Return whether a chat begins with what was said, and with the answer as it was given."""
+        count = len(kept.messages)
+        if len(chat.messages) <= count or chat.messages[:count] != kept.messages:
+            return False
+        return chat.messages[count] == Message("assistant", (kept.answer,))
+
+    def _message(self, message: Message) -> list[Piece]:
+        pieces: list[Piece] = [Template(f"<|im_start|>{message.role}\n")]
+        for part in message.parts:
+            if isinstance(part, Picture):
+                pieces.append(ScreenSlot(part.step))
+            else:
+                pieces += self._text(part)
+        return [*pieces, Template("<|im_end|>\n")]
+
+    def _text(self, text: str) -> list[Piece]:
+        """Return a text whose marks of the dialect are tokens; all others stay characters."""
+        pieces: list[Piece] = []
+        at = 0
+        for mark in _MARK.finditer(text):
+            if mark[0] in self.dialect.answer_marks:
+                pieces += [Plain(text[at : mark.start()]), Template(mark[0])]
+                at = mark.end()
+        return [*pieces, Plain(text[at:])]
+
+    def _append(self, session: Session, pieces: Sequence[Piece], chat: Chat) -> None:
+        for piece in pieces:
+            if isinstance(piece, ScreenSlot):
+                session.append_image(chat.pictures[piece.step])
+            elif isinstance(piece, Plain):
+                if piece.text:
+                    session.append_text(piece.text)
+            else:
+                session.append_template(piece.text)

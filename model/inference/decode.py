@@ -1,0 +1,274 @@
+"""The one way to generate: sessions in, their answers out.
+
+Every session reads what is new to it by itself. One session then decodes in its own cache; several
+decode in passes that compute a token of each (`stacked_cache.py`), and get back what they gained.
+Both choose, stop and cut in the same way.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from eyehand.errors import UsageError
+from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
+from eyehand.model.inference.session import Session
+from eyehand.model.inference.stacked_cache import StackedCache
+from eyehand.model.inference.tokens import TokenBuffer
+from eyehand.model.memory import memory_told
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
+
+StopReason = Literal["stop_word", "eos", "length"]
+
+Constraint = Callable[[Sequence[int]], Tensor | None]
+"""From the ids of the answer so far to the permitted next ids, bool (vocabulary,); None: all."""
+
+_GREEDY = Greedy()
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """How an answer is sampled.
+
+    Attributes:
+        max_new_tokens: Most tokens to sample, at least 1.
+        stop: Words that end the answer.
+        sampling: How tokens are chosen; its seed starts this answer's own generator.
+        constraint: Restricts the choice, for example to a grammar.
+        on_token: Receives the text piece by piece as it becomes certain.
+    """
+
+    max_new_tokens: int = 512
+    stop: Sequence[str] = ()
+    sampling: Sampling = _GREEDY
+    constraint: Constraint | None = None
+    on_token: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise UsageError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A finished answer.
+
+    Attributes:
+        text: What the model wrote, control tokens kept, without what stopped it.
+        token_ids: The same as ids: exactly what was added to the history.
+        stop_reason: `stop_word`, `eos` (the model ended its turn) or `length`.
+        stop_word: The stop word that was met, if any.
+        vision_s: Seconds in the vision tower.
+        prefill_s: Seconds for the first scores: the new prompt tokens, without the vision tower.
+        decode_s: Seconds for everything after the first scores, until this answer's own end;
+            answers that are computed together wait for one another.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    stop_reason: StopReason
+    stop_word: str | None = None
+    vision_s: float = 0.0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+
+
+def generate(
+    sessions: Sequence[Session],
+    config: GenerationConfig | Sequence[GenerationConfig],
+    *,
+    batch_size: int = 1,
+) -> list[Generation]:
+    """Lets the model continue one or several histories.
+
+    What ends an answer (a stop word, an end token) is not part of it: afterwards a history is what
+    it was before plus `Generation.token_ids`, and the caller appends what follows. Where a stop
+    word begins inside a token, that token is replaced by the ids of the text before the stop word.
+
+    An answer is the same for every number of sessions up to float rounding, and up to the last bit
+    for all numbers of sessions that are given with one `batch_size` above 1.
+
+    Args:
+        sessions: Different sessions of one model; at least one.
+        config: How answers are sampled: one for all, or one for each session.
+        batch_size: How many sessions are answered together at most in this program. Above 1 the
+            passes are as wide as a full batch, however few sessions are given.
+
+    Returns:
+        The answers in the sessions' order.
+
+    Raises:
+        UsageError: No session, one given twice, sessions of different models, nothing to continue,
+            or a full context.
+        CheckpointError: The model's scores are not numbers.
+        NotEnoughMemory: A history does not fit.
+        Exception: Whatever a constraint or `on_token` raises. All histories are then what they
+            were before the call.
+    """
+    network = _common_network(sessions)
+    configs = _one_each(config, len(sessions))
+    decoders = [Decoder(*pair) for pair in zip(sessions, configs, strict=True)]
+    try:
+        with torch.inference_mode(), memory_told(network.device, "to answer"):
+            scores = [decoder.read() for decoder in decoders]
+            for decoder in decoders:
+                decoder.start_clock()
+            going = [row for row, decoder in enumerate(decoders) if decoder.choose(scores[row])]
+            if going and len(sessions) == batch_size == 1:
+                _decode_alone(sessions[0], decoders[0])
+            elif going:
+                _decode_together(sessions, decoders, going, batch_size)
+            return [decoder.finish() for decoder in decoders]
+    except BaseException:
+        for decoder in decoders:
+            decoder.abandon()
+        raise
+
+
+class Decoder:
+    """An answer that grows a session's history token by token.
+
+    `read` once, then `choose` with the newest scores until it returns False, then `finish`; or
+    `abandon` at any time.
+
+    Args:
+        session: Whose history is continued.
+        config: How.
+    """
+
+    def __init__(self, session: Session, config: GenerationConfig) -> None:
+        self._session = session
+        self._config = config
+        self._before = session.num_tokens
+        self._answer = TokenBuffer(session.tokenizer, config.stop, config.on_token)
+        self._sampler = Sampler(config.sampling)
+        ids, device = session.network.config, session.network.device
+        self._ends = {*ids.eos_token_ids, *session.tokenizer.eos_ids}
+        # A model cannot write a picture.
+        self._never = torch.tensor([ids.image_token_id, ids.video_token_id], device=device)
+        self._limit = config.max_new_tokens
+        self._reason: StopReason = "length"
+        self._vision_s = self._prefill_s = self._began_s = self._ended_s = 0.0
+
+    def read(self) -> Tensor:
+        """Run the network over what the history holds and has not been computed yet.
+
+        Returns:
+            The scores of the first token, (vocabulary,).
+
+        Raises:
+            UsageError: There is nothing to continue, or the context is full.
+        """
+        began_s = self._now_s()
+        visuals = self._session.encode_pending()
+        seen_s = self._now_s()
+        logits = self._session.read_pending(visuals)
+        self._limit = min(self._limit, self._session.room)
+        self._vision_s = seen_s - began_s
+        self._prefill_s = self._now_s() - seen_s
+        return logits
+
+    def start_clock(self) -> None:
+        """Start the clock of `Generation.decode_s`."""
+        self._began_s = self._ended_s = self._now_s()
+
+    def choose(self, logits: Tensor) -> bool:
+        """Choose the next token and append it to the history, unless it ends the answer.
+
+        Args:
+            logits: Scores (vocabulary,) that follow the whole history.
+
+        Returns:
+            Whether the answer goes on: the token then waits to be computed.
+        """
+        more = self._choose(logits)
+        self._ended_s = self._now_s()
+        return more
+
+    def finish(self) -> Generation:
+        """Settle text and history: what ended the answer is not part of either."""
+        began_s = self._now_s()
+        kept, rest = self._answer.settle()
+        self._session.rewind(self._before + kept)
+        self._session.push(*rest)
+        return Generation(
+            self._answer.text,
+            (*self._answer.ids[:kept], *rest),
+            self._reason,
+            self._answer.stop_word,
+            vision_s=self._vision_s,
+            prefill_s=self._prefill_s,
+            decode_s=self._ended_s - self._began_s + self._now_s() - began_s,
+        )
+
+    def abandon(self) -> None:
+        """Make the history what it was before."""
+        self._session.rewind(self._before)
+
+    def _choose(self, logits: Tensor) -> bool:
+        logits = logits.index_fill(-1, self._never, -torch.inf)
+        permitted = self._config.constraint and self._config.constraint(self._answer.ids)
+        if permitted is not None:
+            logits = logits.masked_fill(~permitted.to(logits.device), -torch.inf)
+        penalised = self._config.sampling.repetition_penalty != 1
+        seen = self._session.token_ids if penalised else ()
+        token = self._sampler.choose(logits, seen)
+        if token in self._ends:
+            self._reason = "eos"
+            return False
+        self._session.push(token)
+        if self._answer.push(token):
+            self._reason = "stop_word"
+            return False
+        return len(self._answer.ids) < self._limit
+
+    def _now_s(self) -> float:
+        """Seconds on a monotonic clock, after the device has finished its work."""
+        device = self._session.network.device
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+
+def _decode_alone(session: Session, decoder: Decoder) -> None:
+    while decoder.choose(session.read_pending()):
+        pass
+
+
+def _decode_together(
+    sessions: Sequence[Session], decoders: Sequence[Decoder], going: Sequence[int], rows: int
+) -> None:
+    """Run passes until every row has ended; then the sessions get what they gained."""
+    network = sessions[0].network
+    stack = StackedCache(network.config.text, [session.cache for session in sessions], rows)
+    tokens = [0] * stack.batch
+    while going:
+        stack.growing = frozenset(going)
+        for row in going:
+            tokens[row] = sessions[row].last_token
+        scores = stack.next_scores(network, tokens)
+        going = [row for row in going if decoders[row].choose(scores[row])]
+    for row, session in enumerate(sessions):
+        stack.give_back(row, session.cache)
+
+
+def _common_network(sessions: Sequence[Session]) -> Qwen2VLNetwork:
+    if not sessions:
+        raise UsageError("there is nobody to answer: give at least one session")
+    if len({id(session) for session in sessions}) < len(sessions):
+        raise UsageError("a session can give one answer at a time, and was given twice")
+    if len({id(session.network) for session in sessions}) > 1:
+        raise UsageError("sessions are answered together only where they share one model")
+    return sessions[0].network
+
+
+def _one_each(
+    config: GenerationConfig | Sequence[GenerationConfig], count: int
+) -> Sequence[GenerationConfig]:
+    configs = [config] * count if isinstance(config, GenerationConfig) else config
+    if len(configs) != count:
+        raise UsageError(f"expected one config for all or {count}, one each, got {len(configs)}")
+    return configs

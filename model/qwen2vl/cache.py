@@ -1,0 +1,233 @@
+"""Keys and values of the tokens seen so far, in contiguous memory that is allocated once.
+
+Each row of the batch has its own length, so rows of different lengths decode exactly: a token is
+stored at the end of its row, and masks hide what lies past it. Keys are stored after the rotary
+embedding, so rows can be cut back or moved without recomputation.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eyehand.errors import UsageError
+from eyehand.model.qwen2vl.config import TextConfig
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where the tokens of one forward pass are stored.
+
+    Attributes:
+        places: LongTensor (B, L), the index of each token in its row; for padding, of the last
+            real token before it (0 where there is none).
+        valid: bool (B, L) of real tokens, or None when there is no padding.
+        extent: keys that attention reads: the longest row after this pass.
+        start: the common first index when all rows grow alike, else None.
+        counts: new tokens of each row.
+    """
+
+    places: Tensor
+    valid: Tensor | None
+    extent: int
+    start: int | None
+    counts: tuple[int, ...]
+
+    def mask(self) -> Tensor | None:
+        """Return the bool (B, L, extent) mask of this pass, or None where none is needed.
+
+        None is returned when one new token a row sees the whole row, and when the rows were
+        empty, where plain causal attention is the same.
+        """
+        if self.start is not None and (self.places.shape[1] == 1 or self.start == 0):
+            return None
+        keys = torch.arange(self.extent, device=self.places.device)
+        return keys <= self.places[..., None]
+
+
+class KVCache:
+    """Keys and values, one pair of (batch, key heads, capacity, head size) tensors a layer.
+
+    The cache is for inference: what is stored is detached from the autograd graph.
+
+    Args:
+        config: the language model's sizes.
+        batch: rows, 1 or more.
+        max_tokens: tokens a row that memory is reserved for; doubled whenever it is exceeded.
+        dtype: of keys and values, that of the weights.
+        device: where they live, that of the weights.
+    """
+
+    def __init__(
+        self,
+        config: TextConfig,
+        batch: int,
+        max_tokens: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if batch < 1 or max_tokens < 1:
+            raise UsageError(f"batch and max_tokens must be at least 1, got {batch}, {max_tokens}")
+        shape = (batch, config.num_key_value_heads, max_tokens, config.head_dim)
+        layers = range(config.num_hidden_layers)
+        # Zeros, not empty memory: a masked key has weight 0, and 0 times a stray NaN is NaN.
+        self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in layers]
+        self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in layers]
+        # The largest position of each stored token, from which the next one follows.
+        self.positions = torch.zeros(batch, max_tokens, dtype=torch.long)
+        self.lengths = [0] * batch
+        self.next_positions = [0] * batch
+
+    @property
+    def batch(self) -> int:
+        """Rows."""
+        return len(self.lengths)
+
+    @property
+    def capacity(self) -> int:
+        """Tokens a row that fit without growing."""
+        return self.positions.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes reserved for keys and values."""
+        return sum(x.nbytes for x in (*self.keys, *self.values))
+
+    def plan(self, count: int, valid: Tensor | None = None) -> Slots:
+        """Choose the places of ``count`` new tokens a row, growing the cache if needed.
+
+        Args:
+            count: columns of the coming input.
+            valid: bool (B, count), false for padding, which is not stored; None when all are real.
+        """
+        device = self.keys[0].device
+        if valid is not None and bool(valid.all()):
+            valid = None
+        steps = torch.arange(count, device=device).expand(self.batch, -1)
+        if valid is not None:
+            steps = valid.to(device).long().cumsum(dim=1) - 1
+        counts = (steps[:, -1] + 1).tolist() if valid is not None else [count] * self.batch
+        extent = max(old + new for old, new in zip(self.lengths, counts, strict=True))
+        self.reserve(extent)
+        places = steps + torch.tensor(self.lengths, device=device)[:, None]
+        uniform = valid is None and len(set(self.lengths)) == 1
+        start = self.lengths[0] if uniform else None
+        return Slots(places.clamp_(min=0), valid, extent, start, tuple(counts))
+
+    def reserve(self, tokens: int) -> None:
+        """Make room for rows of ``tokens``, doubling the capacity until they fit."""
+        capacity = self.capacity
+        while capacity < tokens:
+            capacity *= 2
+        if capacity == self.capacity:
+            return
+        for layer in range(len(self.keys)):
+            self.keys[layer] = _widened(self.keys[layer], capacity)
+            self.values[layer] = _widened(self.values[layer], capacity)
+        positions = self.positions.new_zeros(self.batch, capacity)
+        positions[:, : self.capacity] = self.positions
+        self.positions = positions
+
+    def store(
+        self, layer: int, keys: Tensor, values: Tensor, slots: Slots
+    ) -> tuple[Tensor, Tensor]:
+        """Write one layer's new keys and values; return all that attention reads.
+
+        Args:
+            layer: index of the layer.
+            keys: (B, K, L, D), rotated.
+            values: like ``keys``.
+            slots: what ``plan`` returned for this pass.
+
+        Returns:
+            Views (B, K, slots.extent, D) of the keys and the values.
+        """
+        for held, new in ((self.keys[layer], keys), (self.values[layer], values)):
+            if slots.start is not None:
+                held[:, :, slots.start : slots.extent] = new.detach()
+            else:
+                rows, columns = _real(slots).nonzero(as_tuple=True)
+                held[rows, :, slots.places[rows, columns]] = new.detach()[rows, :, columns]
+        return self.keys[layer][:, :, : slots.extent], self.values[layer][:, :, : slots.extent]
+
+    def commit(self, slots: Slots, positions: Tensor) -> None:
+        """Record a finished pass.
+
+        Args:
+            slots: what ``plan`` returned.
+            positions: LongTensor (3, B, L), the M-RoPE positions of the new tokens.
+        """
+        largest = positions.amax(dim=0).cpu()  # (B, L)
+        for row, count in enumerate(slots.counts):
+            kept = largest[row] if slots.valid is None else largest[row][slots.valid[row].cpu()]
+            begin = self.lengths[row]
+            self.positions[row, begin : begin + count] = kept
+            self.lengths[row] = begin + count
+            if count:
+                self.next_positions[row] = max(self.next_positions[row], int(kept.max()) + 1)
+
+    @torch.inference_mode()
+    def copy_row(self, row: int, source: "KVCache", source_row: int, begin: int = 0) -> None:
+        """Copy another cache's row, from the token ``begin`` on, to the same places of a row.
+
+        Args:
+            row: where to; it holds the earlier tokens already.
+            source: of the same model.
+            source_row: where from.
+            begin: first token that is copied.
+        """
+        end = source.lengths[source_row]
+        self.reserve(end)
+        pairs = zip((*self.keys, *self.values), (*source.keys, *source.values), strict=True)
+        for new, old in pairs:
+            new[row, :, begin:end] = old[source_row, :, begin:end]
+        self.positions[row, begin:end] = source.positions[source_row, begin:end]
+        self.lengths[row] = end
+        self.next_positions[row] = source.next_positions[source_row]
+
+    def rewind(self, length: int, row: int | None = None) -> None:
+        """Forget all but the first ``length`` tokens of one row, or of every row.
+
+        Raises:
+            UsageError: a row holds fewer tokens than that.
+        """
+        for index in range(self.batch) if row is None else (row,):
+            if not 0 <= length <= self.lengths[index]:
+                raise UsageError(
+                    f"cannot rewind row {index} to {length} tokens: it holds {self.lengths[index]}"
+                )
+            self.lengths[index] = length
+            kept = self.positions[index, :length]
+            self.next_positions[index] = int(kept.max()) + 1 if length else 0
+
+    @torch.inference_mode()
+    def evict(self, row: int, start: int, stop: int) -> None:
+        """Drop the tokens ``start`` to ``stop`` of a row and move the later ones left.
+
+        Positions of the remaining tokens, and the next position, stay as they were: the result
+        equals a forward pass whose mask hides the dropped tokens from everything after them.
+
+        Raises:
+            UsageError: the range does not lie inside the row.
+        """
+        length = self.lengths[row]
+        if not 0 <= start <= stop <= length:
+            raise UsageError(f"cannot evict tokens {start} to {stop} of a row of {length}")
+        end = start + length - stop
+        for held in (*self.keys, *self.values):
+            held[row, :, start:end] = held[row, :, stop:length].clone()
+        self.positions[row, start:end] = self.positions[row, stop:length].clone()
+        self.lengths[row] = end
+
+
+def _real(slots: Slots) -> Tensor:
+    if slots.valid is not None:
+        return slots.valid.to(slots.places.device)
+    return torch.ones_like(slots.places, dtype=torch.bool)
+
+
+def _widened(held: Tensor, capacity: int) -> Tensor:
+    batch, heads, old, size = held.shape
+    wide = held.new_zeros(batch, heads, capacity, size)
+    wide[:, :, :old] = held
+    return wide
