@@ -22,7 +22,7 @@ SCRIPTS = {
     "run/phone_task.py": ((), "succeeded, by the state of the phone's apps: True"),
     "run/gymnasium_game.py": ((), "succeeded, reward 1"),
     "extend/own_action.py": ((), "'Gate 12' is in view\n.*\nclaimed: at noon"),
-    "extend/own_policy.py": ((), "pole-balancer: mean reward 200 of 200"),
+    "extend/own_policy.py": ((), "own_policy:PoleBalancer: mean reward 200 of 200"),
     "evaluate/compare_policies.py": (
         ("--episodes", "2"),
         r"model 100% .* against random .*only the model solved \d, only random 0",
@@ -85,6 +85,16 @@ def test_the_suites_own_commands_run(tmp_path: Path) -> None:
     assert statuses[2][1] in (0, 1)  # the random policy may fall into a hole
     rows = (tmp_path / "runs" / "own-suite" / "episodes.jsonl").read_text().splitlines()
     assert len(rows) == 6
+
+
+def test_the_policy_is_named_on_the_command_line(tmp_path: Path) -> None:
+    policy = EXAMPLES / "extend" / "own_policy.py"
+    shutil.copy(policy, tmp_path)
+    (words,) = re.findall(r"^    eyehand (.*)$", policy.read_text(encoding="utf-8"), re.MULTILINE)
+    command = (*words.split(), "--max-steps", "60", "--json")
+    shown = json.loads(run(tmp_path, sys.executable, "-m", "eyehand", *command))
+    assert shown["policy"] == "pole-balancer"
+    assert shown["tasks"][0]["mean_reward"]["value"] == 60
 
 
 def test_every_example_is_run_and_named_in_the_readme() -> None:

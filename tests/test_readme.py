@@ -49,6 +49,17 @@ def test_the_custom_action_is_performed_by_a_step_on_a_real_page(tmp_path: Path)
     assert (info["effect"], shown) == ("zoomed to 150%", "150%")
 
 
+def test_the_guide_to_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = blocks((ROOT / "docs" / "guides" / "python.md").read_text(encoding="utf-8"))
+    assert guide[0] == blocks()[0]  # it is run above
+    names: dict[str, Any] = {}
+    exec("from eyehand import Agent, make", names)
+    for block in guide[1:]:
+        exec(compile(block, "python.md", "exec"), names)  # our own text, not a model's
+    assert names["observation"].pixels.shape == (300, 300, 3)
+    assert capsys.readouterr().out.startswith("cards:number-line 100%")
+
+
 def test_the_custom_action_works_in_another_environment_and_in_the_loop() -> None:
     from eyehand.actions.web import Answer
     from eyehand.agent.episode import run_episode
@@ -67,17 +78,6 @@ def test_the_custom_action_works_in_another_environment_and_in_the_loop() -> Non
         environment.close()
     assert [step.error for step in episode.steps] == [None, None]
     assert episode.steps[0].effect == "zoomed to 150%"
-
-
-def test_the_guide_to_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    guide = blocks((ROOT / "docs" / "guides" / "python.md").read_text(encoding="utf-8"))
-    assert guide[0] == blocks()[0]  # it is run above
-    names: dict[str, Any] = {}
-    exec("from eyehand import Agent, make", names)
-    for block in guide[1:]:
-        exec(compile(block, "python.md", "exec"), names)  # our own text, not a model's
-    assert names["observation"].pixels.shape == (300, 300, 3)
-    assert capsys.readouterr().out.startswith("cards:number-line 100%")
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -8,10 +8,11 @@ same episodes, which are fixed by their seeds; so they are compared episode by e
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from eyehand import make
-from eyehand.agent import BlindPolicy, Plan, compare, policy_maker, read_run, run_evaluation
+from eyehand.agent import BlindPolicy, Plan, Policy, compare, policy_maker, read_run, run_evaluation
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="a new folder")
     arguments = parser.parse_args()
     model = policy_maker("model")
-    makers = {
+    makers: dict[str, Callable[[str], Policy]] = {
         "model": model,
         "blind": lambda spec: BlindPolicy(model(spec)),
         "random": policy_maker("random"),

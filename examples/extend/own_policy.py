@@ -1,6 +1,7 @@
 """A policy of your own: it balances a pole by looking at the picture, without any model.
 
-    python examples/extend/own_policy.py             # needs pip install "eyehand[gym]"
+    python own_policy.py                             # needs pip install "eyehand[gym]"
+    eyehand eval gym:CartPole-v1 --policy own_policy:PoleBalancer --workers 2 --episodes 2
 
 A policy starts a conversation an episode; a conversation decides once a step. Anything that
 answers a screen with an action can be evaluated like the model: your network, a remote service.
@@ -20,6 +21,7 @@ class PoleBalancer(Policy):
     """Pushes the cart to the side to which the pole falls."""
 
     name = "pole-balancer"
+    placement = "worker"  # it is small: every worker gets a copy
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode."""
@@ -43,17 +45,12 @@ class _Balancing(Conversation):
         )
 
 
-def balancer(spec: str) -> Policy:
-    """Make the policy for a task; an evaluation asks for one a task."""
-    return PoleBalancer()
-
-
 def main() -> None:
     """Evaluate it beside the random policy, on the same seeds."""
     plan = Plan("poles", ["gym:CartPole-v1"], episodes=2, max_steps=200)
-    for name, make_policy in (("random", policy_maker("random")), ("pole-balancer", balancer)):
-        (task,) = run_evaluation(plan, make, make_policy).tasks
-        print(f"{name}: mean reward {np.mean(task.rewards):.0f} of 200")
+    for name in ("random", "own_policy:PoleBalancer"):
+        (task,) = run_evaluation(plan, make, policy_maker(name)).tasks
+        print(f"{name}: mean reward {task.reward.value:.0f} of 200")
 
 
 if __name__ == "__main__":
