@@ -45,7 +45,7 @@ Write = Callable[[Action, Here], Arguments | None]
 
 
 @dataclass(frozen=True)
-class Call:
+class VerbCall:
     """A call as it was written.
 
     Attributes:
@@ -142,7 +142,7 @@ class VerbCodec(Codec):
     expected: ClassVar[str]
 
     @abstractmethod
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Take an answer apart into its thought and its calls, at least one.
 
         Raises:
@@ -245,7 +245,7 @@ class VerbCodec(Codec):
         return any(known.word == name for known in self.verbs)
 
     def _action(
-        self, call: Call, space: ActionSpace, coordinates: Coordinates, thought: str
+        self, call: VerbCall, space: ActionSpace, coordinates: Coordinates, thought: str
     ) -> Action:
         """Build the action that a call means here.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from eyehand.agent.model_check.screens import Target
+from eyehand.agent.model_check.screens import CheckTarget
 
 Numbers = tuple[float, float]
 Size = tuple[int, int]
@@ -29,7 +29,7 @@ class Reading:
         shown: The size of the picture that the model saw.
     """
 
-    target: Target
+    target: CheckTarget
     numbers: Numbers
     screen: Size
     shown: Size

@@ -10,7 +10,7 @@ from typing import Any
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import Click, Finish, Wait
 from eyehand.agent.model_check.conventions import ALIKE, Fit, Reading, fits, numbers_in
-from eyehand.agent.model_check.screens import CheckScreen, Target, draw_screen
+from eyehand.agent.model_check.screens import CheckScreen, CheckTarget, draw_screen
 from eyehand.agent.policies.base import Policy
 from eyehand.agent.results.statistics import Rate
 from eyehand.envs.env import Observation, ScreenGeometry
@@ -37,7 +37,7 @@ class Asked:
     """
 
     screen: int
-    target: Target
+    target: CheckTarget
     text: str
     point_px: tuple[float, float] | None
     error: str
@@ -176,7 +176,7 @@ def memory_bytes() -> int:
         return int(file.read().split()[1]) * _PAGE_BYTES
 
 
-def _questions(targets: int, seed: int) -> Iterator[tuple[int, CheckScreen, Target]]:
+def _questions(targets: int, seed: int) -> Iterator[tuple[int, CheckScreen, CheckTarget]]:
     left, number = targets, 0
     while left > 0:
         screen = draw_screen(seed + number)
@@ -186,7 +186,7 @@ def _questions(targets: int, seed: int) -> Iterator[tuple[int, CheckScreen, Targ
         number += 1
 
 
-def _ask(policy: Policy, number: int, screen: CheckScreen, target: Target) -> Asked:
+def _ask(policy: Policy, number: int, screen: CheckScreen, target: CheckTarget) -> Asked:
     height, width = screen.pixels.shape[:2]
     geometry = ScreenGeometry("check", width, height, width, height)
     began_s = time.perf_counter()

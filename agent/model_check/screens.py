@@ -31,7 +31,7 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Target:
+class CheckTarget:
     """Something that can be clicked.
 
     Attributes:
@@ -68,7 +68,7 @@ class CheckScreen:
     """
 
     pixels: Pixels
-    targets: tuple[Target, ...]
+    targets: tuple[CheckTarget, ...]
 
 
 def draw_screen(seed: int) -> CheckScreen:
@@ -81,7 +81,7 @@ def draw_screen(seed: int) -> CheckScreen:
     image = Image.new("RGB", SIZE_PX, "white")
     pen = ImageDraw.Draw(image)
     words, icons = iter(draw.sample(WORDS, PER_SCREEN)), iter(draw.sample(ICONS, len(ICONS)))
-    targets: list[Target] = []
+    targets: list[CheckTarget] = []
     for number in range(PER_SCREEN):
         kind = KINDS[(seed + number) % len(KINDS)]
         size = draw.choice(tuple(SIZES))
@@ -94,8 +94,8 @@ def draw_screen(seed: int) -> CheckScreen:
 
 def _placed(
     draw: random.Random, pen: ImageDraw.ImageDraw, kind: str, size: str, name: str,
-    others: list[Target],
-) -> Target | None:  # fmt: skip
+    others: list[CheckTarget],
+) -> CheckTarget | None:  # fmt: skip
     font = ImageFont.load_default(SIZES[size])
     width, height = _extent(kind, SIZES[size], font.getlength(name))
     for _ in range(100):
@@ -105,7 +105,7 @@ def _placed(
         if not any(_near(box, other.box) for other in others):
             _PENS[kind](pen, box, name, font)
             what = {"word": f'the word "{name}"', "button": f'the button "{name}"'}
-            return Target(f"Click {what.get(kind, f'the {name}')}.", kind, size, box)
+            return CheckTarget(f"Click {what.get(kind, f'the {name}')}.", kind, size, box)
     return None
 
 

@@ -11,7 +11,15 @@ from typing import Any, ClassVar
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.marks import without_words
 from eyehand.actions.codecs.python_calls import PythonCall, quoted, read_call
-from eyehand.actions.codecs.verbs import Arguments, Call, Here, Verb, VerbCodec, given_fields, verb
+from eyehand.actions.codecs.verbs import (
+    Arguments,
+    Here,
+    Verb,
+    VerbCall,
+    VerbCodec,
+    given_fields,
+    verb,
+)
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.actions.coordinates import Unit
 from eyehand.errors import Unparsable
@@ -164,14 +172,14 @@ class AguvisCodec(VerbCodec):
     before_observation = "<|im_end|>\n<|im_start|>user\n"
     after_observation = f"<|im_end|>\n<|im_start|>assistant{RECIPIENT}"
 
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the calls of the code, one a line."""
         marks = list(_CODE.finditer(text))
         if not marks:
             raise Unparsable("the answer holds no code for os")
         thought = _THOUGHT.search(text[: marks[0].start()])
         code = text[marks[-1].end() if len(marks) == 1 else marks[0].end() :].split(END)[0]
-        calls: list[Call] = []
+        calls: list[VerbCall] = []
         at = 0
         while at < len(code.rstrip()):
             try:
@@ -186,7 +194,7 @@ class AguvisCodec(VerbCodec):
             raise Unparsable("there is no call behind os")
         return (thought[1] if thought else ""), calls
 
-    def _call(self, found: PythonCall, text: str) -> Call:
+    def _call(self, found: PythonCall, text: str) -> VerbCall:
         prefix, _, last = found.name.rpartition(".")
         values = found.positional
         if last == "hotkey" and values:
@@ -195,7 +203,7 @@ class AguvisCodec(VerbCodec):
         if len(values) > len(names):
             raise Unparsable(f"too many arguments in {found.name[:60]}")
         given = dict(zip(names, values, strict=False)) | found.named
-        return Call(last if prefix == GAME else found.name, given, text)
+        return VerbCall(last if prefix == GAME else found.name, given, text)
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:
         """Write one line of code."""

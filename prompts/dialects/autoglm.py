@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.marks import without_markup
 from eyehand.actions.codecs.python_calls import quoted, read_call
-from eyehand.actions.codecs.verbs import Arguments, Call, Here, Verb, VerbCodec, given_fields, verb
+from eyehand.actions.codecs.verbs import (
+    Arguments,
+    Here,
+    Verb,
+    VerbCall,
+    VerbCodec,
+    given_fields,
+    verb,
+)
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.errors import Unparsable
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds, Turn
@@ -84,7 +92,7 @@ class AutoGlmCodec(VerbCodec):
     before_observation = "<|im_end|>\n<|im_start|>user\n"
     after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the first `do` or `finish` behind the answer tag."""
         at = text.rfind("<answer>")
         start = _START.search(text, max(0, at))
@@ -96,7 +104,7 @@ class AutoGlmCodec(VerbCodec):
         word = "finish" if found.name == "finish" else given.pop("action", None)
         if not isinstance(word, str):
             raise Unparsable("do(...) names no action")
-        return thought, [Call(word, given, text[start.start() : found.end])]
+        return thought, [VerbCall(word, given, text[start.start() : found.end])]
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:
         """Write `do(action="...")` or `finish(message="...")`."""

@@ -11,7 +11,15 @@ from typing import Any, ClassVar
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.arguments import read_arguments
 from eyehand.actions.codecs.marks import without_tags
-from eyehand.actions.codecs.verbs import Arguments, Call, Here, Verb, VerbCodec, given_fields, verb
+from eyehand.actions.codecs.verbs import (
+    Arguments,
+    Here,
+    Verb,
+    VerbCall,
+    VerbCodec,
+    given_fields,
+    verb,
+)
 from eyehand.actions.codecs.writing import as_json, clean_thought
 from eyehand.errors import InvalidArgument, Unparsable
 from eyehand.prompts.dialects.dialect import (
@@ -217,21 +225,21 @@ class FunctionCallCodec(VerbCodec):
     before_observation = "<|im_end|>\n<|im_start|>user\n"
     after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read what stands between the tags, JSON or XML."""
         starts = list(_OPEN.finditer(text))
         if not starts:
             raise Unparsable("the answer holds no tool call")
         ends = [*(match.start() for match in starts[1:]), len(text)]
         bodies = [_body(text[s.end() : end]) for s, end in zip(starts, ends, strict=True)]
-        calls = [self._call(bodies[0]), *(Call("", {}, body) for body in bodies[1:])]
+        calls = [self._call(bodies[0]), *(VerbCall("", {}, body) for body in bodies[1:])]
         return self.thought(text[: starts[0].start()]), calls
 
     def thought(self, text: str) -> str:
         """Return what stood before the call, without its labels."""
         return _LABEL.sub("", text).strip()
 
-    def _call(self, body: str) -> Call:
+    def _call(self, body: str) -> VerbCall:
         arguments: Any
         function = _FUNCTION.search(body)
         if function:
@@ -251,8 +259,8 @@ class FunctionCallCodec(VerbCodec):
             word = arguments.pop("action", None)
             if not isinstance(word, str):
                 raise Unparsable("the arguments name no action")
-            return Call(word, arguments, body)
-        return Call(name, arguments, body)
+            return VerbCall(word, arguments, body)
+        return VerbCall(name, arguments, body)
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:
         """Write the JSON between the tags."""

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.arguments import read_arguments
 from eyehand.actions.codecs.marks import without_quoted_names
-from eyehand.actions.codecs.verbs import Arguments, Call, Here, Verb, VerbCodec, given_fields, verb
+from eyehand.actions.codecs.verbs import (
+    Arguments,
+    Here,
+    Verb,
+    VerbCall,
+    VerbCodec,
+    given_fields,
+    verb,
+)
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.actions.coordinates import Unit
 from eyehand.errors import Unparsable
@@ -95,7 +103,7 @@ class HoloCodec(VerbCodec):
     before_observation = "<|im_end|>\n<|im_start|>user\n"
     after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the object; what stands around it is not read."""
         start = text.find("{")
         if start < 0:
@@ -108,7 +116,9 @@ class HoloCodec(VerbCodec):
             raise Unparsable("the object names no action")
         given = {name: v for name, v in action.items() if name != "action"}
         thought = value.get("thought")
-        return thought if isinstance(thought, str) else "", [Call(action["action"], given, text)]
+        return thought if isinstance(thought, str) else "", [
+            VerbCall(action["action"], given, text)
+        ]
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:
         """Write the action's object alone."""

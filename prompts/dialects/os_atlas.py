@@ -12,7 +12,15 @@ from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.arguments import read_arguments
 from eyehand.actions.codecs.marks import without_words
 from eyehand.actions.codecs.places import place
-from eyehand.actions.codecs.verbs import Arguments, Call, Here, Verb, VerbCodec, given_fields, verb
+from eyehand.actions.codecs.verbs import (
+    Arguments,
+    Here,
+    Verb,
+    VerbCall,
+    VerbCodec,
+    given_fields,
+    verb,
+)
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.errors import Unparsable
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, Turn, is_point, told_steps
@@ -111,7 +119,7 @@ class OsAtlasCodec(VerbCodec):
     before_observation = "<|im_end|>\n<|im_start|>user\n"
     after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the lines behind `actions:` that begin with a word in capitals."""
         mark = _ACTIONS.search(text)
         thought, rest = (text[: mark.start()], text[mark.end() :]) if mark else ("", text)
@@ -121,7 +129,7 @@ class OsAtlasCodec(VerbCodec):
         calls = [self._call(line[1], line[2].strip(), line[0].strip()) for line in lines[:20]]
         return _THOUGHTS.sub("", thought).strip(), calls
 
-    def _call(self, word: str, rest: str, line: str) -> Call:
+    def _call(self, word: str, rest: str, line: str) -> VerbCall:
         points = [place(re.sub(r"[\[\]]+", " ", found)) for found in _POINT.findall(rest)]
         inner = _POINT.sub("", rest).strip()
         arguments: Arguments = {}
@@ -134,7 +142,7 @@ class OsAtlasCodec(VerbCodec):
             bare = inner.removesuffix("<|im_end|>").strip()
             arguments["text"] = bare[1:-1] if bare[:1] == "[" and bare[-1:] == "]" else bare
         names = ("point",) if len(points) == 1 else ("start", "end")
-        return Call(word, arguments | dict(zip(names, points, strict=False)), line)
+        return VerbCall(word, arguments | dict(zip(names, points, strict=False)), line)
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:
         """Write the word, the places, then the rest."""

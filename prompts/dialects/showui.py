@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.arguments import read_arguments
 from eyehand.actions.codecs.marks import without_quoted_names
-from eyehand.actions.codecs.verbs import Arguments, Call, Here, Verb, VerbCodec, given_fields, verb
+from eyehand.actions.codecs.verbs import (
+    Arguments,
+    Here,
+    Verb,
+    VerbCall,
+    VerbCodec,
+    given_fields,
+    verb,
+)
 from eyehand.actions.coordinates import Unit
 from eyehand.errors import Unparsable
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds, Turn
@@ -127,12 +135,12 @@ class ShowUiCodec(VerbCodec):
         """Places have two decimals, as the model was trained."""
         return Coordinates("fraction", width_px, height_px, screen, digits=2, pointer=pointer)
 
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the dictionaries one after the other."""
         starts = [match.start() for match in _START.finditer(text)]
         if not starts:
             raise Unparsable("the answer holds no action")
-        calls: list[Call] = []
+        calls: list[VerbCall] = []
         for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
             try:
                 value = read_arguments(text[start:end]).value
@@ -143,7 +151,7 @@ class ShowUiCodec(VerbCodec):
             if not isinstance(value, dict) or not isinstance(value.get("action"), str):
                 raise Unparsable("the action is no word")
             given = {k: v for k, v in value.items() if k != "action" and v is not None}
-            calls.append(Call(value["action"].strip().upper(), given, text[start:end]))
+            calls.append(VerbCall(value["action"].strip().upper(), given, text[start:end]))
         return text[: starts[0]].strip(" [\n"), calls
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.marks import without_words
 from eyehand.actions.codecs.python_calls import PythonCall, quoted, read_call
-from eyehand.actions.codecs.verbs import Arguments, Call, Here, Verb, VerbCodec, given_fields, verb
+from eyehand.actions.codecs.verbs import (
+    Arguments,
+    Here,
+    Verb,
+    VerbCall,
+    VerbCodec,
+    given_fields,
+    verb,
+)
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.actions.coordinates import Unit
 from eyehand.errors import Unparsable
@@ -162,7 +170,7 @@ class UiTarsCodec(VerbCodec):
     before_observation = "<|im_end|>\n<|im_start|>user\n"
     after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
-    def read_calls(self, text: str) -> tuple[str, list[Call]]:
+    def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read what stands behind `Action:`; without it, the first line that is a call."""
         marks = list(_ACTION.finditer(text))
         if marks:
@@ -172,7 +180,7 @@ class UiTarsCodec(VerbCodec):
             if line is None:
                 raise Unparsable("the answer holds no Action")
             thought, rest = text[: line.start()], text[line.start() :]
-        calls: list[Call] = []
+        calls: list[VerbCall] = []
         at = 0
         while at < len(rest):
             try:
@@ -188,12 +196,12 @@ class UiTarsCodec(VerbCodec):
         plain = _SUMMARY.sub("", _THOUGHT.sub("", thought))
         return plain.strip(), calls
 
-    def _call(self, found: PythonCall, text: str) -> Call:
+    def _call(self, found: PythonCall, text: str) -> VerbCall:
         if found.positional:
             raise Unparsable(f"an argument of {found.name[:40]} has no name")
         known = any(known.word == found.name for known in self.verbs)
         arguments = {_box_name(name) if known else name: v for name, v in found.named.items()}
-        return Call(found.name, arguments, text.strip())
+        return VerbCall(found.name, arguments, text.strip())
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:
         """Write `word(name='value')`."""

@@ -4,15 +4,19 @@ import base64
 import os
 import random
 import re
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from eyehand.agent.policies.models.answer_stream import (
+    AnswerStream,
+    EndpointLimits,
+    TryAgain,
+    bounded_client,
+)
 from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.agent.trajectory.writer import png_bytes
 from eyehand.errors import EndpointFault, MissingExtra, UsageError
@@ -22,33 +26,11 @@ DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 NO_KEY = "none"
 """What is sent where there is no key: local servers take any."""
 
-LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
-LONGEST_ANSWER = 200_000
-"""Characters of an answer; what follows is not waited for."""
 
 MOST_AT_ONCE = 64
 _CONTEXT = re.compile(
     r"(?i)context[ _]?(?:length|window|size)|maximum.{0,30}tokens|too long|exceeds"
 )
-
-
-@dataclass(frozen=True)
-class EndpointLimits:
-    """How long and how often a server is asked.
-
-    Attributes:
-        connect_s: Seconds to reach it.
-        first_byte_s: Seconds until its answer begins, and between any two parts of it.
-        total_s: Seconds of one try.
-        tries: How often one answer is asked for.
-        longest_wait_s: Most seconds between two tries, whatever `Retry-After` says.
-    """
-
-    connect_s: float = 10.0
-    first_byte_s: float = 120.0
-    total_s: float = 300.0
-    tries: int = 4
-    longest_wait_s: float = 60.0
 
 
 class EndpointPolicy(ChatPolicy):
@@ -110,7 +92,7 @@ class EndpointPolicy(ChatPolicy):
         for attempt in range(self.limits.tries):
             try:
                 return self._ask(chat)
-            except _Again as again:
+            except TryAgain as again:
                 last = self._without_key(str(again))
                 if attempt + 1 < self.limits.tries:
                     time.sleep(self._pause_s(attempt, again.after_s))
@@ -126,21 +108,21 @@ class EndpointPolicy(ChatPolicy):
         openai, began_s = self._openai, time.perf_counter()
         try:
             stream = self._opened(chat)
-            return _Reading(stream, self.limits.total_s, began_s).written()
+            return AnswerStream(stream, self.limits.total_s, began_s).written()
         except openai.APIStatusError as error:
             return self._refused(error)
         except openai.APITimeoutError:
-            raise _Again(f"no answer within {self.limits.first_byte_s:g} s") from None
+            raise TryAgain(f"no answer within {self.limits.first_byte_s:g} s") from None
         except openai.APIConnectionError as error:
-            raise _Again(f"cannot be reached: {_reason(error)}") from None
+            raise TryAgain(f"cannot be reached: {_reason(error)}") from None
         except openai.APIError as error:
-            raise _Again(f"the answer broke off: {_reason(error)}") from None
+            raise TryAgain(f"the answer broke off: {_reason(error)}") from None
         except (OSError, ValueError, RuntimeError) as error:  # a broken stream, cut JSON
-            raise _Again(f"the answer cannot be read: {_reason(error)}") from None
+            raise TryAgain(f"the answer cannot be read: {_reason(error)}") from None
         except Exception as error:
             if not type(error).__module__.startswith(("httpx", "httpcore")):
                 raise
-            raise _Again(f"the answer broke off: {_reason(error)}") from None
+            raise TryAgain(f"the answer broke off: {_reason(error)}") from None
 
     def _opened(self, chat: Chat) -> Any:
         options: dict[str, Any] = {"stream_options": {"include_usage": True}} if self._usage else {}
@@ -156,12 +138,12 @@ class EndpointPolicy(ChatPolicy):
         """Sort what the server refused: try again, shorten, or say what is wrong."""
         status, said = error.status_code, self._without_key(_reason(error))
         if status in (408, 409, 425, 429) or status >= 500:
-            raise _Again(f"HTTP {status}: {said}", _retry_after_s(error.response)) from None
+            raise TryAgain(f"HTTP {status}: {said}", _retry_after_s(error.response)) from None
         if status in (400, 413, 422) and _CONTEXT.search(said):
             return ContextFull(said)
         if status == 400 and "stream_options" in said and self._usage:
             self._usage = False
-            raise _Again("the server knows no stream_options", 0.0) from None
+            raise TryAgain("the server knows no stream_options", 0.0) from None
         meaning = {
             401: f"the key is not accepted; set {self._key_env or DEFAULT_KEY_ENV}",
             403: "the key may not use this model",
@@ -172,66 +154,11 @@ class EndpointPolicy(ChatPolicy):
 
     def _connected(self) -> Any:
         if self._client is None:
-            self._client = _client(self._openai, self.url, self._key or NO_KEY, self.limits)
+            self._client = bounded_client(self._openai, self.url, self._key or NO_KEY, self.limits)
         return self._client
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
-
-
-class _Again(Exception):
-    """A try failed in a way that another one may not."""
-
-    def __init__(self, why: str, after_s: float | None = None) -> None:
-        super().__init__(why)
-        self.after_s = after_s
-
-
-class _Reading:
-    """Reads a stream of parts until it ends, and closes it when its time is over."""
-
-    def __init__(self, stream: Any, total_s: float, began_s: float) -> None:
-        self._stream, self._began_s, self._total_s = stream, began_s, total_s
-        self._late = threading.Event()
-
-    def written(self) -> Written:
-        """Return the whole answer.
-
-        Raises:
-            _Again: there was none, or it took too long.
-        """
-        left_s = max(0.1, self._total_s - (time.perf_counter() - self._began_s))
-        timer = threading.Timer(left_s, self._end)
-        timer.daemon = True
-        timer.start()
-        text: list[str] = []
-        tokens: dict[str, int] = {}
-        first_s = 0.0
-        try:
-            for chunk in self._stream:
-                first_s = first_s or time.perf_counter() - self._began_s
-                text.append(_text(chunk))
-                tokens = _usage(chunk) or tokens
-                if sum(map(len, text)) > LONGEST_ANSWER:
-                    break
-        except Exception:
-            if self._late.is_set():
-                raise _Again(f"the answer took more than {self._total_s:g} s") from None
-            raise
-        finally:
-            timer.cancel()
-            self._stream.close()
-        if self._late.is_set():
-            raise _Again(f"the answer took more than {self._total_s:g} s")
-        if not first_s:
-            raise _Again("what came is no answer of a chat: is the address the server's /v1?")
-        total_s = time.perf_counter() - self._began_s
-        timings = {"first_token": first_s, "decode": total_s - first_s}
-        return Written("".join(text), tokens, timings)
-
-    def _end(self) -> None:
-        self._late.set()
-        self._stream.close()
 
 
 def checked_url(url: str) -> str:
@@ -267,38 +194,6 @@ def _require_openai() -> ModuleType:
     return module
 
 
-def _client(openai: ModuleType, url: str, key: str, limits: EndpointLimits) -> Any:
-    """Return a client that follows no redirect and reads no more than an answer's bytes."""
-    import httpx2
-
-    class Bounded(httpx2.HTTPTransport):
-        def handle_request(self, request: Any) -> Any:
-            response = super().handle_request(request)
-            response.stream = _BoundedStream(response.stream)
-            return response
-
-    class _BoundedStream(httpx2.SyncByteStream):
-        def __init__(self, stream: Any) -> None:
-            self._stream = stream
-
-        def __iter__(self) -> Iterator[bytes]:
-            read = 0
-            for part in self._stream:
-                read += len(part)
-                if read > LARGEST_ANSWER_BYTES:
-                    raise OSError(f"more than {LARGEST_ANSWER_BYTES:,} bytes")
-                yield part
-
-        def close(self) -> None:
-            self._stream.close()
-
-    timeout = httpx2.Timeout(limits.first_byte_s, connect=limits.connect_s)
-    http = httpx2.Client(transport=Bounded(), timeout=timeout, follow_redirects=False)
-    return openai.OpenAI(
-        base_url=url, api_key=key, http_client=http, timeout=timeout, max_retries=0
-    )  # fmt: skip
-
-
 def _message(message: Message, chat: Chat) -> dict[str, Any]:
     """Return a turn as the servers read it; a turn of text alone is a text."""
     if all(isinstance(part, str) for part in message.parts):
@@ -313,26 +208,6 @@ def _message(message: Message, chat: Chat) -> dict[str, Any]:
 def _picture(chat: Chat, part: Picture) -> dict[str, Any]:
     data = base64.b64encode(png_bytes(chat.pictures[part.step])).decode("ascii")
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
-
-
-def _text(chunk: Any) -> str:
-    choices = getattr(chunk, "choices", None) or []
-    delta = getattr(choices[0], "delta", None) if choices else None
-    content = getattr(delta, "content", None)
-    return content if isinstance(content, str) else ""
-
-
-def _usage(chunk: Any) -> dict[str, int]:
-    usage = getattr(chunk, "usage", None)
-    if usage is None:
-        return {}
-    details = getattr(usage, "prompt_tokens_details", None)
-    counts = {
-        "prompt": getattr(usage, "prompt_tokens", None),
-        "generated": getattr(usage, "completion_tokens", None),
-        "cached": getattr(details, "cached_tokens", None),
-    }
-    return {name: n for name, n in counts.items() if isinstance(n, int) and n >= 0}
 
 
 def _retry_after_s(response: Any) -> float | None:

@@ -17,7 +17,8 @@ from benchmarks.dialects.server import ScriptedServer
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS, Click
-from eyehand.agent.policies.models.endpoint import EndpointLimits, EndpointPolicy
+from eyehand.agent.policies.models.answer_stream import EndpointLimits
+from eyehand.agent.policies.models.endpoint import EndpointPolicy
 from eyehand.envs.env import Observation, ScreenGeometry
 from eyehand.errors import EndpointFault, Unparsable, UsageError
 from eyehand.prompts.dialects import make_dialect

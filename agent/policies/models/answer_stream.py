@@ -1,0 +1,142 @@
+"""An answer that comes in parts from a server: bounded in time and in size."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from eyehand.agent.policies.models.chat import Written
+
+LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+LONGEST_ANSWER = 200_000
+"""Characters of an answer; what follows is not waited for."""
+
+
+@dataclass(frozen=True)
+class EndpointLimits:
+    """How long and how often a server is asked.
+
+    Attributes:
+        connect_s: Seconds to reach it.
+        first_byte_s: Seconds until its answer begins, and between any two parts of it.
+        total_s: Seconds of one try.
+        tries: How often one answer is asked for.
+        longest_wait_s: Most seconds between two tries, whatever `Retry-After` says.
+    """
+
+    connect_s: float = 10.0
+    first_byte_s: float = 120.0
+    total_s: float = 300.0
+    tries: int = 4
+    longest_wait_s: float = 60.0
+
+
+class TryAgain(Exception):
+    """A try failed in a way that another one may not."""
+
+    def __init__(self, why: str, after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.after_s = after_s
+
+
+class AnswerStream:
+    """Reads a stream of parts until it ends, and closes it when its time is over."""
+
+    def __init__(self, stream: Any, total_s: float, began_s: float) -> None:
+        self._stream, self._began_s, self._total_s = stream, began_s, total_s
+        self._late = threading.Event()
+
+    def written(self) -> Written:
+        """Return the whole answer.
+
+        Raises:
+            TryAgain: there was none, or it took too long.
+        """
+        left_s = max(0.1, self._total_s - (time.perf_counter() - self._began_s))
+        timer = threading.Timer(left_s, self._end)
+        timer.daemon = True
+        timer.start()
+        text: list[str] = []
+        tokens: dict[str, int] = {}
+        first_s = 0.0
+        try:
+            for chunk in self._stream:
+                first_s = first_s or time.perf_counter() - self._began_s
+                text.append(_text(chunk))
+                tokens = _usage(chunk) or tokens
+                if sum(map(len, text)) > LONGEST_ANSWER:
+                    break
+        except Exception:
+            if self._late.is_set():
+                raise TryAgain(f"the answer took more than {self._total_s:g} s") from None
+            raise
+        finally:
+            timer.cancel()
+            self._stream.close()
+        if self._late.is_set():
+            raise TryAgain(f"the answer took more than {self._total_s:g} s")
+        if not first_s:
+            raise TryAgain("what came is no answer of a chat: is the address the server's /v1?")
+        total_s = time.perf_counter() - self._began_s
+        timings = {"first_token": first_s, "decode": total_s - first_s}
+        return Written("".join(text), tokens, timings)
+
+    def _end(self) -> None:
+        self._late.set()
+        self._stream.close()
+
+
+def bounded_client(openai: ModuleType, url: str, key: str, limits: EndpointLimits) -> Any:
+    """Return a client that follows no redirect and reads no more than an answer's bytes."""
+    import httpx2
+
+    class Bounded(httpx2.HTTPTransport):
+        def handle_request(self, request: Any) -> Any:
+            response = super().handle_request(request)
+            response.stream = _BoundedStream(response.stream)
+            return response
+
+    class _BoundedStream(httpx2.SyncByteStream):
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            read = 0
+            for part in self._stream:
+                read += len(part)
+                if read > LARGEST_ANSWER_BYTES:
+                    raise OSError(f"more than {LARGEST_ANSWER_BYTES:,} bytes")
+                yield part
+
+        def close(self) -> None:
+            self._stream.close()
+
+    timeout = httpx2.Timeout(limits.first_byte_s, connect=limits.connect_s)
+    http = httpx2.Client(transport=Bounded(), timeout=timeout, follow_redirects=False)
+    return openai.OpenAI(
+        base_url=url, api_key=key, http_client=http, timeout=timeout, max_retries=0
+    )  # fmt: skip
+
+
+def _text(chunk: Any) -> str:
+    choices = getattr(chunk, "choices", None) or []
+    delta = getattr(choices[0], "delta", None) if choices else None
+    content = getattr(delta, "content", None)
+    return content if isinstance(content, str) else ""
+
+
+def _usage(chunk: Any) -> dict[str, int]:
+    usage = getattr(chunk, "usage", None)
+    if usage is None:
+        return {}
+    details = getattr(usage, "prompt_tokens_details", None)
+    counts = {
+        "prompt": getattr(usage, "prompt_tokens", None),
+        "generated": getattr(usage, "completion_tokens", None),
+        "cached": getattr(details, "cached_tokens", None),
+    }
+    return {name: n for name, n in counts.items() if isinstance(n, int) and n >= 0}
