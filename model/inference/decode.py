@@ -50,6 +50,10 @@ class GenerationConfig:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
+        if isinstance(self.stop, str):
+            raise UsageError(
+                f"stop is a sequence of words, got the text {self.stop!r}: put it in ()"
+            )
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,14 @@ def generate(
 
     Raises:
         UsageError: No session, one given twice, sessions of different models, nothing to continue,
-            or a full context.
+            a full context, or a number of configs or a batch size that cannot be.
         CheckpointError: The model's scores are not numbers.
         NotEnoughMemory: A history does not fit.
         Exception: Whatever a constraint or `on_token` raises. All histories are then what they
             were before the call.
     """
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
     network = _common_network(sessions)
     configs = _one_each(config, len(sessions))
     decoders = [Decoder(*pair) for pair in zip(sessions, configs, strict=True)]

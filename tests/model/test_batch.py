@@ -78,3 +78,7 @@ def test_empty_batch_or_prompt_is_refused(network: Qwen2VLNetwork, tokenizer: To
     pair = sessions_of(network, tokenizer)[:2]
     with pytest.raises(UsageError, match="expected one config for all or 2, one each, got 3"):
         generate(pair, [GenerationConfig()] * 3)
+    with pytest.raises(UsageError, match="batch_size must be at least 1, got 0"):
+        generate(pair, GenerationConfig(), batch_size=0)
+    with pytest.raises(UsageError, match="a sequence of words, got the text 'ab'"):
+        GenerationConfig(stop="ab")
