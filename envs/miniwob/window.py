@@ -11,19 +11,25 @@ from eyehand.envs.web.tabs import Tabs
 VIEWPORT = (500, 210)
 
 LEAVE_TIMEOUT_S = 5.0
+# The driver and its client remember what a window has asked for, some 70 KB a task.
+MOST_TASKS = 100
 
 _spare: WeakKeyDictionary[Browser, Tabs] = WeakKeyDictionary()
+_tasks: WeakKeyDictionary[Tabs, int] = WeakKeyDictionary()
+"""How many tasks a window has shown."""
 
 
 async def open_window(browser: Browser) -> Tabs:
     """Return a window with one tab: the one that was left last, or a new one."""
     kept = _spare.pop(browser, None)
     if kept is not None and _is_sound(kept):
+        _tasks[kept] += 1
         return kept
     if kept is not None:
         await kept.close()
     tabs = Tabs(await browser.new_context(VIEWPORT), VIEWPORT, None)
     tabs.dialogs.dismisses = True
+    _tasks[tabs] = 1
     await tabs.new_tab()
     return tabs
 
@@ -32,9 +38,10 @@ async def leave_window(browser: Browser, tabs: Tabs) -> None:
     """Give a window back; one is kept for the next task, without the page that it showed.
 
     The pages are files of the package that keep nothing in the browser: what stays behind is an
-    empty tab. A window whose page cannot be left is closed.
+    empty tab. A window whose page cannot be left is closed, and so is one that has shown many.
     """
-    if await _is_emptied(tabs) and browser not in _spare:
+    lasts = _tasks.get(tabs, 0) < MOST_TASKS
+    if lasts and await _is_emptied(tabs) and browser not in _spare:
         tabs.news.notes.clear()
         _spare[browser] = tabs
     else:

@@ -1,14 +1,18 @@
 """The window that MiniWoB++ tasks are shown in: kept between tasks, closed where it hangs."""
 
+import gc
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from playwright.async_api import Request
 
 from eyehand.actions import Point
 from eyehand.actions.web import Click
 from eyehand.envs.miniwob import window
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
+from eyehand.envs.web.browser import Browser
 from eyehand.envs.web.capture import capture
 
 pytestmark = pytest.mark.usefixtures("browser_ends")
@@ -52,6 +56,25 @@ def test_where_nothing_changes_one_picture_is_enough(
     monkeypatch.setattr("eyehand.envs.miniwob.environment.capture", counting)
     environment.step(Click(point=Point(x=0.05, y=0.95)))
     assert len(taken) == 1
+
+
+def test_a_window_is_kept_for_so_many_tasks_and_what_it_asked_for_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(window, "MOST_TASKS", 3)
+    Browser.close_shared()  # a window of before may have shown some
+    windows, remembered = [], []
+    for _ in range(2):
+        for task in ("click-test", "click-tab", "click-dialog") * 2:
+            environment = MiniWobEnvironment(task)
+            environment.reset(seed=7)
+            windows.append(environment.page_call(page_itself).context)
+            environment.close()
+        gc.collect()
+        remembered.append(sum(isinstance(one, Request) for one in gc.get_objects()))
+    changed = [one is not other for one, other in pairwise(windows)]
+    assert changed == [number % 3 == 0 for number in range(1, len(windows))]
+    assert remembered[1] <= remembered[0]
 
 
 def test_a_window_whose_page_hangs_is_closed_and_the_next_task_gets_another(
