@@ -30,7 +30,7 @@ GAMES = '''
 import atexit, itertools, os, sys
 import gymnasium
 import numpy as np
-from eyehand.envs.gym.environment import watchdog as gym_watchdog
+from eyehand.envs.gym import watchdog as gym_watchdog
 
 gym_watchdog.GRACE_S = 2.0  # as short as a test wants it
 
