@@ -1,4 +1,4 @@
-"""The other interpreter: starts `browsergym_peer.py` in it and asks for episodes."""
+"""The other interpreter: starts `episodes_there.py` in it and asks for episodes."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from eyehand.errors import EnvironmentFault, UsageError
 
-SCRIPT = Path(__file__).with_name("browsergym_peer.py")
+SCRIPT = Path(__file__).with_name("episodes_there.py")
 # A reset starts two browsers: half a minute on a busy machine with two cores.
 ANSWER_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 20.0
@@ -65,7 +65,7 @@ class Peer:
             raise
 
     def play(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Have one episode played; see `browsergym_peer` for requests and answers.
+        """Have one episode played; see `episodes_there.py` for requests and answers.
 
         Raises:
             EnvironmentFault: it failed, or it gave no answer in 300 s.

@@ -205,15 +205,18 @@ class _Clicks(ScriptedPolicy):
         self._scripts = scripts
         self._seed = seed
         self.started_s: float | None = None
+        self._environment: Environment | None = None
 
     def bind(self, environment: Environment, seed: int | None = None) -> None:
-        """Run the scripts in the page."""
+        """Keep the environment, which is reset next."""
+        self._environment = environment
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        """Run the scripts in the page and begin; the first step's time counts from here."""
+        environment = self._environment
         if isinstance(environment, MiniWobEnvironment | WebEnvironment):
             for script in self._scripts:
                 environment.page_call(lambda page, s=script: page.evaluate(s, self._seed))
-
-    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
-        """Begin; the first step's time counts from here."""
         conversation = super().start(task, action_space, seed)
         self.started_s = time.perf_counter()
         return conversation
