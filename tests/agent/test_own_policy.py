@@ -1,6 +1,7 @@
 """A policy of one's own, as a user brings it: a module in the current folder, and its name."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +43,8 @@ class Moves(Conversation):
         self.space, self.step = action_space, 0
 
     def decide(self, observation):
-        with (HERE / "pids").open("a") as file:
-            file.write(f"{os.getpid()}\\n")
+        with (HERE / "parents").open("a") as file:
+            file.write(f"{os.getppid()}\\n")
         self.step += 1
         return Decision(action=self.space.build("plus" if self.step % 3 else "minus", {}))
 
@@ -120,18 +121,19 @@ def evaluate(folder: Path, policy: str, out: str, *more: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "processes"), [("Shared", 1), ("InWorkers", 2), ("Knowing", None)]
+    ("name", "in_the_evaluator"), [("Shared", True), ("InWorkers", False), ("Knowing", None)]
 )
 def test_any_number_of_workers_gives_the_same_files(
-    folder: Path, name: str, processes: int | None
+    folder: Path, name: str, in_the_evaluator: bool | None
 ) -> None:
     one = evaluate(folder, f"mine:{name}", "one")
-    (folder / "pids").unlink(missing_ok=True)
+    (folder / "parents").unlink(missing_ok=True)
     two = evaluate(folder, f"mine:{name}", "two", "--workers", "2")
     assert differences(one, two) == []
     assert len(read_run(two).rows) == 4
-    if processes:
-        assert len(set((folder / "pids").read_text().split())) == processes
+    if in_the_evaluator is not None:  # this process has started it
+        parents = {int(line) for line in (folder / "parents").read_text().split()}
+        assert (parents == {os.getpid()}) is in_the_evaluator
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
