@@ -279,7 +279,7 @@ def test_a_picture_that_many_steps_show_is_read_once(
         read.append(name)
         return read_picture(folder, name, formats)
 
-    monkeypatch.setattr("eyehand.agent.trajectory.writer.read_picture", counted)
+    monkeypatch.setattr("eyehand.agent.trajectory.reader.read_picture", counted)
     folder = episode(tmp_path / "e", first(), *(step(n) for n in range(50)), outcome())
     page = write_report(folder).read_text()
     assert page.count("<img") == 50

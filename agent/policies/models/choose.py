@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.policies.base import Policy, TokenCallback
+from eyehand.agent.policies.models.address import is_address
 from eyehand.errors import UsageError
 from eyehand.prompts.dialects import make_dialect
 from eyehand.prompts.dialects.dialect import Dialect
@@ -40,11 +41,6 @@ NEEDED_TOKENS: Mapping[str, tuple[str, ...]] = {
     "ui-tars": ("<|box_start|>", "<|box_end|>"),
 }
 """Dialect to tokens that a folder's vocabulary must have."""
-
-
-def is_address(model: str | Path | None) -> bool:
-    """Return whether `--model` names a server."""
-    return isinstance(model, str) and model.lower().startswith(("http://", "https://"))
 
 
 def model_policy(
@@ -104,7 +100,7 @@ def check_named(model: str | Path | None, served_model: str | None, dialect: str
         UsageError: there is no such model or dialect, or an option is missing.
         CheckpointError: the folder cannot be used.
     """
-    from eyehand.agent.policies.models.endpoint import checked_url
+    from eyehand.agent.policies.models.address import checked_url
     from eyehand.model.folder import check_model
 
     if dialect is not None:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
+from eyehand.agent.policies.models.address import checked_url
 from eyehand.agent.policies.models.answer_stream import (
     AnswerStream,
     EndpointLimits,
@@ -159,21 +159,6 @@ class EndpointPolicy(ChatPolicy):
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
-
-
-def checked_url(url: str) -> str:
-    """Return a server's address without a slash at its end.
-
-    Raises:
-        UsageError: it is no http or https address, or holds a password.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"expected a server's address, such as http://localhost:8000/v1: {url!r}")
-    if parts.username or parts.password:
-        raise UsageError("a key in the address would be written down: put it into an environment "
-                         "variable, and name that with --key-env")  # fmt: skip
-    return url.rstrip("/")
 
 
 def _key(name: str | None) -> str:
