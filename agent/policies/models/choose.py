@@ -166,13 +166,14 @@ def _folder(model: str | Path | None) -> tuple[Path, str]:
 
 
 def _kind(folder: Path) -> str | None:
-    """Return the `model_type` of a folder's config; None where it has none."""
+    """Return the `model_type` of a folder whose model sees pictures; None for any other."""
     try:
         with (folder / "config.json").open("rb") as file:
             values = json.loads(file.read(1_000_000))
     except (OSError, ValueError):
         return None
-    kind = values.get("model_type") if isinstance(values, dict) else None
+    sees = isinstance(values, dict) and isinstance(values.get("vision_config"), dict)
+    kind = values.get("model_type") if sees else None
     return kind if isinstance(kind, str) else None
 
 

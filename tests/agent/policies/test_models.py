@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_said_before_anything_is_loaded(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="no dialect"):
         check_named(None, None, "esperanto")
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "config.json").write_text('{"model_type": "gpt2"}')
+    (tmp_path / "odd" / "config.json").write_text('{"model_type": "gpt2", "vision_config": {}}')
     with pytest.raises((UsageError, CheckpointError), match="gpt2"):
         model_policy(tmp_path / "odd")
 
