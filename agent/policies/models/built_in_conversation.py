@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
-from eyehand.agent.policies.models.long_text import LONGEST_TOKEN, fit
 from eyehand.envs.env import Observation
 from eyehand.model.inference.decode import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
@@ -20,6 +19,9 @@ from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, observation_w
 
 if TYPE_CHECKING:
     from eyehand.agent.policies.models.built_in import VlmPolicy
+from collections.abc import Sequence
+
+from eyehand.model.inputs.tokenizer import Tokenizer
 
 # Seeds of two episodes' answers stay apart for as many steps.
 _SEED_STRIDE = 10_000
@@ -218,3 +220,60 @@ class VlmConversation(Conversation):
         """Draw differently at each step: one generator serves one answer."""
         rule = self.policy.sampling
         return replace(rule, seed=self._seed * _SEED_STRIDE + self._step)
+
+
+LONGEST_TOKEN = 32
+"""Characters of a text are looked at up to so many a token: no more than these could be kept."""
+_FOR_THE_NOTE = 64
+"""Tokens kept free for the note, and for what the joint with other texts may cost."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A text as the model reads it.
+
+    Attributes:
+        text: The text, or its beginning with a note.
+        characters: How many characters were left out.
+    """
+
+    text: str
+    characters: int = 0
+
+
+def fit(texts: Sequence[str], tokenizer: Tokenizer, most_tokens: int) -> list[Cut]:
+    """Cut the longest of several texts until together they take no more than so many tokens.
+
+    Args:
+        texts: From outside, of any length.
+        tokenizer: Of the model that reads them.
+        most_tokens: For all of them; at least 0.
+
+    Returns:
+        The texts in their order.
+    """
+    read = [tokenizer.encode_text(text[: most_tokens * LONGEST_TOKEN]) for text in texts]
+    whole = [len(text) <= most_tokens * LONGEST_TOKEN for text in texts]
+    share = _share([len(ids) for ids in read], most_tokens)
+    return [
+        Cut(text) if complete and len(ids) <= share else _beginning(text, ids, share, tokenizer)
+        for text, ids, complete in zip(texts, read, whole, strict=True)
+    ]
+
+
+def _share(lengths: Sequence[int], most: int) -> int:
+    """Return the bound for each text at which all together take at most `most`."""
+    left = most
+    for place, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - place)
+        if length > share:
+            return share
+        left -= length
+    return most
+
+
+def _beginning(text: str, ids: Sequence[int], share: int, tokenizer: Tokenizer) -> Cut:
+    kept = tokenizer.decode(ids[: max(0, share - _FOR_THE_NOTE)]).rstrip("�")
+    left_out = len(text) - len(kept)
+    note = f"[cut: {left_out} of {len(text)} characters are left out]"
+    return Cut(f"{kept}\n{note}" if kept else note, left_out)

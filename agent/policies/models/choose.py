@@ -109,8 +109,13 @@ def check_named(model: str | Path | None, served_model: str | None, dialect: str
         checked_url(str(model))
         if not served_model:
             raise UsageError(f"which model of {model}? Name it with --served-model NAME")
-    elif model is not None and _kind(Path(model).expanduser()) in (None, BUILT_IN):
-        check_model(model)
+    elif model is not None:
+        folder = Path(model).expanduser()
+        kind = _kind(folder)
+        if kind in (None, BUILT_IN):
+            check_model(model)
+        elif dialect is None:
+            _found_dialect(folder, str(model), str(kind))
 
 
 def _served(
@@ -193,23 +198,30 @@ def _by_name(name: str) -> str | None:
 
 
 def _dialect_of(folder: Path, model: str, kind: str) -> str:
-    """Return the dialect of a folder: its own word, its tokens, its name, or its kind's."""
+    """Return a folder's dialect, and say how it was found."""
     if not model:
         return "keyword"
-    tokens = _added_tokens(folder)
-    if NEEDED_TOKENS["aguvis"][0] in tokens:
-        name, why = "aguvis", "by its added tokens"
-    elif found := _by_name(Path(model).name):
-        name, why = found, "by its name"
-    elif kind in KINDS:
-        name, why = KINDS[kind], "as models of its kind are"
-    else:
-        raise UsageError(
-            f"{model} is a {kind}, whose way to act is not known: name its dialect with --dialect "
-            "(see `eyehand models`)"
-        )
+    name, why = _found_dialect(folder, model, kind)
     _log.info("%s is asked in the dialect %s, %s", model, name, why)
     return name
+
+
+def _found_dialect(folder: Path, model: str, kind: str) -> tuple[str, str]:
+    """Find a folder's dialect by its tokens, its name or its kind.
+
+    Raises:
+        UsageError: none of them says it.
+    """
+    if NEEDED_TOKENS["aguvis"][0] in _added_tokens(folder):
+        return "aguvis", "by its added tokens"
+    if found := _by_name(Path(model).name):
+        return found, "by its name"
+    if kind in KINDS:
+        return KINDS[kind], "as models of its kind are"
+    raise UsageError(
+        f"{model}: expected {BUILT_IN!r}, got {kind!r}, whose way to act is not known: name its "
+        "dialect with --dialect (see `eyehand models`)"
+    )
 
 
 def _added_tokens(folder: Path) -> set[str]:
