@@ -188,7 +188,7 @@ def test_a_killed_worker_leaves_nothing(command: Command) -> None:
 def worker_of(pid: int) -> int:
     """One of a process's workers."""
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if b"workers.child" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"evaluation.worker_process" in Path(f"/proc/{child}/cmdline").read_bytes():
             return int(child)
     raise AssertionError("there is no worker")
 
