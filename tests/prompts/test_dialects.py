@@ -1,6 +1,8 @@
 """Every dialect: what it writes it reads, and nothing that a page says can speak it."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +32,9 @@ from eyehand.actions.web import (
     UploadFile,
     Wait,
 )
+from eyehand.agent.cli.main import main
 from eyehand.errors import UsageError
+from eyehand.prompts import dialects
 from eyehand.prompts.dialects import DIALECTS, make_dialect
 from eyehand.prompts.dialects.dialect import Picture, Turn
 
@@ -219,3 +223,44 @@ def test_published_forms_are_read(name: str, answer: str, expected: Point) -> No
 def test_an_unknown_dialect_names_the_closest() -> None:
     with pytest.raises(UsageError, match="did you mean 'ui-tars'"):
         make_dialect("uitars")
+
+
+NEW_DIALECT = '''
+from eyehand.prompts.dialects.qwen3_vl import Qwen3Vl
+
+
+class Mine(Qwen3Vl):
+    """As Qwen3-VL, with two screens."""
+
+    name = "mine"
+    about = "a model of mine"
+    window = 2
+
+
+DIALECT = Mine
+'''
+
+
+def test_a_dialect_is_a_file_and_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(NEW_DIALECT)
+    monkeypatch.setattr(dialects, "__path__", [*dialects.__path__, str(tmp_path)])
+    monkeypatch.setitem(DIALECTS, "mine", "mine")
+    assert main(["models", "mine"]) == 0
+    assert "a model of mine" in capsys.readouterr().out
+    tap = phone.Tap(point=HERE)
+    codec = make_dialect("mine").codec
+    assert codec.parse(codec.write(tap), PHONE).action == tap
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_command_says_what_a_dialect_cannot(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", name, "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)["dialects"]
+    codec = make_dialect(name).codec
+    for where, space in (("web", WEB), ("phone", PHONE)):
+        unsaid = [t.name for t in space.types if not codec.can_say(t)]
+        assert shown["cannot_say"][where] == unsaid
