@@ -45,10 +45,11 @@ def write_check(check: ModelCheck, out: Path) -> Path:
     for number, screen in enumerate(check.screens):
         asked = [a for a in check.asked if a.screen == number]
         screens.append(DrawnAnswers(_data(drawn(screen.pixels, asked)), asked))
+    dialect = check.policy.get("dialect") or check.policy.get("codec")
     named = check.policy.get("model") or check.policy.get("name", "policy")
     page = templates().get_template("model_check.html.j2").render(
         check=check, screens=screens, figures=check.to_json(), low=low, high=high,
-        name=f"{named} ({check.policy.get('dialect', check.policy.get('codec', ''))})",
+        name=f"{named} ({dialect})" if dialect else str(named),
         styles=EPISODE_STYLES,
     )  # fmt: skip
     return write_page(RunFolder(out.parent), out.name, page)

@@ -98,6 +98,8 @@ class _Spoken(Conversation):
     def decide(self, observation: Observation) -> Decision:
         """Let the expert decide, and hear it from the server."""
         meant = self._expert.decide(observation)
+        if meant.action is None:  # nothing was heard, or the expert knows no way from here
+            return meant
         self._policy.say(meant)
         heard = self._served.decide(observation)
         if heard.action is not None and meant.action is not None:
