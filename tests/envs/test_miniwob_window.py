@@ -71,7 +71,7 @@ def test_a_window_is_kept_for_so_many_tasks_and_what_it_asked_for_is_forgotten(
             windows.append(environment.page_call(page_itself).context)
             environment.close()
         gc.collect()
-        remembered.append(sum(isinstance(one, Request) for one in gc.get_objects()))
+        remembered.append(sum(type(one) is Request for one in gc.get_objects()))
     changed = [one is not other for one, other in pairwise(windows)]
     assert changed == [number % 3 == 0 for number in range(1, len(windows))]
     assert remembered[1] <= remembered[0]

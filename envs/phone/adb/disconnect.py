@@ -39,8 +39,12 @@ def listed_until_the_end(server: "AdbServer", address: str) -> Iterator[None]:
         yield
     finally:
         server.disconnect(address)
-        with suppress(OSError, subprocess.TimeoutExpired):
-            waiting.communicate(CLOSED, TIMEOUT_S)
+        try:
+            with suppress(OSError):
+                waiting.communicate(CLOSED, TIMEOUT_S)
+        except subprocess.TimeoutExpired:  # a busy machine: there is nothing left to wait for
+            waiting.kill()
+            waiting.wait()
 
 
 def main(host: str, port: int, address: str) -> None:
