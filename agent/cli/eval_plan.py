@@ -126,6 +126,11 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
     policy, model = options.get("policy"), options.get("model")
     if policy not in (None, *POLICIES) and arguments.policy is None:
         raise UsageError(f"the plan in {folder} names the policy {policy}: name it too: --policy")
+    if options.get("key_env") is not None and arguments.key_env is None:
+        raise UsageError(
+            f"the plan in {folder} names the variable {options['key_env']}, whose value is sent as "
+            "a key: name it too: --key-env"
+        )
     if model is not None and arguments.model is None and not Path(str(model)).is_dir():
         raise UsageError(
             f"the plan in {folder} names the model {model}, which would be fetched: name it too: "

@@ -62,7 +62,9 @@ class _Options(_Document):
     policy: Name = "model"
     blind: StrictBool = False
     model: Name | None = None
-    codec: Name | None = None
+    dialect: Name | None = None
+    served_model: Name | None = None
+    key_env: Name | None = None
     keyword_mark: Name | None = None
     language: Name | None = None
     temperature: Annotated[float, Field(ge=0, le=1e6)] | None = None

@@ -36,6 +36,8 @@ Capture = pytest.CaptureFixture[str]
         ({"options": {"policy": "random", "trust": True}}, "options that are not known: trust"),
         ({"options": {"policy": "os:system"}}, "names the policy os:system"),
         ({"options": {"policy": "model", "model": "a/b"}}, "names the model a/b"),
+        ({"options": {"policy": "model", "model": "http://x/v1"}}, "names the model http://x/v1"),
+        ({"options": {"policy": "model", "key_env": "HOME"}}, "names the variable HOME"),
         ({"options": {"policy": "model", "temperature": "hot"}}, "options.temperature: "),
         ({"policies": [1]}, "policies: "),
         ({"keep": "everything"}, "keep: "),

@@ -119,7 +119,9 @@ def _load(model: str, device: str, dtype: Any) -> tuple[Any, Any, Any]:
     from transformers import AutoModelForImageTextToText, AutoTokenizer
 
     try:
-        network = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype)
+        network = AutoModelForImageTextToText.from_pretrained(
+            model, dtype=dtype, use_safetensors=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         said = " ".join(str(error).split())[:300]
