@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from eyehand.actions import Action, ActionSpace
-from eyehand.actions.codecs.codec import CODEC_NAMES
+from eyehand.actions.codecs.table import CODEC_NAMES
 from eyehand.errors import UsageError
 from eyehand.prompts.parameters import PHRASES, Parameter, parameters
 

@@ -2,15 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import ClassVar
 
 from eyehand.actions.action import Action, Point
 from eyehand.actions.coordinates import Coordinates, Unit
 from eyehand.actions.space import ActionSpace
-from eyehand.errors import ModelFeedback, UsageError
-
-CODEC_NAMES = ("keyword", "tool_call")
+from eyehand.errors import ModelFeedback
 
 
 @dataclass(frozen=True)
@@ -104,26 +101,3 @@ class Codec(ABC):
         Args:
             text: What a page, a device or a person says.
         """
-
-
-def make_codec(name: str = "keyword", keyword_mark: str = "✿") -> Codec:
-    """Return the codec called `name`.
-
-    Args:
-        name: "keyword" (Qwen2-VL's pattern) or "tool_call" (JSON in tags).
-        keyword_mark: What surrounds the keywords that are written: "✿" or "*". Both are read.
-
-    Raises:
-        UsageError: no such codec or mark.
-    """
-    # Imported here: both modules build on this one.
-    from eyehand.actions.codecs.keyword import KeywordCodec
-    from eyehand.actions.codecs.tool_call import ToolCallCodec
-
-    if name == "keyword":
-        return KeywordCodec(keyword_mark)
-    if name == "tool_call":
-        return ToolCallCodec()
-    close = get_close_matches(name, CODEC_NAMES, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise UsageError(f"no codec {name!r}: there are {', '.join(CODEC_NAMES)}{hint}")
