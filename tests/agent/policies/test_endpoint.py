@@ -17,6 +17,7 @@ from benchmarks.dialects.server import ScriptedServer
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS, Click
+from eyehand.agent.cli.main import main
 from eyehand.agent.policies.models.answer_stream import EndpointLimits
 from eyehand.agent.policies.models.endpoint import EndpointPolicy
 from eyehand.envs.env import Observation, ScreenGeometry
@@ -264,3 +265,30 @@ def test_conversations_that_wait_are_asked_at_the_same_time() -> None:
         server.close()
     assert all(isinstance(decision.action, Click) for decision in decisions)
     assert all(decision.tokens["generated"] == len(CALL) for decision in decisions)
+
+
+def test_the_commands_ask_a_server_and_write_no_key_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    call = '<tool_call>{"name": "plus", "arguments": {}}</tool_call>'
+    server = ScriptedServer(lambda request: call)
+    asked = ["--model", server.url, "--served-model", "Qwen3-VL-2B", "--max-steps", "3"]
+    task = "cards:number-line"
+    try:
+        main(["run", "--env", task, "--seed", "1", *asked, "--out", str(tmp_path / "run")])
+        capsys.readouterr()
+        words = ["eval", task, "--episodes", "2", "--batch", "2", "--workers", "2"]
+        main([*words, *asked, "--out", str(tmp_path / "eval"), "--json"])
+    finally:
+        server.close()
+    document = json.loads(capsys.readouterr().out)
+    assert document["policy_details"]["dialect"] == "qwen3-vl"
+    assert document["tasks"][0]["environment_faults"] == 0
+    assert len(server.requests) >= 4
+    parts = [part for message in server.requests[0]["messages"] for part in message["content"]]
+    pictures = [part for part in parts if isinstance(part, dict) and part["type"] == "image_url"]
+    assert len(pictures) == 1
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"sk-very-secret" in path.read_bytes()]
