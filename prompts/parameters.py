@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyehand.actions import Action, Point
+from eyehand.actions.coordinates import Unit
 
 PHRASES: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "point": "x and y range from 0 to 1000",
+        "thousandths": "x and y range from 0 to 1000",
+        "fraction": "x and y range from 0 to 1",
+        "pixels": "x and y are pixels of the picture",
         "choice": "one of {values}",
         "range": "{low} to {high}",
         "least": "at least {low}",
@@ -16,7 +19,9 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "join": "; ",
     },
     "zh": {
-        "point": "x 和 y 的范围是 0 到 1000",
+        "thousandths": "x 和 y 的范围是 0 到 1000",
+        "fraction": "x 和 y 的范围是 0 到 1",
+        "pixels": "x 和 y 是图片的像素",
         "choice": "取值：{values}",
         "range": "{low} 到 {high}",
         "least": "至少 {low}",
@@ -55,7 +60,10 @@ class Parameter:
 
 
 def parameters(
-    action_type: type[Action], translated: Mapping[str, str] | None = None, language: str = "en"
+    action_type: type[Action],
+    translated: Mapping[str, str] | None = None,
+    language: str = "en",
+    unit: Unit = "thousandths",
 ) -> list[Parameter]:
     """Return an action's parameters, in the order of its fields.
 
@@ -63,6 +71,7 @@ def parameters(
         action_type: The action.
         translated: Descriptions in `language` by field; the field's own is used where none is.
         language: A key of `PHRASES`, for the words about bounds.
+        unit: How the codec writes places (`Codec.unit`).
     """
     schema = action_type.model_json_schema()
     definitions = schema.get("$defs", {})
@@ -71,7 +80,9 @@ def parameters(
     for name, subschema in schema.get("properties", {}).items():
         text = (translated or {}).get(name) or subschema.get("description", name)
         plain = _resolved(subschema, definitions)
-        described = PHRASES[language]["join"].join(filter(None, [text, _bounds(plain, language)]))
+        described = PHRASES[language]["join"].join(
+            filter(None, [text, _bounds(plain, language, unit)])
+        )
         found.append(Parameter(name, described, name in required, plain))
     return found
 
@@ -100,11 +111,11 @@ def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
     return kept
 
 
-def _bounds(schema: Mapping[str, Any], language: str) -> str:
+def _bounds(schema: Mapping[str, Any], language: str, unit: Unit) -> str:
     """State a schema's bounds in words; empty where the description says enough."""
     phrases = PHRASES[language]
     if schema == _POINT_SCHEMA:
-        return phrases["point"]
+        return phrases[unit]
     if "enum" in schema:
         return phrases["choice"].format(values=", ".join(map(str, schema["enum"])))
     low = _stated(schema.get("minimum", schema.get("exclusiveMinimum")))

@@ -264,7 +264,10 @@ class Aguvis(Dialect):
 
     def _rules(self, space: ActionSpace) -> str:
         shown = dict.fromkeys(word.shown for word in self.codec.words(space) if word.shown)
-        own = [json.dumps(_named(own_tool(other))) for other in self.codec.others(space)]
+        own = [
+            json.dumps(_named(own_tool(other, self.codec.unit)))
+            for other in self.codec.others(space)
+        ]
         lines = "\n".join([*shown, *own])
         return (
             "You are a GUI agent. You get a task and a screenshot and do the task with pyautogui "

@@ -21,6 +21,7 @@ from eyehand.actions.codecs.verbs import (
     verb,
 )
 from eyehand.actions.codecs.writing import as_json, clean_thought
+from eyehand.actions.coordinates import Unit
 from eyehand.errors import InvalidArgument, Unparsable
 from eyehand.prompts.dialects.dialect import (
     Dialect,
@@ -325,7 +326,7 @@ class FunctionCallDialect(Dialect):
         """Return the tools as JSON schemas."""
         words = [word for word in self.codec.words(space) if word.shown]
         tools = [self._main_tool(words, space, size_px)] if words else []
-        return [*tools, *(own_tool(other) for other in self.codec.others(space))]
+        return [*tools, *(own_tool(other, self.codec.unit) for other in self.codec.others(space))]
 
     def _main_tool(
         self, words: Sequence[Verb], space: ActionSpace, size_px: tuple[int, int]
@@ -349,9 +350,14 @@ class FunctionCallDialect(Dialect):
         )  # fmt: skip
 
 
-def own_tool(action_type: type[Action]) -> dict[str, Any]:
-    """Return an action as a function of its own name, in JSON schema."""
-    found = parameters(action_type)
+def own_tool(action_type: type[Action], unit: Unit = "thousandths") -> dict[str, Any]:
+    """Return an action as a function of its own name, in JSON schema.
+
+    Args:
+        action_type: The action.
+        unit: How the codec writes places.
+    """
+    found = parameters(action_type, unit=unit)
     properties = {
         item.name: {
             "description": item.description,

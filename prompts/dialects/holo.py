@@ -172,7 +172,7 @@ class Holo(Dialect):
 
     def _rules(self, space: ActionSpace) -> str:
         shown = [word.shown for word in self.codec.words(space) if word.shown]
-        shown += [_own_object(other) for other in self.codec.others(space)]
+        shown += [_own_object(other, self.codec.unit) for other in self.codec.others(space)]
         listed = "\n".join(f"- {line}" for line in dict.fromkeys(shown))
         return (
             "You work in a browser or an app, one step at a time. Answer with one JSON object: "
@@ -182,8 +182,8 @@ class Holo(Dialect):
         )
 
 
-def _own_object(action_type: type[Action]) -> str:
-    given = {item.name: item.description for item in parameters(action_type)}
+def _own_object(action_type: type[Action], unit: Unit) -> str:
+    given = {item.name: item.description for item in parameters(action_type, unit=unit)}
     return json.dumps({"action": action_type.name, **given}, ensure_ascii=False)
 
 

@@ -264,3 +264,13 @@ def test_the_command_says_what_a_dialect_cannot(
     for where, space in (("web", WEB), ("phone", PHONE)):
         unsaid = [t.name for t in space.types if not codec.can_say(t)]
         assert shown["cannot_say"][where] == unsaid
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_prompt_names_no_other_numbers_than_the_codec_reads(name: str) -> None:
+    dialect = make_dialect(name)
+    messages = dialect.messages("Do it", WEB, [Turn(size_px=SIZE)])
+    words = "".join(part for m in messages for part in m.parts if isinstance(part, str))
+    unit = dialect.codec.unit
+    assert unit == "thousandths" or "0 to 1000" not in words
+    assert unit == "pixels" or "pixels of the picture" not in words
