@@ -86,11 +86,8 @@ class AutoGlmCodec(VerbCodec):
 
     name: ClassVar[str] = "autoglm"
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
-    own_names: ClassVar[bool] = False
+    says_own_names: ClassVar[bool] = False
     expected: ClassVar[str] = '<think>...</think>\n<answer>do(action="Tap", element=[x,y])</answer>'
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the first `do` or `finish` behind the answer tag."""
@@ -151,7 +148,7 @@ class AutoGlm(Dialect):
         return chat
 
     def _rules(self, space: ActionSpace) -> str:
-        shown = dict.fromkeys(w.shown for w in self.codec.words(space) if w.shown != w.word)
+        shown = dict.fromkeys(w.shown for w in self.codec.words(space))
         listed = "\n".join(f"- {line}" for line in shown if line)
         return (
             "You operate a phone from screenshots until the task is done. Answer in this form:\n"

@@ -99,9 +99,6 @@ class HoloCodec(VerbCodec):
         '{"note": "", "thought": "...", "action": {"action": "click_element", "element": "...", '
         '"x": 1, "y": 1}}'
     )
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the object; what stands around it is not read."""

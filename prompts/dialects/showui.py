@@ -24,7 +24,6 @@ from eyehand.errors import Unparsable
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds, Turn
 
 _START = re.compile(r"\{\s*['\"]action['\"]")
-_DIRECTIONS = ("up", "down", "left", "right")
 MOST_EARLIER = 8
 """So many past actions are told."""
 
@@ -92,7 +91,7 @@ def _read_answer(given: Arguments, here: Here) -> Arguments | None:
 VERBS: tuple[Verb, ...] = (
     verb("CLICK", "click", {"position": "point"}, shown="click something; value is None"),
     verb("TAP", "tap", {"position": "point"}, shown="tap something; value is None"),
-    verb("CLICK", "tap", {"position": "point"}, shown=""),
+    verb("CLICK", "tap", {"position": "point"}),
     Verb("INPUT", "type_text", _read_input, _write_input, "type a text; value is the text"),
     verb("SELECT", "select_option", {"position": "point", "value": "option"},
          shown="choose an option; value is the option"),
@@ -122,11 +121,8 @@ class ShowUiCodec(VerbCodec):
     name: ClassVar[str] = "showui"
     unit: ClassVar[Unit] = "fraction"
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
-    own_names: ClassVar[bool] = False
+    says_own_names: ClassVar[bool] = False
     expected: ClassVar[str] = "{'action': 'CLICK', 'value': None, 'position': [x, y]}"
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def coordinates(
         self, screen: str | None = None, width_px: int = 0, height_px: int = 0,

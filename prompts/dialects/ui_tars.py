@@ -17,7 +17,9 @@ from eyehand.actions.codecs.verbs import (
     VerbCall,
     VerbCodec,
     given_fields,
+    read_line,
     verb,
+    written_line,
 )
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.actions.coordinates import Unit
@@ -47,21 +49,15 @@ def _read_type(given: Arguments, here: Here) -> Arguments | None:
     text = given.get("content")
     if not isinstance(text, str) or set(given) - {"content", "start_box"}:
         return {name: value for name, value in given.items() if name != "content"} | {"text": text}
-    read: dict[str, Any] = {"text": text}
-    if text.endswith("\n") and "press_enter" in here.fields:
-        if text == "\n":
-            return None
-        read = {"text": text[:-1], "press_enter": True}
+    read = read_line(text, here)
     if "start_box" in given and "point" in here.fields:
         read["point"] = given["start_box"]
     return read
 
 
 def _write_type(action: Action, here: Here) -> Arguments | None:
-    given = given_fields(action)
-    end = "\n" if given.get("press_enter") else ""
-    place = {"start_box": given["point"]} if given.get("point") else {}
-    return {"content": given["text"] + end, **place}
+    point = given_fields(action).get("point")
+    return {"content": written_line(action), **({"start_box": point} if point else {})}
 
 
 def _read_enter(given: Arguments, here: Here) -> Arguments | None:
@@ -149,8 +145,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("type", "press", _read_enter, _write_enter),
     Verb("type", "type_text", _read_type, _write_type, "type(content='')"),
     Verb("hotkey", "press_keys", _read_keys, _write_keys, "hotkey(key='')"),
-    verb("press_home", "press", says={}, means={"key": "home"}, shown="press_home()"),
-    verb("press_back", "press", says={}, means={"key": "back"}, shown="press_back()"),
+    verb("press_home", "press", means={"key": "home"}, shown="press_home()"),
+    verb("press_back", "press", means={"key": "back"}, shown="press_back()"),
     verb("open_app", "open_app", {"app_name": "app"}, shown="open_app(app_name='')"),
     Verb("wait", "wait", _read_wait, lambda action, here: {}, "wait()"),
     Verb("finished", "answer", _read_answer,
@@ -166,9 +162,6 @@ class UiTarsCodec(VerbCodec):
     name: ClassVar[str] = "ui-tars"
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
     expected: ClassVar[str] = f"Thought: ... then on a new line Action: click(start_box={BOX})"
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read what stands behind `Action:`; without it, the first line that is a call."""

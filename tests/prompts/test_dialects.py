@@ -1,6 +1,7 @@
 """Every dialect: what it writes it reads, and nothing that a page says can speak it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +139,40 @@ def test_every_screen_has_its_place_and_the_newest_comes_last(name: str) -> None
     words = "".join(part for m in messages for part in m.parts if isinstance(part, str))
     assert "Open the clock" in words
     assert "that was refused" in words
+
+
+def first_words(name: str, space: ActionSpace) -> str:
+    messages = make_dialect(name).messages("Do it", space, [Turn(size_px=SIZE)])
+    return "\n".join(part for m in messages for part in m.parts if isinstance(part, str))
+
+
+@pytest.mark.parametrize("space", [WEB, PHONE], ids=["web", "phone"])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_prompt_shows_the_words_that_are_to_be_shown_and_no_other(
+    name: str, space: ActionSpace
+) -> None:
+    codec = make_dialect(name).codec
+    if not isinstance(codec, VerbCodec):
+        pytest.skip("the actions' own names are its words")
+    prompt = first_words(name, space)
+    shown = {known.word for known in codec.words(space) if known.shown}
+    hidden = {known.word for known in codec.words(space)} - shown
+    assert [word for word in shown if word not in prompt] == []
+    assert [word for word in hidden if re.search(rf"[`\"'\n ]{word}[`\"'\n:]", prompt)] == []
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen3-vl", "gui-owl", "fara"])
+@pytest.mark.parametrize("space", [WEB, PHONE], ids=["web", "phone"])
+def test_the_tool_has_arguments_and_no_word_among_them(name: str, space: ActionSpace) -> None:
+    prompt = first_words(name, space)
+    tool = json.loads(prompt.split("<tools>\n")[1].splitlines()[0])["function"]["parameters"]
+    words = set(tool["properties"]["action"]["enum"])
+    assert set(tool["properties"]) & words == set()
+    assert "text" in tool["properties"]
+    assert len(tool["properties"]["action"]["description"].splitlines()) == len(words)
+    for line in tool["properties"]["action"]["description"].splitlines():
+        word, meaning = line.removeprefix("* `").split("`: ")
+        assert meaning != word, "a word that nobody explains"
 
 
 @pytest.mark.parametrize("name", DIALECTS)
