@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.ending import Ending, Episode, judge
-from eyehand.agent.feedback import look_again, with_not_performed
 from eyehand.agent.limits import EpisodeLimits
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.trajectory.recorder import EpisodeRecorder, Step, Watch
-from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord
+from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord, cut_calls
 from eyehand.agent.trajectory.run_folder import RunFolder
 from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.envs.env import Environment, EpisodeOptions, Observation
@@ -143,10 +142,11 @@ class _Run:
             step.reward = self._finite(reward)
         except ModelFeedback as feedback:
             step.refusal = feedback
-            observation = look_again(self.environment, step.observation, str(feedback))
+            now = self.environment.render()
+            observation = step.observation.with_pixels(now, str(feedback))
         finally:
             step.perform_s = time.perf_counter() - began_s
-        return with_not_performed(observation, decision.not_performed)
+        return _with_not_performed(observation, decision.not_performed)
 
     def _finite(self, reward: float) -> float:
         """Return a reward that can be counted; any other one is the environment's fault."""
@@ -239,3 +239,11 @@ def check_task(environment: Environment, task: str | None) -> None:
 
 def _no_task(environment: Environment) -> UsageError:
     return UsageError(f"{environment.spec_uri} sets no task by itself: give one")
+
+
+def _with_not_performed(observation: Observation, calls: tuple[str, ...]) -> Observation:
+    """Tell the policy which of its further calls were not performed."""
+    if not calls:
+        return observation
+    note = f"only the first call was performed; not performed: {', '.join(cut_calls(calls))}"
+    return replace(observation, feedback="; ".join(filter(None, (observation.feedback, note))))

@@ -10,8 +10,6 @@ from typing import Any
 from eyehand.agent.policies.models.chat import Written
 
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
-
-
 LONGEST_ANSWER = 200_000
 """Characters of an answer; what follows is not waited for."""
 
@@ -61,6 +59,7 @@ class AnswerStream:
         timer.daemon = True
         timer.start()
         text: list[str] = []
+        length = 0
         tokens: dict[str, int] = {}
         first_s = 0.0
         try:
@@ -68,7 +67,8 @@ class AnswerStream:
                 first_s = first_s or time.perf_counter() - self._began_s
                 text.append(_text(chunk))
                 tokens = _usage(chunk) or tokens
-                if sum(map(len, text)) > LONGEST_ANSWER:
+                length += len(text[-1])
+                if length > LONGEST_ANSWER:
                     break
         except Exception:
             if self._late.is_set():

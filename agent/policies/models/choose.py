@@ -1,6 +1,5 @@
 """From what `--model` names to a policy: built in, through transformers, or behind a server."""
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from eyehand.agent.policies.base import Policy, TokenCallback
 from eyehand.agent.policies.models.address import is_address
-from eyehand.errors import UsageError
+from eyehand.errors import CheckpointError, UsageError
 from eyehand.prompts.dialects import make_dialect
 from eyehand.prompts.dialects.dialect import Dialect
 from eyehand.prompts.dialects.keyword import Keyword
@@ -75,8 +74,9 @@ def model_policy(
     if served_model or key_env:
         raise UsageError("--served-model and --key-env belong to a server: --model http://HOST/v1")
     folder, kind = _folder(model)
-    name = dialect or _dialect_of(folder, str(model or ""), kind)
-    _check_tokens(name, folder)
+    tokens = _added_tokens(folder)
+    name = dialect or _dialect_of(str(model or ""), kind, tokens)
+    _check_tokens(name, folder, tokens)
     if kind != BUILT_IN:
         from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 
@@ -106,16 +106,14 @@ def check_named(model: str | Path | None, served_model: str | None, dialect: str
     if dialect is not None:
         make_dialect(dialect)
     if is_address(model):
-        checked_url(str(model))
-        if not served_model:
-            raise UsageError(f"which model of {model}? Name it with --served-model NAME")
+        _named_there(checked_url(str(model)), served_model)
     elif model is not None:
         folder = Path(model).expanduser()
         kind = _kind(folder)
         if kind in (None, BUILT_IN):
             check_model(model)
         elif dialect is None:
-            _found_dialect(folder, str(model), str(kind))
+            _found_dialect(str(model), str(kind), _added_tokens(folder))
 
 
 def _served(
@@ -124,8 +122,7 @@ def _served(
 ) -> Policy:  # fmt: skip
     from eyehand.agent.policies.models.endpoint import EndpointPolicy
 
-    if not served_model:
-        raise UsageError(f"which model of {url}? Name it with --served-model NAME")
+    served_model = _named_there(url, served_model)
     name = dialect or _by_name(served_model)
     if name is None:
         raise UsageError(
@@ -139,6 +136,12 @@ def _served(
     return EndpointPolicy(
         url, served_model, _made(name, language, keyword_mark), key_env, **sampling
     )
+
+
+def _named_there(url: str, served_model: str | None) -> str:
+    if not served_model:
+        raise UsageError(f"which model of {url}? Name it with --served-model NAME")
+    return served_model
 
 
 def _made(name: str, language: str | None, keyword_mark: str | None) -> Dialect:
@@ -172,13 +175,8 @@ def _folder(model: str | Path | None) -> tuple[Path, str]:
 
 def _kind(folder: Path) -> str | None:
     """Return the `model_type` of a folder whose model sees pictures; None for any other."""
-    try:
-        with (folder / "config.json").open("rb") as file:
-            values = json.loads(file.read(1_000_000))
-    except (OSError, ValueError):
-        return None
-    sees = isinstance(values, dict) and isinstance(values.get("vision_config"), dict)
-    kind = values.get("model_type") if sees else None
+    values = _values(folder / "config.json")
+    kind = values.get("model_type") if isinstance(values.get("vision_config"), dict) else None
     return kind if isinstance(kind, str) else None
 
 
@@ -197,22 +195,22 @@ def _by_name(name: str) -> str | None:
     return next((dialect for part, dialect in NAMES if part in plain), None)
 
 
-def _dialect_of(folder: Path, model: str, kind: str) -> str:
+def _dialect_of(model: str, kind: str, tokens: set[str]) -> str:
     """Return a folder's dialect, and say how it was found."""
     if not model:
         return "keyword"
-    name, why = _found_dialect(folder, model, kind)
+    name, why = _found_dialect(model, kind, tokens)
     _log.info("%s is asked in the dialect %s, %s", model, name, why)
     return name
 
 
-def _found_dialect(folder: Path, model: str, kind: str) -> tuple[str, str]:
+def _found_dialect(model: str, kind: str, tokens: set[str]) -> tuple[str, str]:
     """Find a folder's dialect by its tokens, its name or its kind.
 
     Raises:
         UsageError: none of them says it.
     """
-    if NEEDED_TOKENS["aguvis"][0] in _added_tokens(folder):
+    if NEEDED_TOKENS["aguvis"][0] in tokens:
         return "aguvis", "by its added tokens"
     if found := _by_name(Path(model).name):
         return found, "by its name"
@@ -225,26 +223,29 @@ def _found_dialect(folder: Path, model: str, kind: str) -> tuple[str, str]:
 
 
 def _added_tokens(folder: Path) -> set[str]:
-    found: set[str] = set()
-    for name in ("tokenizer.json", "added_tokens.json"):
-        try:
-            values = json.loads((folder / name).read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            continue
-        if not isinstance(values, dict):
-            continue
-        listed = values.get("added_tokens") if name == "tokenizer.json" else list(values)
-        for token in listed if isinstance(listed, list) else ():
-            content = token.get("content") if isinstance(token, dict) else token
-            found |= {content} if isinstance(content, str) else set()
-    return found
+    """Return the control tokens of a folder's vocabulary; none where there is no folder."""
+    listed = _values(folder / "tokenizer.json").get("added_tokens")
+    entries = listed if isinstance(listed, list) else []
+    contents = (entry.get("content") for entry in entries if isinstance(entry, dict))
+    found = {content for content in contents if isinstance(content, str)}
+    return found | set(_values(folder / "added_tokens.json"))
 
 
-def _check_tokens(dialect: str, folder: Path) -> None:
+def _values(path: Path) -> dict[str, Any]:
+    """Return a file's JSON object; empty where it is missing or cannot be read."""
+    from eyehand.model.inputs.tokenizer_files import MAX_BYTES
+    from eyehand.model.json_object import read_object
+
+    try:
+        return read_object(path, max_bytes=MAX_BYTES)
+    except CheckpointError:
+        return {}
+
+
+def _check_tokens(dialect: str, folder: Path, tokens: set[str]) -> None:
     """Refuse a dialect whose tokens a folder's vocabulary lacks."""
     if not folder.is_dir() or dialect not in NEEDED_TOKENS:
         return
-    tokens = _added_tokens(folder)
     missing = [token for token in NEEDED_TOKENS[dialect] if token not in tokens]
     if missing:
         raise UsageError(

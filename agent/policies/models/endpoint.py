@@ -17,16 +17,14 @@ from eyehand.agent.policies.models.answer_stream import (
     TryAgain,
     bounded_client,
 )
-from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
+from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written, content
 from eyehand.agent.trajectory.writer import png_bytes
 from eyehand.errors import EndpointFault, MissingExtra, UsageError
-from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
+from eyehand.prompts.dialects.dialect import Dialect, Picture
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 NO_KEY = "none"
 """What is sent where there is no key: local servers take any."""
-
-
 MOST_AT_ONCE = 64
 _CONTEXT = re.compile(
     r"(?i)context[ _]?(?:length|window|size)|maximum.{0,30}tokens|too long|exceeds"
@@ -128,7 +126,10 @@ class EndpointPolicy(ChatPolicy):
         options: dict[str, Any] = {"stream_options": {"include_usage": True}} if self._usage else {}
         return self._connected().chat.completions.create(
             model=self.served_model,
-            messages=[_message(message, chat) for message in chat.messages],
+            messages=[
+                {"role": m.role, "content": content(m, lambda part: _picture(chat, part))}
+                for m in chat.messages
+            ],
             max_tokens=self.max_new_tokens, temperature=self.temperature, top_p=self.top_p,
             seed=chat.seed, stop=list(self.dialect.codec.stop_words) or None, stream=True,
             **options,
@@ -177,17 +178,6 @@ def _require_openai() -> ModuleType:
         ) from None
     module: ModuleType = openai
     return module
-
-
-def _message(message: Message, chat: Chat) -> dict[str, Any]:
-    """Return a turn as the servers read it; a turn of text alone is a text."""
-    if all(isinstance(part, str) for part in message.parts):
-        return {"role": message.role, "content": "".join(map(str, message.parts))}
-    content = [
-        _picture(chat, part) if isinstance(part, Picture) else {"type": "text", "text": part}
-        for part in message.parts
-    ]
-    return {"role": message.role, "content": content}
 
 
 def _picture(chat: Chat, part: Picture) -> dict[str, Any]:
