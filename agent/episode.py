@@ -2,8 +2,9 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def run_episode(
     max_steps: int | None = None,
     time_limit_s: float | None = None,
     max_tokens: int | None = None,
+    max_cost_usd: float | None = None,
     trajectory: TrajectoryWriter | Path | RunFolder | None = None,
     uploads: Mapping[str, Path] | None = None,
     watch: Watch | None = None,
@@ -55,6 +57,7 @@ def run_episode(
             environment that is under way then has 5 s more; then it is a fault.
         max_tokens: Most tokens that the policy reads anew and writes, as its decisions' "prompt"
             and "generated" count them; looked at before each decision.
+        max_cost_usd: Most US dollars, as its decisions' `COST` counts them; likewise.
         trajectory: A writer, or the folder to make; None records in memory only.
         uploads: Files that may be uploaded, by the name that the model sees.
         watch: Called with every record as it is made.
@@ -63,7 +66,7 @@ def run_episode(
         UsageError: no task and no instruction, or an unusable limit or folder.
         CheckpointError: the policy's model cannot be used.
     """
-    limits = EpisodeLimits(max_steps, time_limit_s, max_tokens)
+    limits = EpisodeLimits(max_steps, time_limit_s, max_tokens, max_cost_usd)
     given = trajectory
     writer = TrajectoryWriter(given) if isinstance(given, Path | RunFolder) else given
     recorder = EpisodeRecorder(writer, watch)
@@ -89,7 +92,7 @@ def run_episode(
 
 @dataclass
 class _Run:
-    """One episode in progress; `tokens` and `reward` are the sums so far."""
+    """One episode in progress; `counted` and `reward` are the sums so far."""
 
     policy: Policy
     environment: Environment
@@ -97,7 +100,7 @@ class _Run:
     limits: EpisodeLimits
     task: str | None
     seed: int | None
-    tokens: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
     reward: float = 0.0
 
     def play(self, uploads: dict[str, Path]) -> Ending:
@@ -106,7 +109,7 @@ class _Run:
         conversation = self._begin()
         most = self.limits.steps_in(self.environment)
         for _ in range(most):
-            if limit := self.limits.reached(self.recorder.seconds, self.tokens):
+            if limit := self.limits.reached(self.recorder.seconds, self.counted):
                 return limit
             with self.recorder.step(observation) as step:
                 observation = self.perform(step, self.decide(step, conversation))
@@ -126,8 +129,7 @@ class _Run:
         began_s = time.perf_counter()
         step.decision = conversation.decide(step.observation)
         step.decide_s = time.perf_counter() - began_s
-        counted = step.decision.tokens
-        self.tokens += counted.get("prompt", 0) + counted.get("generated", 0)
+        self.counted.update(step.decision.tokens)
         return step.decision
 
     def perform(self, step: Step, decision: Decision) -> Observation:

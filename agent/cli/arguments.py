@@ -11,7 +11,7 @@ from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens",
+    "max_new_tokens", "price",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -59,6 +59,17 @@ def temperature(text: str) -> float:
     if number < 0:
         raise argparse.ArgumentTypeError(f"expected a temperature of at least 0, got {text!r}")
     return number
+
+
+def price(text: str) -> list[float]:
+    """Read two prices in US dollars a million tokens, IN,OUT."""
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise argparse.ArgumentTypeError(f"expected two prices such as 2.5,10, got {text!r}")
+    prices = [_number(part) for part in parts]
+    if min(prices) < 0:
+        raise argparse.ArgumentTypeError(f"expected prices of at least 0, got {text!r}")
+    return prices
 
 
 def policy_name(text: str) -> str:
@@ -127,6 +138,10 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
     )
+    group.add_argument(
+        "--price", type=price, metavar="IN,OUT",
+        help="what a million tokens cost on the server in US dollars, read and written: 2.5,10",
+    )  # fmt: skip
 
 
 def _dialect(text: str) -> str:
@@ -160,6 +175,19 @@ def add_limit_arguments(parser: argparse._ActionsContainer) -> None:
         type=positive_float,
         metavar="S",
         help="most seconds an episode (default: none)",
+    )
+    parser.add_argument(
+        "--max-tokens-episode",
+        type=positive_int,
+        metavar="N",
+        help="most tokens an episode that the model reads anew and writes",
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=positive_float,
+        metavar="USD",
+        help="most US dollars an episode; needs --price where the server does not say what it "
+        "costs",
     )
 
 

@@ -18,6 +18,7 @@ PLANNED: dict[str, Any] = {
     "max_steps": None,
     "time_limit": None,
     "max_tokens_episode": None,
+    "max_cost": None,
     "keep": "all",
     "batch": 1,
     "policy": "model",
@@ -31,6 +32,7 @@ PLANNED: dict[str, Any] = {
     "language": None,
     "temperature": None,
     "max_new_tokens": None,
+    "price": None,
 }
 """Arguments that the plan fixes, and what holds where they are not given."""
 
@@ -59,6 +61,7 @@ def asked_plan(arguments: argparse.Namespace) -> "Plan":
         max_steps=given.max_steps,
         time_limit_s=given.time_limit,
         max_tokens=given.max_tokens_episode,
+        max_cost_usd=given.max_cost,
         out=arguments.out or default_folder(f"eval-{arguments.suite}"),
         keep=given.keep,
         batch=given.batch,
@@ -140,7 +143,10 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
 
 def _written(plan: "Plan", name: str) -> Any:
     """Return what a plan says of an argument."""
-    named = {"time_limit": "time_limit_s", "max_tokens_episode": "max_tokens"}.get(name, name)
+    named = {
+        "time_limit": "time_limit_s", "max_tokens_episode": "max_tokens",
+        "max_cost": "max_cost_usd",
+    }.get(name, name)  # fmt: skip
     return getattr(plan, named) if hasattr(plan, named) else plan.options.get(name, PLANNED[name])
 
 

@@ -1,7 +1,7 @@
 """From what `--model` names to a policy: built in, through transformers, or behind a server."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def model_policy(
     language: str | None = None,
     keyword_mark: str | None = None,
     on_text: TokenCallback | None = None,
+    price: Sequence[float] | None = None,
     **sampling: Any,
 ) -> Policy:
     """Return the policy that asks a model.
@@ -63,6 +64,7 @@ def model_policy(
         language: Of the prompts of the keyword dialects.
         keyword_mark: Mark of the keyword dialects.
         on_text: Receives each piece of text, where the built-in model writes it.
+        price: US dollars a million tokens, read and written; of a server.
         **sampling: `max_new_tokens`, `temperature`, `top_p`, `device` and `dtype`.
 
     Raises:
@@ -70,9 +72,12 @@ def model_policy(
         CheckpointError: the model's folder cannot be used.
     """
     if is_address(model):
+        sampling["price"] = price
         return _served(str(model), served_model, dialect, key_env, language, keyword_mark, sampling)
-    if served_model or key_env:
-        raise UsageError("--served-model and --key-env belong to a server: --model http://HOST/v1")
+    if served_model or key_env or price:
+        raise UsageError(
+            "--served-model, --key-env and --price belong to a server: --model http://HOST/v1"
+        )
     folder, kind = _folder(model)
     tokens = _added_tokens(folder)
     name = dialect or _dialect_of(str(model or ""), kind, tokens)
