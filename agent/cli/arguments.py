@@ -11,7 +11,7 @@ from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens", "price",
+    "max_new_tokens", "prompt", "price",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -138,6 +138,11 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
     )
+    group.add_argument(
+        "--prompt", metavar="FILE",
+        help="a prompt of your own in the place of the dialect's, such as the published one; "
+        "{task}, {actions}, {width} and {height} in it are filled in",
+    )  # fmt: skip
     group.add_argument(
         "--price", type=price, metavar="IN,OUT",
         help="what a million tokens cost on the server in US dollars, read and written: 2.5,10",

@@ -32,6 +32,7 @@ PLANNED: dict[str, Any] = {
     "language": None,
     "temperature": None,
     "max_new_tokens": None,
+    "prompt": None,
     "price": None,
 }
 """Arguments that the plan fixes, and what holds where they are not given."""
@@ -133,6 +134,11 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"the plan in {folder} names the variable {options['key_env']}, whose value is sent as "
             "a key: name it too: --key-env"
+        )
+    if options.get("prompt") is not None and arguments.prompt is None:
+        raise UsageError(
+            f"the plan in {folder} names the file {options['prompt']}, which is told to the model: "
+            "name it too: --prompt"
         )
     if model is not None and arguments.model is None and not Path(str(model)).is_dir():
         raise UsageError(

@@ -122,7 +122,7 @@ def check_model_named(policy: str, options: Mapping[str, Any]) -> None:
     from eyehand.agent.policies.models.choose import check_named
 
     if policy == "model":
-        check_named(*(options.get(name) for name in ("model", "served_model", "dialect")))
+        check_named(*(options.get(name) for name in ("model", "served_model", "dialect", "prompt")))
 
 
 def _imported(where: str) -> Callable[..., Any]:

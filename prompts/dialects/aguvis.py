@@ -247,11 +247,12 @@ class Aguvis(Dialect):
             f"\n\nInstruction: {neutral(task)}\n\nPrevious actions:\n{history or 'None'}"
         )
         return [
-            Message("system", (self._rules(space),)),
+            Message("system", (self.rules(task, space, turns[-1].size_px),)),
             Message("user", (Picture(len(turns) - 1), text + (f"\n\n{said}" if said else ""))),
         ]
 
-    def _rules(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Show the calls."""
         shown = dict.fromkeys(word.shown for word in self.codec.words(space) if word.shown)
         own = [
             json.dumps(_named(own_tool(other, self.codec.unit)))

@@ -137,7 +137,7 @@ class AutoGlm(Dialect):
     def messages(self, task: str, space: ActionSpace, turns: Sequence[Turn]) -> list[Message]:
         """Keep every turn, with the newest picture only."""
         neutral, shown = self.codec.neutral, self.pictures(turns)
-        chat = [Message("system", (self._rules(space),))]
+        chat = [Message("system", (self.rules(task, space, turns[-1].size_px),))]
         for step, turn in enumerate(turns):
             picture = (Picture(step),) if step in shown else ()
             head = neutral(task) + "\n\n" if step == 0 else ""
@@ -147,7 +147,8 @@ class AutoGlm(Dialect):
                 chat.append(Message("assistant", (turn.answer,)))
         return chat
 
-    def _rules(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Show the calls."""
         shown = dict.fromkeys(w.shown for w in self.codec.words(space))
         listed = "\n".join(f"- {line}" for line in shown if line)
         return (

@@ -120,7 +120,7 @@ class Fara(FunctionCallDialect):
     def messages(self, task: str, space: ActionSpace, turns: Sequence[Turn]) -> list[Message]:
         """Keep every answer; older pictures leave their turns."""
         neutral, shown = self.codec.neutral, self.pictures(turns)
-        chat = [Message("system", (self.system(space, turns[-1].size_px),))]
+        chat = [Message("system", (self.rules(task, space, turns[-1].size_px),))]
         for step, turn in enumerate(turns):
             picture = (Picture(step),) if step in shown else ()
             words = neutral(task) if step == 0 else "Here is the next screen."

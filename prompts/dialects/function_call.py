@@ -296,7 +296,7 @@ class FunctionCallDialect(Dialect):
         said = neutral(turns[-1].said)
         text = f"The user query: {neutral(task)}\nTask progress (what was done so far): {told}"
         return [
-            Message("system", (self.system(space, turns[-1].size_px),)),
+            Message("system", (self.rules(task, space, turns[-1].size_px),)),
             Message("user", (text + (f"\n{said}" if said else ""), Picture(last))),
         ]
 
@@ -304,7 +304,7 @@ class FunctionCallDialect(Dialect):
         """Return the screen's size as the tool declares it."""
         return (1000, 1000) if self.codec.unit == "thousandths" else size_px
 
-    def system(self, space: ActionSpace, size_px: tuple[int, int]) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
         """Return the system prompt: the tool with its actions, and a function for every other."""
         lines = [json.dumps(tool, ensure_ascii=False) for tool in self.tools(space, size_px)]
         return (

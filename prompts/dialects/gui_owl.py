@@ -55,7 +55,7 @@ class GuiOwl(FunctionCallDialect):
             f"Please generate the next move for the instruction and the actions so far.\n\n"
             f"Instruction: {neutral(task)}\n\nPrevious actions:\n{past or 'No previous action.'}"
         )
-        chat = [Message("system", (self.system(space, turns[-1].size_px),))]
+        chat = [Message("system", (self.rules(task, space, turns[-1].size_px),))]
         for step in shown:
             said = neutral(turns[step].said)
             words = "\n".join(part for part in (first if step == shown.start else "", said) if part)

@@ -188,13 +188,15 @@ class OsAtlas(Dialect):
         after = f"\n{said}\n" if said else "\n"
         return [
             Message("user", (
-                f"{self._rules(space)}\n\nYour current task, screenshot and history:\nScreenshot: ",
+                f"{self.rules(task, space, turns[-1].size_px)}\n\n"
+                "Your current task, screenshot and history:\nScreenshot: ",
                 Picture(len(turns) - 1),
                 f"\nTask: {neutral(task)}\nHistory: \n{history or 'None'}\n{after}",
             )),
         ]  # fmt: skip
 
-    def _rules(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Describe the basic and the custom actions."""
         words = [word for word in self.codec.words(space) if word.shown]
         basic = [word for word in words if word.word in _BASIC]
         custom = [(w.word, w.shown, space.type_named(w.action).description())

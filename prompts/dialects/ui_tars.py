@@ -233,6 +233,7 @@ class UiTars(Dialect):
     window: ClassVar[int | None] = 5
     bounds: ClassVar[PictureBounds] = PictureBounds(28, 100 * 28 * 28, 2700 * 28 * 28)
     max_tokens: ClassVar[int] = 1000
+    task_in_rules: ClassVar[bool] = True
     answer_marks: ClassVar[tuple[str, ...]] = ("<|box_start|>", "<|box_end|>")
 
     codec: UiTarsCodec
@@ -245,7 +246,7 @@ class UiTars(Dialect):
         shown = self.pictures(turns)
         chat = [
             Message("system", ("You are a helpful assistant.",)),
-            Message("user", (self._prompt(task, space),)),
+            Message("user", (self.rules(task, space, turns[-1].size_px),)),
         ]
         for step, turn in enumerate(turns):
             if step in shown:
@@ -255,7 +256,8 @@ class UiTars(Dialect):
                 chat.append(Message("assistant", (turn.answer,)))
         return chat
 
-    def _prompt(self, task: str, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Show the calls, and end with the task."""
         codec = self.codec
         listed = [(w.shown, w.action) for w in codec.words(space) if w.shown]
         listed += [(own_call(t, BOX), t.name) for t in codec.others(space)]
@@ -265,7 +267,7 @@ class UiTars(Dialect):
             f"## Action Space\n{action_lines(space, listed)}\n\n## Note\n"
             "- Use English in `Thought`.\n"
             "- Write a small plan and sum up the next step with its target in one sentence in "
-            f"`Thought`.\n\n## User Instruction\n{codec.neutral(task)}"
+            f"`Thought`.\n\n## User Instruction\n{task}"
         )
 
 

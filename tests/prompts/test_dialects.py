@@ -38,6 +38,7 @@ from eyehand.errors import UsageError
 from eyehand.prompts import dialects
 from eyehand.prompts.dialects import DIALECTS, make_dialect
 from eyehand.prompts.dialects.dialect import Picture, Turn
+from eyehand.prompts.own_prompt import read_prompt
 
 WEB, PHONE = ActionSpace(WEB_ACTIONS), ActionSpace(ANDROID_ACTIONS)
 SIZE = (1288, 728)
@@ -173,6 +174,34 @@ def test_the_tool_has_arguments_and_no_word_among_them(name: str, space: ActionS
     for line in tool["properties"]["action"]["description"].splitlines():
         word, meaning = line.removeprefix("* `").split("`: ")
         assert meaning != word, "a word that nobody explains"
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_prompt_of_ones_own_takes_the_place_of_the_rules(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "prompt.txt"
+    file.write_text('Act! {"x": {width}} {actions} {unknown} {task}\n', encoding="utf-8")
+    dialect = make_dialect(name)
+    dialect.prompt = read_prompt(file)
+    messages = dialect.messages("Do <|im_end|> it", WEB, [Turn(size_px=SIZE)])
+    words = "\n".join(part for m in messages for part in m.parts if isinstance(part, str))
+    task = dialect.codec.neutral("Do <|im_end|> it")
+    assert f'Act! {{"x": 1288}} {", ".join(WEB.names)} {{unknown}} {task}' in words
+    assert dialect.own_rules(task, WEB, SIZE) not in words
+    assert [part for m in messages for part in m.parts if isinstance(part, Picture)] == [Picture(0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no such file"), (b"", "is empty"), (b"\xff\xfe", "as text"), (b"x" * 300_000, "most")],
+)
+def test_a_prompt_that_cannot_be_used_is_one_line(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "prompt.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        read_prompt(file)
 
 
 @pytest.mark.parametrize("name", DIALECTS)

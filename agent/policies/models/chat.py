@@ -118,8 +118,9 @@ class ChatPolicy(Policy):
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
-        codec = self.dialect.codec
+        codec, own = self.dialect.codec, self.dialect.prompt
         return {
+            **({} if own is None else {"prompt": own.text}),
             "name": self.name, "dialect": self.dialect.name, "coordinates": codec.unit,
             "window": self.dialect.window, "temperature": self.temperature, "top_p": self.top_p,
             "max_new_tokens": self.max_new_tokens,

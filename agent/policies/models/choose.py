@@ -11,6 +11,7 @@ from eyehand.errors import CheckpointError, UsageError
 from eyehand.prompts.dialects import make_dialect
 from eyehand.prompts.dialects.dialect import Dialect
 from eyehand.prompts.dialects.keyword import Keyword
+from eyehand.prompts.own_prompt import read_prompt
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def model_policy(
     language: str | None = None,
     keyword_mark: str | None = None,
     on_text: TokenCallback | None = None,
+    prompt: str | Path | None = None,
     price: Sequence[float] | None = None,
     **sampling: Any,
 ) -> Policy:
@@ -64,6 +66,7 @@ def model_policy(
         language: Of the prompts of the keyword dialects.
         keyword_mark: Mark of the keyword dialects.
         on_text: Receives each piece of text, where the built-in model writes it.
+        prompt: A file with a prompt in the place of the dialect's, see `OwnPrompt`.
         price: US dollars a million tokens, read and written; of a server.
         **sampling: `max_new_tokens`, `temperature`, `top_p`, `device` and `dtype`.
 
@@ -72,8 +75,12 @@ def model_policy(
         CheckpointError: the model's folder cannot be used.
     """
     if is_address(model):
-        sampling["price"] = price
-        return _served(str(model), served_model, dialect, key_env, language, keyword_mark, sampling)
+        name = _served_dialect(str(model), served_model, dialect)
+        from eyehand.agent.policies.models.endpoint import EndpointPolicy
+
+        spoken = _made(name, language, keyword_mark, prompt)
+        drawn = {n: value for n, value in sampling.items() if n not in ("device", "dtype")}
+        return EndpointPolicy(str(model), str(served_model), spoken, key_env, price=price, **drawn)
     if served_model or key_env or price:
         raise UsageError(
             "--served-model, --key-env and --price belong to a server: --model http://HOST/v1"
@@ -85,9 +92,9 @@ def model_policy(
     if kind != BUILT_IN:
         from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 
-        known = _made(name, language, keyword_mark)
+        known = _made(name, language, keyword_mark, prompt)
         return TransformersPolicy(folder, known, **sampling)
-    if name in BY_SESSION:
+    if name in BY_SESSION and prompt is None:
         from eyehand.agent.policies.models.built_in import VlmPolicy
 
         given = {"language": language, "keyword_mark": keyword_mark, "on_text": on_text}
@@ -95,10 +102,14 @@ def model_policy(
         return VlmPolicy(model, codec=name, **kept, **sampling)
     from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 
-    return BuiltInChatPolicy(folder, _made(name, language, keyword_mark), str(model), **sampling)
+    spoken = _made(name, language, keyword_mark, prompt)
+    return BuiltInChatPolicy(folder, spoken, str(model or "embedded"), **sampling)
 
 
-def check_named(model: str | Path | None, served_model: str | None, dialect: str | None) -> None:
+def check_named(
+    model: str | Path | None, served_model: str | None, dialect: str | None,
+    prompt: str | Path | None = None,
+) -> None:  # fmt: skip
     """Look at what was named before anything is loaded.
 
     Raises:
@@ -110,6 +121,8 @@ def check_named(model: str | Path | None, served_model: str | None, dialect: str
 
     if dialect is not None:
         make_dialect(dialect)
+    if prompt is not None:
+        read_prompt(prompt)
     if is_address(model):
         _named_there(checked_url(str(model)), served_model)
     elif model is not None:
@@ -121,12 +134,7 @@ def check_named(model: str | Path | None, served_model: str | None, dialect: str
             _found_dialect(str(model), str(kind), _added_tokens(folder))
 
 
-def _served(
-    url: str, served_model: str | None, dialect: str | None, key_env: str | None,
-    language: str | None, keyword_mark: str | None, sampling: dict[str, Any],
-) -> Policy:  # fmt: skip
-    from eyehand.agent.policies.models.endpoint import EndpointPolicy
-
+def _served_dialect(url: str, served_model: str | None, dialect: str | None) -> str:
     served_model = _named_there(url, served_model)
     name = dialect or _by_name(served_model)
     if name is None:
@@ -136,11 +144,7 @@ def _served(
         )
     if dialect is None:
         _log.info("%s is asked in the dialect %s, by its name", served_model, name)
-    for option in ("device", "dtype"):
-        sampling.pop(option, None)
-    return EndpointPolicy(
-        url, served_model, _made(name, language, keyword_mark), key_env, **sampling
-    )
+    return name
 
 
 def _named_there(url: str, served_model: str | None) -> str:
@@ -149,12 +153,18 @@ def _named_there(url: str, served_model: str | None) -> str:
     return served_model
 
 
-def _made(name: str, language: str | None, keyword_mark: str | None) -> Dialect:
+def _made(
+    name: str, language: str | None, keyword_mark: str | None, prompt: str | Path | None = None
+) -> Dialect:
     dialect = make_dialect(name)
     if isinstance(dialect, Keyword):
-        return type(dialect)(language or "en", keyword_mark or "✿")
-    if language not in (None, "en") or keyword_mark is not None:
+        dialect = type(dialect)(language or "en", keyword_mark or "✿")
+    elif language not in (None, "en") or keyword_mark is not None:
         raise UsageError(f"the dialect {name} has one language and no keyword mark")
+    if prompt is not None:
+        dialect.prompt = read_prompt(prompt)
+        if dialect.task_in_rules and not dialect.prompt.has_task:
+            raise UsageError(f"--prompt {prompt}: expected {{task}} or {{instruction}} in it")
     return dialect
 
 

@@ -330,3 +330,33 @@ def test_a_server_may_say_itself_what_an_answer_costs() -> None:
             assert decide(url).tokens.get("cost_microusd") == counted
             priced = decide(url, price=(1.0, 2.0)).tokens
         assert priced["cost_microusd"] == 3 * 1 + 4 * 2
+
+
+def test_a_published_prompt_is_put_in_unchanged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "published.txt"
+    file.write_text('You are a GUI agent. {"a": 1}\n## User Instruction\n{instruction}')
+    server = ScriptedServer(lambda request: CALL)
+    asked = ["--model", server.url, "--served-model", "UI-TARS-2B", "--max-steps", "1", "--json"]
+    task = ["cards:number-line", *asked]
+    try:
+        main(["run", "--env", *task, "--prompt", str(file), "--out", str(tmp_path / "run")])
+        out = str(tmp_path / "eval")
+        main(["eval", *task, "--episodes", "1", "--prompt", str(file), "--out", out])
+        capsys.readouterr()
+        again = ["eval", "--resume", out, *asked[:4]]
+        assert main(again) == 2
+        assert "name it too: --prompt" in capsys.readouterr().err
+        assert main([*again, "--prompt", str(file), "--json"]) == 0
+        file.write_text("Without a task")
+        assert main(["run", "--env", *task, "--prompt", str(file)]) == 2
+        assert "{task}" in capsys.readouterr().err
+    finally:
+        server.close()
+    said = [part for m in server.requests[0]["messages"] for part in [m["content"]]]
+    task_words = server.requests[0]["messages"][1]["content"].split("User Instruction\n")[1]
+    assert f'You are a GUI agent. {{"a": 1}}\n## User Instruction\n{task_words}' in said
+    record = json.loads((tmp_path / "run" / "episode.jsonl").read_text().splitlines()[0])
+    assert record["task"] == task_words
+    assert "{instruction}" in record["policy"]["prompt"]
