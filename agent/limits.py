@@ -53,7 +53,8 @@ class EpisodeLimits:
         """
         if self.time_limit_s is not None and seconds >= self.time_limit_s:
             return Ending(Outcome.TIME_LIMIT, f"{self.time_limit_s:g} s have passed")
-        used = tokens.get("prompt", 0) + tokens.get("generated", 0)
+        kinds = ("prompt", "generated")  # of a grounder too
+        used = sum(n for name, n in tokens.items() if name.rpartition(".")[2] in kinds)
         if self.max_tokens is not None and used >= self.max_tokens:
             return Ending(Outcome.TOKEN_LIMIT, f"{used} tokens were read and written")
         if self.max_cost_usd is None or not tokens:

@@ -11,7 +11,7 @@ from eyehand.agent.printable import printable, printable_lines
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens", "prompt", "price",
+    "max_new_tokens", "prompt", "price", "grounder", "served_grounder", "grounder_dialect",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -142,6 +142,18 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
         "--prompt", metavar="FILE",
         help="a prompt of your own in the place of the dialect's, such as the published one; "
         "{task}, {actions}, {width} and {height} in it are filled in",
+    )  # fmt: skip
+    group.add_argument(
+        "--grounder", metavar="M",
+        help="a second model that says where targets are, such as osunlp/UGround-V1-2B: the first "
+        "one then names them in words",
+    )  # fmt: skip
+    group.add_argument(
+        "--served-grounder", metavar="NAME", help="the grounder's name, where M is a server"
+    )
+    group.add_argument(
+        "--grounder-dialect", metavar="NAME", type=_dialect,
+        help="how the grounder is asked (default: by its folder and name)",
     )  # fmt: skip
     group.add_argument(
         "--price", type=price, metavar="IN,OUT",

@@ -33,6 +33,9 @@ PLANNED: dict[str, Any] = {
     "temperature": None,
     "max_new_tokens": None,
     "prompt": None,
+    "grounder": None,
+    "served_grounder": None,
+    "grounder_dialect": None,
     "price": None,
 }
 """Arguments that the plan fixes, and what holds where they are not given."""
@@ -127,7 +130,7 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"the plan in {folder} lets pages open private addresses: allow it too: --allow-private"
         )
-    policy, model = options.get("policy"), options.get("model")
+    policy = options.get("policy")
     if policy not in (None, *POLICIES) and arguments.policy is None:
         raise UsageError(f"the plan in {folder} names the policy {policy}: name it too: --policy")
     if options.get("key_env") is not None and arguments.key_env is None:
@@ -140,11 +143,13 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
             f"the plan in {folder} names the file {options['prompt']}, which is told to the model: "
             "name it too: --prompt"
         )
-    if model is not None and arguments.model is None and not Path(str(model)).is_dir():
-        raise UsageError(
-            f"the plan in {folder} names the model {model}, which would be fetched: name it too: "
-            f"--model {model}"
-        )
+    for option in ("model", "grounder"):
+        named = options.get(option)
+        if named is not None and getattr(arguments, option) is None and not Path(named).is_dir():
+            raise UsageError(
+                f"the plan in {folder} names the {option} {named}, which would be fetched or "
+                f"asked: name it too: --{option} {named}"
+            )
 
 
 def _written(plan: "Plan", name: str) -> Any:

@@ -34,7 +34,8 @@ class Decision:
         not_performed: Further calls of the same answer, as text; they are reported, not performed.
         timings_s: Seconds by part, such as "preprocess", "vision", "prefill", "decode", "parse".
         tokens: Token counts, such as "prompt", "generated", "image"; and `COST` where the model
-            has a price.
+            has a price. A grounder's have "grounder." before them.
+        details: What else the record keeps, JSON-ready.
     """
 
     thought: str = ""
@@ -44,6 +45,7 @@ class Decision:
     not_performed: tuple[str, ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class Conversation(ABC):

@@ -74,6 +74,9 @@ class _Options(_Document):
     temperature: Annotated[float, Field(ge=0, le=1e6)] | None = None
     max_new_tokens: Whole | None = None
     prompt: Name | None = None
+    grounder: Name | None = None
+    served_grounder: Name | None = None
+    grounder_dialect: Name | None = None
     price: Annotated[list[Price], Field(min_length=2, max_length=2)] | None = None
     allow_private: StrictBool = False
 

@@ -95,6 +95,7 @@ class Dialect(ABC):
         max_tokens: Most tokens an answer.
         answer_marks: Control tokens that its answers are made of, and nothing else.
         answer_begins: What opens the model's turn beside its role.
+        points_only: Whether the model only says where a thing is, and can take no other action.
         task_in_rules: Whether the task stands in the rules, and not in a turn of its own.
         codec: The grammar of its calls.
         prompt: What a user puts in the place of the dialect's rules.
@@ -109,6 +110,7 @@ class Dialect(ABC):
     max_tokens: ClassVar[int] = 512
     answer_marks: ClassVar[tuple[str, ...]] = ()
     answer_begins: ClassVar[str] = ""
+    points_only: ClassVar[bool] = False
     task_in_rules: ClassVar[bool] = False
     codec: Codec
     prompt: OwnPrompt | None = None

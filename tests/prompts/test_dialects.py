@@ -246,7 +246,9 @@ def test_several_calls_perform_the_first_one(name: str) -> None:
 def test_no_answer_is_a_crash(text: str, name: str, data: st.DataObject) -> None:
     codec = make_dialect(name).codec
     where = codec.coordinates(None, *SIZE)
-    whole = codec.write(phone.Swipe(start=HERE, end=THERE), where, "x")
+    says = codec.can_say(phone.Swipe)
+    said = phone.Swipe(start=HERE, end=THERE) if says else phone.Tap(point=HERE)
+    whole = codec.write(said, where, "x")
     cut = data.draw(st.integers(0, len(whole)))
     for answer in (text, whole[:cut], whole[:cut] + text, text + whole[cut:], whole[:cut] * 3):
         parsed = codec.parse(answer, PHONE, where)
@@ -259,6 +261,11 @@ def test_no_answer_is_a_crash(text: str, name: str, data: st.DataObject) -> None
         ("ui-tars", "Action: click(start_box='(300,400)')", Point(x=0.3, y=0.4)),
         ("ui-tars", "Thought: x\nAction： click(start_box='[100, 200, 300, 400]')",
          Point(x=0.2, y=0.3)),
+        ("uground", "(300, 400)", Point(x=0.3, y=0.4)),
+        ("uground", "The place is (300,400).", Point(x=0.3, y=0.4)),
+        ("os-atlas-base", "<|object_ref_start|>x<|object_ref_end|><|box_start|>(100,200),(300,400)"
+         "<|box_end|>", Point(x=0.2, y=0.3)),
+        ("boxes", "<|box_start|>(100,200),(300,400)<|box_end|>", Point(x=0.2, y=0.3)),
         ("ui-tars-1.5", "Action: click(point='<point>644 364</point>')", Point(x=0.5, y=0.5)),
         ("showui", "{'action': 'CLICK', 'value': None, 'position': [0.49, 0.42]}",
          Point(x=0.49, y=0.42)),

@@ -21,9 +21,13 @@ BUILT_IN = "qwen2_vl"
 BY_SESSION = ("keyword", "tool_call")
 """Dialects whose history the built-in network only ever appends to."""
 
+PLANNING = ("tool_call", "keyword", "qwen")
+"""Dialects in which a target can be named in words."""
+
 NAMES: tuple[tuple[str, str], ...] = (
     ("ui-tars-1.5", "ui-tars-1.5"), ("uitars-1.5", "ui-tars-1.5"), ("ui-tars", "ui-tars"),
-    ("uitars", "ui-tars"), ("showui", "showui"), ("os-atlas", "os-atlas"), ("osatlas", "os-atlas"),
+    ("uitars", "ui-tars"), ("showui", "showui"), ("uground", "uground"),
+    ("os-atlas-base", "os-atlas-base"), ("os-atlas", "os-atlas"), ("osatlas", "os-atlas"),
     ("aguvis", "aguvis"), ("gui-owl-1.5", "gui-owl"), ("gui-owl", "qwen2.5-vl"), ("fara", "fara"),
     ("holo", "holo"), ("autoglm", "autoglm"), ("qwen3", "qwen3-vl"), ("qwen2.5-vl", "qwen2.5-vl"),
     ("qwen2-vl", "keyword"),
@@ -46,6 +50,52 @@ NEEDED_TOKENS: Mapping[str, tuple[str, ...]] = {
 def model_policy(
     model: str | Path | None = None,
     *,
+    dialect: str | None = None,
+    grounder: str | Path | None = None,
+    served_grounder: str | None = None,
+    grounder_dialect: str | None = None,
+    **options: Any,
+) -> Policy:
+    """Return the policy that asks a model, or two: one that plans, and one that finds its targets.
+
+    Args:
+        model: None is the embedded model; a folder or Hub id; or a server's address.
+        dialect: How it was taught to act; None looks at its folder and its name.
+        grounder: A second model, which says where the first one's targets are.
+        served_grounder: Its name on its server.
+        grounder_dialect: How it was taught to act.
+        **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
+            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `device` and
+            `dtype`.
+
+    Raises:
+        UsageError: an option does not fit, or there is no such model.
+        CheckpointError: a model's folder cannot be used.
+    """
+    if grounder is None:
+        if served_grounder or grounder_dialect:
+            raise UsageError("--served-grounder and --grounder-dialect belong to a --grounder")
+        return _one_model(model, dialect=dialect, **options)
+    from eyehand.agent.policies.grounded import GroundedPolicy
+
+    planner_dialect = dialect or PLANNING[0]
+    if planner_dialect not in PLANNING:
+        raise UsageError(
+            f"with a grounder the model names its targets in words, which the dialect {dialect} "
+            f"cannot: --dialect is one of {', '.join(PLANNING)}"
+        )
+    kept = {name: options[name] for name in ("key_env", "device", "dtype") if name in options}
+    finds = _one_model(
+        grounder, served_model=served_grounder, dialect=grounder_dialect, pointing=True, **kept
+    )
+    plans = _one_model(model, dialect=planner_dialect, **options)
+    named = finds.describe().get("dialect", "keyword")
+    return GroundedPolicy(plans, finds, make_dialect(named).points_only)
+
+
+def _one_model(
+    model: str | Path | None,
+    *,
     served_model: str | None = None,
     dialect: str | None = None,
     key_env: str | None = None,
@@ -54,25 +104,12 @@ def model_policy(
     on_text: TokenCallback | None = None,
     prompt: str | Path | None = None,
     price: Sequence[float] | None = None,
+    pointing: bool = False,
     **sampling: Any,
 ) -> Policy:
-    """Return the policy that asks a model.
+    """Return the policy that asks one model, wherever it runs; see `model_policy`.
 
-    Args:
-        model: None is the embedded model; a folder or Hub id; or a server's address.
-        served_model: The model's name on the server.
-        dialect: How it was taught to act; None looks at its folder and its name.
-        key_env: The environment variable that holds the server's key.
-        language: Of the prompts of the keyword dialects.
-        keyword_mark: Mark of the keyword dialects.
-        on_text: Receives each piece of text, where the built-in model writes it.
-        prompt: A file with a prompt in the place of the dialect's, see `OwnPrompt`.
-        price: US dollars a million tokens, read and written; of a server.
-        **sampling: `max_new_tokens`, `temperature`, `top_p`, `device` and `dtype`.
-
-    Raises:
-        UsageError: an option does not fit, or there is no such model.
-        CheckpointError: the model's folder cannot be used.
+    One that is `pointing` is asked for places only: a plain Qwen2-VL then writes its own boxes.
     """
     if is_address(model):
         name = _served_dialect(str(model), served_model, dialect)
@@ -88,6 +125,8 @@ def model_policy(
     folder, kind = _folder(model)
     tokens = _added_tokens(folder)
     name = dialect or _dialect_of(str(model or ""), kind, tokens)
+    if dialect is None and pointing and (name, kind) == ("keyword", BUILT_IN):
+        name = "boxes"
     _check_tokens(name, folder, tokens)
     if kind != BUILT_IN:
         from eyehand.agent.policies.models.in_transformers import TransformersPolicy
@@ -108,7 +147,8 @@ def model_policy(
 
 def check_named(
     model: str | Path | None, served_model: str | None, dialect: str | None,
-    prompt: str | Path | None = None,
+    prompt: str | Path | None = None, grounder: str | Path | None = None,
+    served_grounder: str | None = None,
 ) -> None:  # fmt: skip
     """Look at what was named before anything is loaded.
 
@@ -123,6 +163,8 @@ def check_named(
         make_dialect(dialect)
     if prompt is not None:
         read_prompt(prompt)
+    if grounder is not None:
+        check_named(grounder, served_grounder, None)
     if is_address(model):
         _named_there(checked_url(str(model)), served_model)
     elif model is not None:
