@@ -1,7 +1,7 @@
 """Fuzzes what reads files and answers of others: plans, rows, trajectories, YAML, pictures, calls.
 
-    python benchmarks/fuzz/readers.py --minutes 20
-    python benchmarks/fuzz/readers.py plan yaml --minutes 2 --seed 7
+    python -m benchmarks.fuzz.readers --minutes 20
+    python -m benchmarks.fuzz.readers plan yaml --minutes 2 --seed 7
 
 Prints one JSON line a reader: inputs, how many of them could be used, the longest time and the
 most memory that one took. Ends with status 1 where anything but an error of ours came out of one,
