@@ -276,7 +276,7 @@ def outside_card_notice(model: str | None, policy: str, specs: list[str]) -> str
         policy: Name of the policy.
         specs: The environments that it will meet.
     """
-    from eyehand.agent.policies.models.embedded import trained_for
+    from eyehand.agent.policies.models.checkpoint_files import trained_for
 
     if model is not None or policy != "model":
         return None

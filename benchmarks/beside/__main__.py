@@ -18,7 +18,7 @@ from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.models.address import is_address
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.agent.policies.models.endpoint import EndpointPolicy
 from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 from eyehand.agent.results.statistics import wilson_interval

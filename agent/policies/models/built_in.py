@@ -12,8 +12,7 @@ from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
 from eyehand.agent.policies.models.built_in_conversation import ContextLimits, VlmConversation
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
-from eyehand.agent.policies.models.habits import read_habits
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, read_habits
 from eyehand.errors import UsageError
 from eyehand.model.folder import resolve
 from eyehand.model.hub import Qwen2VL, named_dtype

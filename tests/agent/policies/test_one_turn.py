@@ -7,7 +7,7 @@ from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 from eyehand.agent.policies.models.chat import in_one_turn
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.agent.policies.models.in_transformers import JOINT, TransformersPolicy
 from eyehand.envs import make
 from eyehand.prompts.dialects import make_dialect
