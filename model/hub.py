@@ -12,7 +12,7 @@ import torch
 
 from eyehand.model.folder import read_config, resolve
 from eyehand.model.inference.grounding import Box, ground
-from eyehand.model.inference.session import Session
+from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.inference.visual_cache import VisualEncoder
 from eyehand.model.inputs.image import Picture
 from eyehand.model.inputs.image_settings import ImageSettings, read_image_settings
@@ -80,9 +80,16 @@ class Qwen2VL:
         tokenizer.check_fits(config)
         return cls(load_checkpoint(folder, dtype=dtype, device=device), tokenizer, settings)
 
-    def session(self) -> Session:
-        """Starts an empty conversation."""
-        return Session(self.network, self.tokenizer, encoder=self.encoder, settings=self.settings)
+    def session(self, reserved_tokens: int = RESERVED_TOKENS) -> Session:
+        """Starts an empty conversation.
+
+        Args:
+            reserved_tokens: Cache memory to start with; it grows when needed.
+        """
+        return Session(
+            self.network, self.tokenizer, encoder=self.encoder, settings=self.settings,
+            reserved_tokens=reserved_tokens,
+        )  # fmt: skip
 
     def ground(self, description: str, image: Picture, *, max_new_tokens: int = 512) -> list[Box]:
         """Finds what a description names on a picture.

@@ -8,10 +8,11 @@ from typing import Any
 
 from eyehand.agent.policies.registry import POLICIES
 from eyehand.agent.printable import printable, printable_lines
+from eyehand.errors import UsageError
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens",
+    "max_new_tokens", "history", "cache_gb",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -127,6 +128,17 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
     )
+    group.add_argument(
+        "--history", type=_history, metavar="H",
+        help="built in: what stays of an episode. evict: all that there is room for, then old "
+        "screens go first and old turns second; window:N: the N newest screens; full: everything, "
+        "and the episode's prompt begins anew where there is no room (default: as the model was "
+        "trained, else evict)",
+    )  # fmt: skip
+    group.add_argument(
+        "--cache-gb", type=positive_float, metavar="GB",
+        help="built in: most memory for an episode's history (default: half of what is free)",
+    )  # fmt: skip
 
 
 def _dialect(text: str) -> str:
@@ -135,6 +147,15 @@ def _dialect(text: str) -> str:
     if text not in DIALECTS:
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(DIALECTS)}, got {text!r}")
     return text
+
+
+def _history(text: str) -> str:
+    from eyehand.model.inference.bounded_history import History
+
+    try:
+        return str(History.named(text))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def model_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -31,6 +31,8 @@ PLANNED: dict[str, Any] = {
     "language": None,
     "temperature": None,
     "max_new_tokens": None,
+    "history": None,
+    "cache_gb": None,
 }
 """Arguments that the plan fixes, and what holds where they are not given."""
 

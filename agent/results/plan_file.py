@@ -69,6 +69,8 @@ class _Options(_Document):
     language: Name | None = None
     temperature: Annotated[float, Field(ge=0, le=1e6)] | None = None
     max_new_tokens: Whole | None = None
+    history: Name | None = None
+    cache_gb: Annotated[float, Field(gt=0, le=1e6)] | None = None
     allow_private: StrictBool = False
 
 

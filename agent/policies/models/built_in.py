@@ -16,11 +16,14 @@ from eyehand.agent.policies.base import Conversation, Decision, Policy, Request,
 from eyehand.agent.policies.models.built_in_conversation import ContextLimits, VlmConversation
 from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
 from eyehand.agent.policies.models.habits import read_habits
+from eyehand.agent.policies.models.openings import Openings
 from eyehand.errors import UsageError
 from eyehand.model.folder import resolve
 from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.bounded_history import History, cache_tokens
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.sampling import Sampling
+from eyehand.model.memory import free_bytes
 from eyehand.prompts.conversation import Layout
 
 DEFAULT_MAX_NEW_TOKENS = 512
@@ -31,9 +34,10 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class VlmPolicy(Policy):
     """A Qwen2-VL checkpoint as a policy.
 
-    When a history would leave no room for an answer, the conversation begins anew with the system
-    prompt, the current screen and the task; the decision's `tokens["restarts"]` counts it. This
-    happens at most once a step, and earlier screens are then forgotten.
+    Where a history has no room for an answer, old pictures go, then old turns (`history`). Where
+    that may not be or is not enough, the conversation begins anew with the system prompt, the
+    current screen and the task; the decision's `tokens["restarts"]` counts it. This happens at most
+    once a step.
 
     Args:
         model: A checkpoint's folder or Hub id; None is the one that comes with the package.
@@ -45,6 +49,11 @@ class VlmPolicy(Policy):
         top_p: Share of the probability that is drawn from, above 0 to 1.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
         dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
+        history: What stays of an episode: "evict", all that there is room for; "window:N", the N
+            newest screens at most; "full", everything, until there is no room. None is what the
+            checkpoint was trained to be shown, else "evict".
+        cache_gb: Most memory for an episode's keys and values, in GB of 10**9 bytes; None is half
+            of what is free once the model is loaded, divided by the batch.
         on_text: Receives each piece of text as it is generated, where one conversation is asked
             alone; several at once would mix their words.
 
@@ -72,22 +81,28 @@ class VlmPolicy(Policy):
         top_p: float = 1.0,
         device: str | None = None,
         dtype: str | None = None,
+        history: str | None = None,
+        cache_gb: float | None = None,
         on_text: TokenCallback | None = None,
     ) -> None:
         if max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
         # What was asked for is checked before a model is fetched and read.
         written, precision = make_codec(codec, keyword_mark), _dtype(dtype)
+        self.history = History.named(history or "evict")
         folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
         self.habits = read_habits(folder)
+        self.newest_only = self.habits.newest_only and history is None
         self.layout = Layout(written, language, keyword_mark, self.habits.brief)
         self.sampling = Sampling(temperature=temperature, top_p=top_p)
         self.on_text = on_text
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
         self.checkpoint = Qwen2VL.load(folder, device=device, dtype=precision)
-        positions = self.checkpoint.network.config.text.max_position_embeddings
-        self.limits = ContextLimits(max_new_tokens, positions)
+        self.openings = Openings(self.checkpoint)
+        self._cache_gb = cache_gb
+        self._free_bytes = free_bytes(self.checkpoint.network.device)
+        self.limits = self._limits(max_new_tokens)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode; nothing is computed before its first screen."""
@@ -102,6 +117,7 @@ class VlmPolicy(Policy):
         if batch < 1:
             raise UsageError(f"expected a batch of at least 1, got {batch}")
         self.batch = batch
+        self.limits = self._limits(self.limits.max_new_tokens)
 
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide for several conversations in one go.
@@ -138,7 +154,8 @@ class VlmPolicy(Policy):
             "keyword_mark": self.layout.keyword_mark,
             "language": self.layout.language,
             "coordinates": "thousandths",
-            "history": "newest screen" if self.habits.newest_only else "full",
+            "history": "newest screen" if self.newest_only else str(self.history),
+            "cache_gb": self._cache_gb,
             "prompt": "brief" if self.habits.brief else "full",
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
@@ -146,6 +163,22 @@ class VlmPolicy(Policy):
             "device": str(network.device),
             "dtype": str(network.dtype).removeprefix("torch."),
         }
+
+    def _limits(self, max_new_tokens: int) -> ContextLimits:
+        """Return the bounds of a history.
+
+        Raises:
+            UsageError: `cache_gb` has no room for an answer.
+        """
+        network = self.checkpoint.network
+        most = cache_tokens(network, self._cache_gb, self._free_bytes, self.batch)
+        if most <= max_new_tokens:
+            raise UsageError(
+                f"there is memory for {most} tokens of history, and an answer may take "
+                f"{max_new_tokens}: raise --cache-gb, or lower --max-new-tokens"
+            )
+        positions = network.config.text.max_position_embeddings
+        return ContextLimits(max_new_tokens, positions, most)
 
     def _own(self, conversation: Conversation) -> VlmConversation:
         if not isinstance(conversation, VlmConversation) or conversation.policy is not self:

@@ -80,6 +80,7 @@ def model_policy(
     if kind != BUILT_IN:
         from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 
+        _refuse_history(sampling, "transformers")
         known = _made(name, language, keyword_mark)
         return TransformersPolicy(folder, known, **sampling)
     if name in BY_SESSION:
@@ -90,6 +91,7 @@ def model_policy(
         return VlmPolicy(model, codec=name, **kept, **sampling)
     from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 
+    _refuse_history(sampling, f"the dialect {name}")
     return BuiltInChatPolicy(folder, _made(name, language, keyword_mark), str(model), **sampling)
 
 
@@ -134,11 +136,20 @@ def _served(
         )
     if dialect is None:
         _log.info("%s is asked in the dialect %s, by its name", served_model, name)
+    _refuse_history(sampling, "a server")
     for option in ("device", "dtype"):
         sampling.pop(option, None)
     return EndpointPolicy(
         url, served_model, _made(name, language, keyword_mark), key_env, **sampling
     )
+
+
+def _refuse_history(options: Mapping[str, Any], who: str) -> None:
+    if options.get("history") or options.get("cache_gb"):
+        raise UsageError(
+            f"--history and --cache-gb belong to the built-in model in the dialects "
+            f"{' and '.join(BY_SESSION)}; {who} has a history of its own"
+        )
 
 
 def _made(name: str, language: str | None, keyword_mark: str | None) -> Dialect:
