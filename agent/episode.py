@@ -2,18 +2,18 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from eyehand.agent.ending import Ending, Episode, judge
-from eyehand.agent.feedback import look_again, with_not_performed
 from eyehand.agent.limits import EpisodeLimits
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.trajectory.recorder import EpisodeRecorder, Step, Watch
-from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord
+from eyehand.agent.trajectory.records import EpisodeRecord, OutcomeRecord, cut_calls
 from eyehand.agent.trajectory.run_folder import RunFolder
 from eyehand.agent.trajectory.writer import TrajectoryWriter
 from eyehand.envs.env import Environment, EpisodeOptions, Observation
@@ -36,6 +36,7 @@ def run_episode(
     max_steps: int | None = None,
     time_limit_s: float | None = None,
     max_tokens: int | None = None,
+    max_cost_usd: float | None = None,
     trajectory: TrajectoryWriter | Path | RunFolder | None = None,
     uploads: Mapping[str, Path] | None = None,
     watch: Watch | None = None,
@@ -56,6 +57,7 @@ def run_episode(
             environment that is under way then has 5 s more; then it is a fault.
         max_tokens: Most tokens that the policy reads anew and writes, as its decisions' "prompt"
             and "generated" count them; looked at before each decision.
+        max_cost_usd: Most US dollars, as its decisions' `COST` counts them; likewise.
         trajectory: A writer, or the folder to make; None records in memory only.
         uploads: Files that may be uploaded, by the name that the model sees.
         watch: Called with every record as it is made.
@@ -64,7 +66,7 @@ def run_episode(
         UsageError: no task and no instruction, or an unusable limit or folder.
         CheckpointError: the policy's model cannot be used.
     """
-    limits = EpisodeLimits(max_steps, time_limit_s, max_tokens)
+    limits = EpisodeLimits(max_steps, time_limit_s, max_tokens, max_cost_usd)
     given = trajectory
     writer = TrajectoryWriter(given) if isinstance(given, Path | RunFolder) else given
     recorder = EpisodeRecorder(writer, watch)
@@ -90,7 +92,7 @@ def run_episode(
 
 @dataclass
 class _Run:
-    """One episode in progress; `tokens` and `reward` are the sums so far."""
+    """One episode in progress; `counted` and `reward` are the sums so far."""
 
     policy: Policy
     environment: Environment
@@ -98,7 +100,7 @@ class _Run:
     limits: EpisodeLimits
     task: str | None
     seed: int | None
-    tokens: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
     reward: float = 0.0
 
     def play(self, uploads: dict[str, Path]) -> Ending:
@@ -107,7 +109,7 @@ class _Run:
         conversation = self._begin()
         most = self.limits.steps_in(self.environment)
         for _ in range(most):
-            if limit := self.limits.reached(self.recorder.seconds, self.tokens):
+            if limit := self.limits.reached(self.recorder.seconds, self.counted):
                 return limit
             with self.recorder.step(observation) as step:
                 observation = self.perform(step, self.decide(step, conversation))
@@ -127,8 +129,7 @@ class _Run:
         began_s = time.perf_counter()
         step.decision = conversation.decide(step.observation)
         step.decide_s = time.perf_counter() - began_s
-        counted = step.decision.tokens
-        self.tokens += counted.get("prompt", 0) + counted.get("generated", 0)
+        self.counted.update(step.decision.tokens)
         return step.decision
 
     def perform(self, step: Step, decision: Decision) -> Observation:
@@ -143,10 +144,11 @@ class _Run:
             step.reward = self._finite(reward)
         except ModelFeedback as feedback:
             step.refusal = feedback
-            observation = look_again(self.environment, step.observation, str(feedback))
+            now = self.environment.render()
+            observation = step.observation.with_pixels(now, str(feedback))
         finally:
             step.perform_s = time.perf_counter() - began_s
-        return with_not_performed(observation, decision.not_performed)
+        return _with_not_performed(observation, decision.not_performed)
 
     def _finite(self, reward: float) -> float:
         """Return a reward that can be counted; any other one is the environment's fault."""
@@ -239,3 +241,11 @@ def check_task(environment: Environment, task: str | None) -> None:
 
 def _no_task(environment: Environment) -> UsageError:
     return UsageError(f"{environment.spec_uri} sets no task by itself: give one")
+
+
+def _with_not_performed(observation: Observation, calls: tuple[str, ...]) -> Observation:
+    """Tell the policy which of its further calls were not performed."""
+    if not calls:
+        return observation
+    note = f"only the first call was performed; not performed: {', '.join(cut_calls(calls))}"
+    return replace(observation, feedback="; ".join(filter(None, (observation.feedback, note))))

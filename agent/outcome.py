@@ -33,6 +33,8 @@ class Outcome(StrEnum):
     """The limit of seconds came first."""
     TOKEN_LIMIT = "token_limit"
     """The limit of tokens, read and written, came first."""
+    COST_LIMIT = "cost_limit"
+    """The limit of what the model may cost came first."""
     REFUSED = "refused"
     """The guard did not permit an action."""
     STOPPED = "stopped"
@@ -68,6 +70,7 @@ _EXPLANATIONS = {
     Outcome.STEP_LIMIT: "the limit of steps came first",
     Outcome.TIME_LIMIT: "the limit of seconds came first",
     Outcome.TOKEN_LIMIT: "the limit of tokens came first",
+    Outcome.COST_LIMIT: "the limit of the cost came first",
     Outcome.REFUSED: "the guard did not permit an action",
     Outcome.STOPPED: "a person stopped the episode",
     Outcome.ENVIRONMENT_FAULT: "infrastructure failed; this says nothing about the model",

@@ -3,8 +3,9 @@
 Importing this package imports neither torch nor transformers; names are resolved on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from eyehand.lazy import lazy
 
 if TYPE_CHECKING:
     from eyehand.model.hub import Qwen2VL as Qwen2VL
@@ -47,9 +48,4 @@ __all__ = [
     "save_checkpoint",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module that defines ``name`` on first use."""
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__ = lazy(__name__, _WHERE)

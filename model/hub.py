@@ -10,6 +10,7 @@ from typing import Self
 
 import torch
 
+from eyehand.errors import UsageError
 from eyehand.model.folder import read_config, resolve
 from eyehand.model.inference.grounding import Box, ground
 from eyehand.model.inference.session import RESERVED_TOKENS, Session
@@ -19,6 +20,22 @@ from eyehand.model.inputs.image_settings import ImageSettings, read_image_settin
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.weights import load_checkpoint
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""What the network runs in, by the name that options have."""
+
+
+def named_dtype(name: str | None) -> torch.dtype | None:
+    """Returns the dtype of a name; None stays None.
+
+    Raises:
+        UsageError: It is none of those that the network runs in.
+    """
+    if name is None:
+        return None
+    if name not in DTYPES:
+        raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {name!r}")
+    return DTYPES[name]
 
 
 @dataclass

@@ -33,14 +33,18 @@ class Codec(ABC):
     Attributes:
         name: What `make_codec` calls it.
         unit: How it writes places.
+        says_own_names: Whether an action that the dialect has no word for, such as one of a game
+            or of a user, is called by its own name.
         stop_words: Texts at which generation stops; none of them is part of an answer.
-        before_observation: Template text between an answer and the next screen.
+        before_observation: Template text between an answer and the next screen, where a history
+            only grows.
         after_observation: Template text between that screen and the next answer.
     """
 
     name: ClassVar[str]
     unit: ClassVar[Unit] = "thousandths"
-    stop_words: tuple[str, ...]
+    says_own_names: ClassVar[bool] = True
+    stop_words: tuple[str, ...] = ()
     before_observation: str
     after_observation: str
 
@@ -81,11 +85,6 @@ class Codec(ABC):
             coordinates: How the model writes places; thousandths by default.
             thought: The reasoning before the call; an empty one writes nothing.
         """
-
-    @property
-    def says_own_names(self) -> bool:
-        """Whether actions of games and of users are called by their own names."""
-        return True
 
     def can_say(self, action_type: type[Action]) -> bool:
         """Return whether some call may mean an action of this type."""

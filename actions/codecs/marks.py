@@ -13,7 +13,6 @@ _WORDS = re.compile("FUNCTION|ARGS|RESULT|RETURN")
 _FLOWER_WORDS = re.compile("function|args|result|return", re.IGNORECASE)
 _LOOKALIKES = {"✿": "❀", "*": "∗"}
 _CONTROL = re.compile(r"<\|[^<>|\s]{1,60}\|>")
-_TAG = re.compile(r"<(?=[\s/]*(?:tool_call|tool_response|tools)\b)", re.IGNORECASE)
 
 
 def without_keywords(text: str) -> str:
@@ -33,9 +32,7 @@ def without_keywords(text: str) -> str:
 
 def without_tags(text: str) -> str:
     """Return the text without tags such as <tool_call> or </tool_response>, however spaced."""
-    clean = _normal(text)
-    found = _TAG.sub("‹", clean)
-    return text if found == clean else found
+    return without_markup(text, ("tool_call", "tool_response", "tools"))
 
 
 def _normal(text: str) -> str:
@@ -78,10 +75,7 @@ def without_words(text: str, words: Iterable[str]) -> str:
         text: What a page, a device or a person says.
         words: The dialect's words; any case is found.
     """
-    clean = _normal(text)
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, words))})(\s{{0,9}})[:：]", re.IGNORECASE)
-    found = pattern.sub(r"\1\2∶", clean)
-    return text if found == clean else found
+    return _replaced(rf"(?i)\b({_any(words)})(\s{{0,9}})[:：]", r"\1\2∶", text)
 
 
 def without_quoted_names(text: str, names: Iterable[str]) -> str:
@@ -91,22 +85,25 @@ def without_quoted_names(text: str, names: Iterable[str]) -> str:
         text: What a page, a device or a person says.
         names: The names of a dialect's objects.
     """
-    clean = _normal(text)
-    pattern = re.compile(rf"(['\"])({'|'.join(map(re.escape, names))})(['\"]\s{{0,9}})[:：]")
-    found = pattern.sub(r"\1\2\3∶", clean)
-    return text if found == clean else found
+    return _replaced(rf"(['\"])({_any(names)})(['\"]\s{{0,9}})[:：]", r"\1\2\3∶", text)
 
 
 def without_markup(text: str, names: Iterable[str]) -> str:
-    """Return the text without tags of these names, opening or closing.
+    """Return the text without tags of these names, opening or closing, however spaced.
 
     Args:
         text: What a page, a device or a person says.
         names: The tags' names.
     """
+    return _replaced(rf"(?i)<(?=[\s/]*(?:{_any(names)})\b)", "‹", text)
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(map(re.escape, words))
+
+
+def _replaced(pattern: str, by: str, text: str) -> str:
+    """Return the text with what a pattern finds replaced; itself where nothing is found."""
     clean = _normal(text)
-    pattern = re.compile(
-        rf"<(?=[\s/]{{0,9}}(?:{'|'.join(map(re.escape, names))})\b)", re.IGNORECASE
-    )
-    found = pattern.sub("‹", clean)
+    found = re.sub(pattern, by, clean)
     return text if found == clean else found

@@ -69,7 +69,7 @@ class Verb:
         read: Turns the arguments of the one into those of the other; None where the word, when it
             is read, means another action.
         write: The way back; None where the action is never said so.
-        shown: How the prompt shows a call of it.
+        shown: How the prompt shows a call of it; "" where it does not.
     """
 
     word: str
@@ -85,7 +85,6 @@ def verb(
     names: Mapping[str, str] | None = None,
     *,
     shown: str = "",
-    says: Mapping[str, Any] | None = None,
     means: Mapping[str, Any] | None = None,
     ignored: Sequence[str] = (),
 ) -> Verb:
@@ -95,17 +94,14 @@ def verb(
         word: The dialect's word.
         action: The action's name.
         names: The verb's argument to the action's field.
-        shown: How the prompt shows a call of it.
-        says: Arguments that the verb always has, with their values.
+        shown: How the prompt shows a call of it; "" where it does not.
         means: Fields that the action then has, with their values.
         ignored: Arguments that models write and no action has.
     """
-    fields, fixed, meant = dict(names or {}), dict(says or {}), dict(means or {})
+    fields, meant = dict(names or {}), dict(means or {})
 
     def read(arguments: Arguments, here: Here) -> Arguments | None:
-        if any(arguments.get(name) != value for name, value in fixed.items()):
-            return None
-        kept = {n: v for n, v in arguments.items() if n not in fixed and n not in ignored}
+        kept = {n: v for n, v in arguments.items() if n not in ignored}
         return {fields.get(name, name): value for name, value in kept.items()} | meant
 
     def write(given: Action, here: Here) -> Arguments | None:
@@ -113,9 +109,9 @@ def verb(
         if any(values.pop(name, None) != value for name, value in meant.items()):
             return None
         back = {field: name for name, field in fields.items()}
-        return fixed | {back.get(name, name): value for name, value in values.items()}
+        return {back.get(name, name): value for name, value in values.items()}
 
-    return Verb(word, action, read, write, shown or word)
+    return Verb(word, action, read, write, shown)
 
 
 def given_fields(action: Action) -> dict[str, Any]:
@@ -128,17 +124,34 @@ def given_fields(action: Action) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def read_line(text: Any, here: Here) -> Arguments:
+    """Return a typed text's fields, where a line end after it presses Enter.
+
+    Args:
+        text: What the model wrote.
+        here: The fields that the action has.
+    """
+    ends = isinstance(text, str) and len(text) > 1 and text.endswith("\n")
+    if ends and "press_enter" in here.fields:
+        return {"text": text[:-1], "press_enter": True}
+    return {"text": text}
+
+
+def written_line(action: Action) -> str:
+    """Return a typed text, with a line end after it where Enter follows."""
+    given = given_fields(action)
+    return str(given["text"]) + ("\n" if given.get("press_enter") else "")
+
+
 class VerbCodec(Codec):
     """A dialect with words of its own. Subclasses know the grammar of a call.
 
     Attributes:
         verbs: Its words; of several that fit a call or an action, the first is taken.
-        own_names: Whether an action without a word is called by its own name.
         expected: How a call is written, for messages to the model.
     """
 
     verbs: ClassVar[tuple[Verb, ...]]
-    own_names: ClassVar[bool] = True
     expected: ClassVar[str]
 
     @abstractmethod
@@ -211,7 +224,7 @@ class VerbCodec(Codec):
                 )
                 if arguments is not None:
                     return known.word, arguments
-        if self.own_names and not self._is_taken(action.name):
+        if self.says_own_names and not self._is_taken(action.name):
             fields = given_fields(action)
             plain = written_arguments(action, coordinates)
             return action.name, {
@@ -221,15 +234,10 @@ class VerbCodec(Codec):
             }
         return None
 
-    @property
-    def says_own_names(self) -> bool:
-        """Whether actions of games and of users are called by their own names."""
-        return self.own_names
-
     def can_say(self, action_type: type[Action]) -> bool:
         """Return whether some call of the dialect may mean an action of this type."""
         known = any(w.action == action_type.name and w.read and w.write for w in self.verbs)
-        return known or (self.own_names and not self._is_taken(action_type.name))
+        return known or (self.says_own_names and not self._is_taken(action_type.name))
 
     def words(self, space: ActionSpace) -> list[Verb]:
         """Return the words that mean something in an action space, in the dialect's order."""
@@ -260,7 +268,7 @@ class VerbCodec(Codec):
                 if arguments is not None:
                     return self._built(known.action, arguments, space, coordinates)
         name = known_name(call.verb, space, self.expected)
-        if meant or not self.own_names or name not in space.names or self._is_taken(name):
+        if meant or not self.says_own_names or name not in space.names or self._is_taken(name):
             permitted = [known.word for known in self.words(space)]
             permitted += [t.name for t in self.others(space)]
             offered = list(dict.fromkeys(permitted))

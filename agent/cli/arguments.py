@@ -12,7 +12,8 @@ from eyehand.errors import UsageError
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens", "history", "cache_gb",
+    "max_new_tokens", "history", "cache_gb", "prompt", "price", "grounder",
+    "served_grounder", "grounder_dialect",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -60,6 +61,17 @@ def temperature(text: str) -> float:
     if number < 0:
         raise argparse.ArgumentTypeError(f"expected a temperature of at least 0, got {text!r}")
     return number
+
+
+def price(text: str) -> list[float]:
+    """Read two prices in US dollars a million tokens, IN,OUT."""
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise argparse.ArgumentTypeError(f"expected two prices such as 2.5,10, got {text!r}")
+    prices = [_number(part) for part in parts]
+    if min(prices) < 0:
+        raise argparse.ArgumentTypeError(f"expected prices of at least 0, got {text!r}")
+    return prices
 
 
 def policy_name(text: str) -> str:
@@ -139,6 +151,27 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
         "--cache-gb", type=positive_float, metavar="GB",
         help="built in: most memory for an episode's history (default: half of what is free)",
     )  # fmt: skip
+    group.add_argument(
+        "--prompt", metavar="FILE",
+        help="a prompt of your own in the place of the dialect's, such as the published one; "
+        "{task}, {actions}, {width} and {height} in it are filled in",
+    )  # fmt: skip
+    group.add_argument(
+        "--grounder", metavar="M",
+        help="a second model that says where targets are, such as osunlp/UGround-V1-2B: the first "
+        "one then names them in words",
+    )  # fmt: skip
+    group.add_argument(
+        "--served-grounder", metavar="NAME", help="the grounder's name, where M is a server"
+    )
+    group.add_argument(
+        "--grounder-dialect", metavar="NAME", type=_dialect,
+        help="how the grounder is asked (default: by its folder and name)",
+    )  # fmt: skip
+    group.add_argument(
+        "--price", type=price, metavar="IN,OUT",
+        help="what a million tokens cost on the server in US dollars, read and written: 2.5,10",
+    )  # fmt: skip
 
 
 def _dialect(text: str) -> str:
@@ -181,6 +214,19 @@ def add_limit_arguments(parser: argparse._ActionsContainer) -> None:
         type=positive_float,
         metavar="S",
         help="most seconds an episode (default: none)",
+    )
+    parser.add_argument(
+        "--max-tokens-episode",
+        type=positive_int,
+        metavar="N",
+        help="most tokens an episode that the model reads anew and writes",
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=positive_float,
+        metavar="USD",
+        help="most US dollars an episode; needs --price where the server does not say what it "
+        "costs",
     )
 
 

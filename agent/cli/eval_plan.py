@@ -18,6 +18,7 @@ PLANNED: dict[str, Any] = {
     "max_steps": None,
     "time_limit": None,
     "max_tokens_episode": None,
+    "max_cost": None,
     "keep": "all",
     "batch": 1,
     "policy": "model",
@@ -33,6 +34,11 @@ PLANNED: dict[str, Any] = {
     "max_new_tokens": None,
     "history": None,
     "cache_gb": None,
+    "prompt": None,
+    "grounder": None,
+    "served_grounder": None,
+    "grounder_dialect": None,
+    "price": None,
 }
 """Arguments that the plan fixes, and what holds where they are not given."""
 
@@ -61,6 +67,7 @@ def asked_plan(arguments: argparse.Namespace) -> "Plan":
         max_steps=given.max_steps,
         time_limit_s=given.time_limit,
         max_tokens=given.max_tokens_episode,
+        max_cost_usd=given.max_cost,
         out=arguments.out or default_folder(f"eval-{arguments.suite}"),
         keep=given.keep,
         batch=given.batch,
@@ -125,7 +132,7 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"the plan in {folder} lets pages open private addresses: allow it too: --allow-private"
         )
-    policy, model = options.get("policy"), options.get("model")
+    policy = options.get("policy")
     if policy not in (None, *POLICIES) and arguments.policy is None:
         raise UsageError(f"the plan in {folder} names the policy {policy}: name it too: --policy")
     if options.get("key_env") is not None and arguments.key_env is None:
@@ -133,16 +140,26 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
             f"the plan in {folder} names the variable {options['key_env']}, whose value is sent as "
             "a key: name it too: --key-env"
         )
-    if model is not None and arguments.model is None and not Path(str(model)).is_dir():
+    if options.get("prompt") is not None and arguments.prompt is None:
         raise UsageError(
-            f"the plan in {folder} names the model {model}, which would be fetched: name it too: "
-            f"--model {model}"
+            f"the plan in {folder} names the file {options['prompt']}, which is told to the model: "
+            "name it too: --prompt"
         )
+    for option in ("model", "grounder"):
+        named = options.get(option)
+        if named is not None and getattr(arguments, option) is None and not Path(named).is_dir():
+            raise UsageError(
+                f"the plan in {folder} names the {option} {named}, which would be fetched or "
+                f"asked: name it too: --{option} {named}"
+            )
 
 
 def _written(plan: "Plan", name: str) -> Any:
     """Return what a plan says of an argument."""
-    named = {"time_limit": "time_limit_s", "max_tokens_episode": "max_tokens"}.get(name, name)
+    named = {
+        "time_limit": "time_limit_s", "max_tokens_episode": "max_tokens",
+        "max_cost": "max_cost_usd",
+    }.get(name, name)  # fmt: skip
     return getattr(plan, named) if hasattr(plan, named) else plan.options.get(name, PLANNED[name])
 
 

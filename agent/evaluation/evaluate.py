@@ -219,6 +219,7 @@ def _run(
         {spec: plan.steps_of(spec) for spec in plan.specs},
         plan.time_limit_s,
         plan.max_tokens,
+        plan.max_cost_usd,
         plan.out.absolute() if plan.out else None,
         plan.keep,
     )

@@ -31,6 +31,7 @@ class WorkerSetup:
         max_steps: Spec to the most steps an episode; None for the environment's own limit.
         time_limit_s: Most seconds an episode, or None.
         max_tokens: Most tokens an episode, or None.
+        max_cost_usd: Most US dollars an episode, or None.
         out: The evaluation's folder, or None.
         keep: Which trajectories stay in it.
         deliver: Whether trajectories are sent back, because the disk may be another machine's.
@@ -41,6 +42,7 @@ class WorkerSetup:
     max_steps: dict[str, int | None]
     time_limit_s: float | None = None
     max_tokens: int | None = None
+    max_cost_usd: float | None = None
     out: Path | None = None
     keep: Keep = "all"
     deliver: bool = False

@@ -24,6 +24,7 @@ class Plan:
         max_steps: Most steps an episode; None for each task's own limit, 30 where it sets none.
         time_limit_s: Most seconds an episode, or None.
         max_tokens: Most tokens an episode that are read anew and written, or None.
+        max_cost_usd: Most US dollars an episode, or None.
         out: Folder of the evaluation; None keeps nothing.
         keep: Which trajectories stay in it.
         batch: Most observations that a policy is handed in one call (`Policy.decide_many`). One
@@ -40,6 +41,7 @@ class Plan:
     max_steps: int | None = None
     time_limit_s: float | None = None
     max_tokens: int | None = None
+    max_cost_usd: float | None = None
     out: Path | None = None
     keep: Keep = "all"
     batch: int = 1
@@ -86,6 +88,7 @@ class Plan:
             "max_steps": self.max_steps,
             "time_limit_s": self.time_limit_s,
             "max_tokens": self.max_tokens,
+            "max_cost_usd": self.max_cost_usd,
             "keep": self.keep,
             "batch": self.batch,
             "options": self.options,

@@ -99,6 +99,7 @@ class EpisodeRunner:
             max_steps=setup.max_steps[job.spec],
             time_limit_s=setup.time_limit_s,
             max_tokens=setup.max_tokens,
+            max_cost_usd=setup.max_cost_usd,
             trajectory=episode_folder(setup.out, job.spec, job.seed, attempt)
             if setup.out and keeps
             else None,

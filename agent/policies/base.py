@@ -1,7 +1,7 @@
 """Policy and Conversation: who decides, where that is, and what a decision is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +11,15 @@ from eyehand.errors import ModelFeedback, UsageError
 
 TokenCallback = Callable[[str], None]
 """Receives each piece of text as it is generated."""
+
+
+COST = "cost_microusd"
+"""Beside the counts of tokens: what they cost, in millionths of a US dollar."""
+
+
+def dollars(tokens: Mapping[str, float]) -> float:
+    """Return what counted tokens cost, in US dollars; 0 where they have no price."""
+    return tokens.get(COST, 0) / 1e6
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,9 @@ class Decision:
         raw_text: The answer exactly as it was generated.
         not_performed: Further calls of the same answer, as text; they are reported, not performed.
         timings_s: Seconds by part, such as "preprocess", "vision", "prefill", "decode", "parse".
-        tokens: Token counts, such as "prompt", "generated", "image".
+        tokens: Token counts, such as "prompt", "generated", "image"; and `COST` where the model
+            has a price. A grounder's have "grounder." before them.
+        details: What else the record keeps, JSON-ready.
     """
 
     thought: str = ""
@@ -34,6 +45,7 @@ class Decision:
     not_performed: tuple[str, ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class Conversation(ABC):

@@ -22,6 +22,10 @@ POLICIES: dict[str, tuple[str, "Placement"]] = {
 """Name to what makes the policy, imported when it is needed, and where that decides."""
 
 
+_CHECKED = ("model", "served_model", "dialect", "prompt", "grounder", "served_grounder")
+"""Options that name something which can be looked at before anything is loaded."""
+
+
 class PolicyMaker:
     """Makes a policy for each spec. Other machines get its name and options, and make their own.
 
@@ -122,7 +126,7 @@ def check_model_named(policy: str, options: Mapping[str, Any]) -> None:
     from eyehand.agent.policies.models.choose import check_named
 
     if policy == "model":
-        check_named(*(options.get(name) for name in ("model", "served_model", "dialect")))
+        check_named(*(options.get(name) for name in _CHECKED))
 
 
 def _imported(where: str) -> Callable[..., Any]:

@@ -56,6 +56,10 @@ class _Task(_Document):
     ceiling_source: Name | None = None
 
 
+Price = Annotated[float, Field(ge=0, le=1e9)]
+"""US dollars a million tokens."""
+
+
 class _Options(_Document):
     """How the policy was asked for; options of later versions are looked at where they are used."""
 
@@ -71,6 +75,11 @@ class _Options(_Document):
     max_new_tokens: Whole | None = None
     history: Name | None = None
     cache_gb: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    prompt: Name | None = None
+    grounder: Name | None = None
+    served_grounder: Name | None = None
+    grounder_dialect: Name | None = None
+    price: Annotated[list[Price], Field(min_length=2, max_length=2)] | None = None
     allow_private: StrictBool = False
 
 
@@ -89,6 +98,7 @@ class _Plan(_Document):
     max_steps: Whole | None = None
     time_limit_s: Annotated[float, Field(gt=0, le=1e12)] | None = None
     max_tokens: Whole | None = None
+    max_cost_usd: Annotated[float, Field(gt=0, le=1e9)] | None = None
     keep: Literal["all", "failures", "none"] = "all"
     batch: Whole = 1
     options: _Options = Field(default_factory=_Options)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, TypeVar
 
+from eyehand.agent.policies.base import COST, dollars
 from eyehand.agent.results.episode_result import ANSWER_ERRORS, EpisodeResult
 from eyehand.agent.results.statistics import (
     NO_VERDICT,
@@ -66,6 +67,11 @@ class Summary:
     lost: int
     success_rules: dict[str, int]
 
+    @property
+    def mean_cost_usd(self) -> float | None:
+        """US dollars an episode; None where the model has no price."""
+        return round(dollars(self.tokens), 6) if COST in self.tokens else None
+
     def to_json(self) -> dict[str, Any]:
         """Return what `evaluation.json` holds of a task, its ceiling excepted."""
         rate, errors = self.rate, self.answer_errors
@@ -89,6 +95,7 @@ class Summary:
             "mean_steps": round(self.mean_steps or 0.0, 2),
             "mean_seconds": round(self.mean_seconds or 0.0, 3),
             "mean_tokens": {name: round(n, 1) for name, n in self.tokens.items()},
+            **({} if self.mean_cost_usd is None else {"mean_cost_usd": self.mean_cost_usd}),
         }
         return document | ({"success_rules": self.success_rules} if self.success_rules else {})
 

@@ -182,7 +182,7 @@ class EpisodeRecorder:
             policy_timings_s=_rounded(decision.timings_s),
             environment_timings_s=_rounded(step.info.get("timings_s", {})),
             tokens=dict(decision.tokens),
-            details=json_ready(step.info.get("details", {})),
+            details=json_ready({**decision.details, **step.info.get("details", {})}),
         )
         self.steps.append(record)
         self._emit(record)

@@ -16,6 +16,7 @@ from eyehand.envs.open_files import require_open_files
 from eyehand.envs.temporary import TemporaryFolder
 from eyehand.envs.web.faults import faults_mapped
 from eyehand.envs.web.graphics import Graphics
+from eyehand.envs.web.outliving import end_processes_of
 from eyehand.envs.web.starting import start_driver, start_first
 from eyehand.envs.web.thread import BrowserThread
 from eyehand.errors import BrowserCrashed, EnvironmentFault, UsageError
@@ -261,6 +262,7 @@ class Browser:
                 self._thread.call(self._stop, timeout_s=CLOSE_TIMEOUT_S)
         finally:
             self._thread.close()
+            end_processes_of(self._temporary.path)
             self._temporary.close()
 
     def _connected(self) -> PlaywrightBrowser:

@@ -20,6 +20,9 @@ DIALECTS: dict[str, str] = {
     "fara": "fara",
     "holo": "holo",
     "autoglm": "autoglm",
+    "uground": "uground",
+    "os-atlas-base": "os_atlas_base",
+    "boxes": "boxes",
 }
 """Name to the module that has it as `DIALECT`."""
 

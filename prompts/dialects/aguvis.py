@@ -18,7 +18,9 @@ from eyehand.actions.codecs.verbs import (
     VerbCall,
     VerbCodec,
     given_fields,
+    read_line,
     verb,
+    written_line,
 )
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.actions.coordinates import Unit
@@ -92,22 +94,11 @@ def _write_keys(one: bool) -> Any:
 
 
 def _read_text(given: Arguments, here: Here) -> Arguments | None:
-    text = given.get("message")
-    if (
-        isinstance(text, str)
-        and len(text) > 1
-        and text[-1] == "\n"
-        and "press_enter" in here.fields
-    ):
-        return {"text": text[:-1], "press_enter": True}
-    return {"text": text}
+    return read_line(given.get("message"), here)
 
 
 def _write_text(action: Action, here: Here) -> Arguments | None:
-    given = given_fields(action)
-    if "point" in given:
-        return None
-    return {"message": given["text"] + ("\n" if given.get("press_enter") else "")}
+    return None if "point" in given_fields(action) else {"message": written_line(action)}
 
 
 def _read_scroll(given: Arguments, here: Here) -> Arguments | None:
@@ -169,8 +160,6 @@ class AguvisCodec(VerbCodec):
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
     expected: ClassVar[str] = "os, then on a new line pyautogui.click(x=0.1, y=0.2)"
     stop_words = (END,)
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = f"<|im_end|>\n<|im_start|>assistant{RECIPIENT}"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the calls of the code, one a line."""
@@ -258,11 +247,12 @@ class Aguvis(Dialect):
             f"\n\nInstruction: {neutral(task)}\n\nPrevious actions:\n{history or 'None'}"
         )
         return [
-            Message("system", (self._rules(space),)),
+            Message("system", (self.rules(task, space, turns[-1].size_px),)),
             Message("user", (Picture(len(turns) - 1), text + (f"\n\n{said}" if said else ""))),
         ]
 
-    def _rules(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Show the calls."""
         shown = dict.fromkeys(word.shown for word in self.codec.words(space) if word.shown)
         own = [
             json.dumps(_named(own_tool(other, self.codec.unit)))

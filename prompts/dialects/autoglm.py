@@ -86,11 +86,8 @@ class AutoGlmCodec(VerbCodec):
 
     name: ClassVar[str] = "autoglm"
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
-    own_names: ClassVar[bool] = False
+    says_own_names: ClassVar[bool] = False
     expected: ClassVar[str] = '<think>...</think>\n<answer>do(action="Tap", element=[x,y])</answer>'
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the first `do` or `finish` behind the answer tag."""
@@ -140,7 +137,7 @@ class AutoGlm(Dialect):
     def messages(self, task: str, space: ActionSpace, turns: Sequence[Turn]) -> list[Message]:
         """Keep every turn, with the newest picture only."""
         neutral, shown = self.codec.neutral, self.pictures(turns)
-        chat = [Message("system", (self._rules(space),))]
+        chat = [Message("system", (self.rules(task, space, turns[-1].size_px),))]
         for step, turn in enumerate(turns):
             picture = (Picture(step),) if step in shown else ()
             head = neutral(task) + "\n\n" if step == 0 else ""
@@ -150,8 +147,9 @@ class AutoGlm(Dialect):
                 chat.append(Message("assistant", (turn.answer,)))
         return chat
 
-    def _rules(self, space: ActionSpace) -> str:
-        shown = dict.fromkeys(w.shown for w in self.codec.words(space) if w.shown != w.word)
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Show the calls."""
+        shown = dict.fromkeys(w.shown for w in self.codec.words(space))
         listed = "\n".join(f"- {line}" for line in shown if line)
         return (
             "You operate a phone from screenshots until the task is done. Answer in this form:\n"

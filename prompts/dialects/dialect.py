@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.codecs.codec import Codec
+from eyehand.prompts.own_prompt import OwnPrompt
 from eyehand.prompts.parameters import parameters
 
 Role = Literal["system", "user", "assistant"]
@@ -94,7 +95,10 @@ class Dialect(ABC):
         max_tokens: Most tokens an answer.
         answer_marks: Control tokens that its answers are made of, and nothing else.
         answer_begins: What opens the model's turn beside its role.
+        points_only: Whether the model only says where a thing is, and can take no other action.
+        task_in_rules: Whether the task stands in the rules, and not in a turn of its own.
         codec: The grammar of its calls.
+        prompt: What a user puts in the place of the dialect's rules.
     """
 
     name: ClassVar[str]
@@ -106,7 +110,10 @@ class Dialect(ABC):
     max_tokens: ClassVar[int] = 512
     answer_marks: ClassVar[tuple[str, ...]] = ()
     answer_begins: ClassVar[str] = ""
+    points_only: ClassVar[bool] = False
+    task_in_rules: ClassVar[bool] = False
     codec: Codec
+    prompt: OwnPrompt | None = None
 
     @abstractmethod
     def messages(self, task: str, space: ActionSpace, turns: Sequence[Turn]) -> list[Message]:
@@ -119,6 +126,23 @@ class Dialect(ABC):
             space: The permitted actions.
             turns: The steps so far, the one to decide last.
         """
+
+    @abstractmethod
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Return the dialect's instructions: the actions, and how a call is written.
+
+        Args:
+            task: What to do, with marks made harmless.
+            space: The permitted actions.
+            size_px: Width and height of the screen as the model sees it.
+        """
+
+    def rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Return the instructions: a user's prompt where there is one, else the dialect's."""
+        neutral = self.codec.neutral(task)
+        if self.prompt is not None:
+            return self.prompt.filled(neutral, space, size_px)
+        return self.own_rules(neutral, space, size_px)
 
     def pictures(self, turns: Sequence[Turn]) -> range:
         """Return the steps whose screens are shown: the newest ones."""

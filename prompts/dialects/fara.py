@@ -3,7 +3,7 @@
 Source: microsoft/fara, src/fara/_prompts.py and fara_agent.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote_plus
 
@@ -87,7 +87,7 @@ class FaraCodec(FunctionCallCodec):
         Verb("scroll", "scroll", _read_scroll, _write_scroll, "pixels"),
         verb("visit_url", "go_to", {}, shown="url"),
         Verb("web_search", "go_to", _read_search, None, "query"),
-        verb("history_back", "back", shown="action"),
+        verb("history_back", "back", shown="history_back"),
         Verb("terminate", "answer", _read_final, None),
         *(known for known in COMPUTER_VERBS if known.word in ("key", "mouse_move", "left_click")),
         *(known for known in COMMON if known.word in ("wait", "terminate")),
@@ -107,6 +107,12 @@ class Fara(FunctionCallDialect):
         "task allows it: terminate there, and say so. Think in a few sentences, then write the "
         "call. The thought before terminate is the final answer."
     )
+    meanings: ClassVar[Mapping[str, str]] = {
+        **MEANINGS,
+        "visit_url": "open an address",
+        "web_search": "search the web for a query",
+        "history_back": "go back to the page before",
+    }
 
     def __init__(self) -> None:
         self.codec = FaraCodec()
@@ -114,7 +120,7 @@ class Fara(FunctionCallDialect):
     def messages(self, task: str, space: ActionSpace, turns: Sequence[Turn]) -> list[Message]:
         """Keep every answer; older pictures leave their turns."""
         neutral, shown = self.codec.neutral, self.pictures(turns)
-        chat = [Message("system", (self.system(space, turns[-1].size_px),))]
+        chat = [Message("system", (self.rules(task, space, turns[-1].size_px),))]
         for step, turn in enumerate(turns):
             picture = (Picture(step),) if step in shown else ()
             words = neutral(task) if step == 0 else "Here is the next screen."
@@ -126,8 +132,4 @@ class Fara(FunctionCallDialect):
         return chat
 
 
-MEANINGS.update(
-    visit_url="open an address", web_search="search the web for a query",
-    history_back="go back to the page before", interact="ask the user",
-)  # fmt: skip
 DIALECT = Fara

@@ -18,7 +18,9 @@ from eyehand.actions.codecs.verbs import (
     VerbCall,
     VerbCodec,
     given_fields,
+    read_line,
     verb,
+    written_line,
 )
 from eyehand.actions.codecs.writing import as_json, clean_thought
 from eyehand.actions.coordinates import Unit
@@ -44,18 +46,11 @@ _SCREENS = 10.0
 
 
 def _read_text(given: Arguments, here: Here) -> Arguments | None:
-    text = given.get("text")
-    if isinstance(text, str) and len(text) > 1 and text.endswith("\n"):
-        if "press_enter" in here.fields:
-            return {"text": text[:-1], "press_enter": True}
-    return given
+    return given | read_line(given["text"], here) if "text" in given else given
 
 
 def _write_text(action: Action, here: Here) -> Arguments | None:
-    given = given_fields(action)
-    if "point" in given:
-        return None
-    return {"text": given["text"] + ("\n" if given.get("press_enter") else "")}
+    return None if "point" in given_fields(action) else {"text": written_line(action)}
 
 
 def _read_keys(given: Arguments, here: Here) -> Arguments | None:
@@ -175,7 +170,7 @@ COMPUTER_VERBS: tuple[Verb, ...] = (
 )  # fmt: skip
 PHONE_VERBS: tuple[Verb, ...] = (
     verb("click", "tap", _AT, shown="coordinate"),
-    verb("tap", "tap", _AT, shown=""),
+    verb("tap", "tap", _AT),
     verb("long_press", "long_press", _AT, shown="coordinate", ignored=("time",)),
     verb("swipe", "swipe", {"coordinate": "start", "coordinate2": "end"}, shown="coordinate2"),
     *(Verb("system_button", "press", *_button(name), "button")
@@ -223,8 +218,6 @@ class FunctionCallCodec(VerbCodec):
         '"coordinate": [x, y]}}\n</tool_call>'
     )
     stop_words = ("<tool_response>",)
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read what stands between the tags, JSON or XML."""
@@ -290,6 +283,8 @@ class FunctionCallDialect(Dialect):
 
     thinks: ClassVar[str] = ""
     """What the model is asked to write before its call."""
+    meanings: ClassVar[Mapping[str, str]] = MEANINGS
+    """What the prompt says of each word."""
 
     codec: FunctionCallCodec
 
@@ -301,7 +296,7 @@ class FunctionCallDialect(Dialect):
         said = neutral(turns[-1].said)
         text = f"The user query: {neutral(task)}\nTask progress (what was done so far): {told}"
         return [
-            Message("system", (self.system(space, turns[-1].size_px),)),
+            Message("system", (self.rules(task, space, turns[-1].size_px),)),
             Message("user", (text + (f"\n{said}" if said else ""), Picture(last))),
         ]
 
@@ -309,7 +304,7 @@ class FunctionCallDialect(Dialect):
         """Return the screen's size as the tool declares it."""
         return (1000, 1000) if self.codec.unit == "thousandths" else size_px
 
-    def system(self, space: ActionSpace, size_px: tuple[int, int]) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
         """Return the system prompt: the tool with its actions, and a function for every other."""
         lines = [json.dumps(tool, ensure_ascii=False) for tool in self.tools(space, size_px)]
         return (
@@ -332,10 +327,10 @@ class FunctionCallDialect(Dialect):
         self, words: Sequence[Verb], space: ActionSpace, size_px: tuple[int, int]
     ) -> dict[str, Any]:
         width, height = self.declared_size(size_px)
-        meanings = {word.word: MEANINGS.get(word.word, word.word) for word in words}
+        meanings = {word.word: self.meanings.get(word.word, word.word) for word in words}
         listed = "\n".join(f"* `{name}`: {meaning}" for name, meaning in meanings.items())
         where = "touchscreen" if "tap" in space.names else "mouse and keyboard"
-        needed = dict.fromkeys(word.shown for word in words)
+        needed = dict.fromkeys(word.shown for word in words if word.shown != word.word)
         if "coordinate2" in needed:
             needed = {"coordinate": None, **needed}
         properties = {

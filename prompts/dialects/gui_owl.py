@@ -4,14 +4,18 @@ Source: X-PLUG/MobileAgent, Mobile-Agent-v3.5. GUI-Owl 7B and 32B, which are Qwe
 in the dialect `qwen2.5-vl`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.codecs.verbs import Verb, verb
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.prompts.dialects.dialect import Message, Picture, PictureBounds, Turn, told_steps
-from eyehand.prompts.dialects.function_call import FunctionCallCodec, FunctionCallDialect
+from eyehand.prompts.dialects.function_call import (
+    MEANINGS,
+    FunctionCallCodec,
+    FunctionCallDialect,
+)
 
 
 class GuiOwlCodec(FunctionCallCodec):
@@ -37,6 +41,7 @@ class GuiOwl(FunctionCallDialect):
     window: ClassVar[int | None] = 5
     bounds: ClassVar[PictureBounds] = PictureBounds(32, 4 * 32 * 32, 16384 * 32 * 32)
     thinks: ClassVar[str] = "Write Action: and the step in a short imperative, then the tool call."
+    meanings: ClassVar[Mapping[str, str]] = {**MEANINGS, "interact": "ask the user"}
 
     def __init__(self) -> None:
         self.codec = GuiOwlCodec()
@@ -50,7 +55,7 @@ class GuiOwl(FunctionCallDialect):
             f"Please generate the next move for the instruction and the actions so far.\n\n"
             f"Instruction: {neutral(task)}\n\nPrevious actions:\n{past or 'No previous action.'}"
         )
-        chat = [Message("system", (self.system(space, turns[-1].size_px),))]
+        chat = [Message("system", (self.rules(task, space, turns[-1].size_px),))]
         for step in shown:
             said = neutral(turns[step].said)
             words = "\n".join(part for part in (first if step == shown.start else "", said) if part)

@@ -99,9 +99,6 @@ class HoloCodec(VerbCodec):
         '{"note": "", "thought": "...", "action": {"action": "click_element", "element": "...", '
         '"x": 1, "y": 1}}'
     )
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the object; what stands around it is not read."""
@@ -161,7 +158,7 @@ class Holo(Dialect):
         before = f"Done so far:\n{told}\n" if told else ""
         said = neutral(turns[-1].said)
         return [
-            Message("system", (self._rules(space),)),
+            Message("system", (self.rules(task, space, turns[-1].size_px),)),
             Message("user", (
                 f"<task>\n{neutral(task)}\n</task>\n{before}<observation step={step}>\n"
                 + (f"{said}\n" if said else "") + "<screenshot>\n",
@@ -170,7 +167,8 @@ class Holo(Dialect):
             )),
         ]  # fmt: skip
 
-    def _rules(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Show the calls."""
         shown = [word.shown for word in self.codec.words(space) if word.shown]
         shown += [_own_object(other, self.codec.unit) for other in self.codec.others(space)]
         listed = "\n".join(f"- {line}" for line in dict.fromkeys(shown))

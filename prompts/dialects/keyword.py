@@ -44,7 +44,7 @@ class Keyword(Dialect):
 
     def messages(self, task: str, space: ActionSpace, turns: Sequence[Turn]) -> list[Message]:
         """Begin with the first screen and the task; each result is a turn of the user."""
-        system = Message("system", (self._system(space),))
+        system = Message("system", (self.rules(task, space, turns[-1].size_px),))
         if self.newest_only:
             acted = [turn.action for turn in turns[:-1] if turn.action is not None]
             told = [self.codec.neutral(call_words(action)) for action in acted[-MOST_EARLIER:]]
@@ -67,7 +67,8 @@ class Keyword(Dialect):
             f"{said}\n{self.mark}RETURN{self.mark}: ",
         )
 
-    def _system(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Describe the actions, or only name them."""
         if self.brief:
             return render_brief(space)
         return render_system(space, self.codec.name, self.language, self.mark)

@@ -80,25 +80,21 @@ def _write_hotkey(action: Action, here: Here) -> Arguments | None:
     return {"text": "_".join({"Control": "CTRL"}.get(key, key.upper()) for key in keys)}
 
 
-def _at(field: str = "point") -> dict[str, str]:
-    return {"point": field}
-
-
 VERBS: tuple[Verb, ...] = (
-    verb("CLICK", "click", _at(), shown=f"CLICK {POINT}"),
-    verb("CLICK", "tap", _at(), shown=f"CLICK {POINT}"),
+    verb("CLICK", "click", {}, shown=f"CLICK {POINT}"),
+    verb("CLICK", "tap", {}, shown=f"CLICK {POINT}"),
     Verb("TYPE", "type_text", *_text("text"), "TYPE [input text]"),
     Verb("SCROLL", "scroll", _read_scroll, _write_scroll, "SCROLL [UP/DOWN/LEFT/RIGHT]"),
-    verb("DOUBLECLICK", "double_click", _at(), shown=f"DOUBLECLICK {POINT}"),
-    verb("RIGHTCLICK", "right_click", _at(), shown=f"RIGHTCLICK {POINT}"),
-    verb("MOVETO", "hover", _at(), shown=f"MOVETO {POINT}"),
+    verb("DOUBLECLICK", "double_click", {}, shown=f"DOUBLECLICK {POINT}"),
+    verb("RIGHTCLICK", "right_click", {}, shown=f"RIGHTCLICK {POINT}"),
+    verb("MOVETO", "hover", {}, shown=f"MOVETO {POINT}"),
     Verb("OPEN_APP", "open_app", *_text("app"), "OPEN_APP [app name]"),
-    verb("LONG_PRESS", "long_press", _at(), shown=f"LONG_PRESS {POINT}"),
+    verb("LONG_PRESS", "long_press", {}, shown=f"LONG_PRESS {POINT}"),
     Verb("PRESS_BACK", "press", *_fixed(key="back"), "PRESS_BACK"),
     Verb("PRESS_HOME", "press", *_fixed(key="home"), "PRESS_HOME"),
     Verb("PRESS_RECENT", "press", *_fixed(key="recents"), "PRESS_RECENT"),
     Verb("ENTER", "press", *_fixed(key="enter"), "ENTER"),
-    Verb("ENTER", "press_keys", *_fixed(keys=["Enter"]), ""),
+    Verb("ENTER", "press_keys", *_fixed(keys=["Enter"])),
     *(Verb(f"PRESS_{word}", "press_keys", *_fixed(keys=[key]), f"PRESS_{word}")
       for word, key in _KEYS.items()),
     Verb("HOTKEY", "press_keys", _read_hotkey, _write_hotkey, "HOTKEY [CTRL_A]"),
@@ -115,9 +111,6 @@ class OsAtlasCodec(VerbCodec):
     name: ClassVar[str] = "os-atlas"
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
     expected: ClassVar[str] = "thoughts:\\n...\\nactions:\\nCLICK <point>[[x, y]]</point>"
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the lines behind `actions:` that begin with a word in capitals."""
@@ -195,13 +188,15 @@ class OsAtlas(Dialect):
         after = f"\n{said}\n" if said else "\n"
         return [
             Message("user", (
-                f"{self._rules(space)}\n\nYour current task, screenshot and history:\nScreenshot: ",
+                f"{self.rules(task, space, turns[-1].size_px)}\n\n"
+                "Your current task, screenshot and history:\nScreenshot: ",
                 Picture(len(turns) - 1),
                 f"\nTask: {neutral(task)}\nHistory: \n{history or 'None'}\n{after}",
             )),
         ]  # fmt: skip
 
-    def _rules(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Describe the basic and the custom actions."""
         words = [word for word in self.codec.words(space) if word.shown]
         basic = [word for word in words if word.word in _BASIC]
         custom = [(w.word, w.shown, space.type_named(w.action).description())

@@ -29,7 +29,8 @@ class Qwen(Keyword):
     name: ClassVar[str] = "qwen"
     about: ClassVar[str] = "Qwen2-VL-Instruct 2B, 7B and 72B, as Qwen-Agent asks them"
 
-    def _system(self, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Declare the actions as tools."""
         tools = [own_tool(action_type)["function"] for action_type in space.types]
         described = "\n\n".join(
             f"### {tool['name']}\n\n{tool['name']}: {tool['description']} Parameters: "

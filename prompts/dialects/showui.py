@@ -24,7 +24,6 @@ from eyehand.errors import Unparsable
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds, Turn
 
 _START = re.compile(r"\{\s*['\"]action['\"]")
-_DIRECTIONS = ("up", "down", "left", "right")
 MOST_EARLIER = 8
 """So many past actions are told."""
 
@@ -92,7 +91,7 @@ def _read_answer(given: Arguments, here: Here) -> Arguments | None:
 VERBS: tuple[Verb, ...] = (
     verb("CLICK", "click", {"position": "point"}, shown="click something; value is None"),
     verb("TAP", "tap", {"position": "point"}, shown="tap something; value is None"),
-    verb("CLICK", "tap", {"position": "point"}, shown=""),
+    verb("CLICK", "tap", {"position": "point"}),
     Verb("INPUT", "type_text", _read_input, _write_input, "type a text; value is the text"),
     verb("SELECT", "select_option", {"position": "point", "value": "option"},
          shown="choose an option; value is the option"),
@@ -122,11 +121,8 @@ class ShowUiCodec(VerbCodec):
     name: ClassVar[str] = "showui"
     unit: ClassVar[Unit] = "fraction"
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
-    own_names: ClassVar[bool] = False
+    says_own_names: ClassVar[bool] = False
     expected: ClassVar[str] = "{'action': 'CLICK', 'value': None, 'position': [x, y]}"
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def coordinates(
         self, screen: str | None = None, width_px: int = 0, height_px: int = 0,
@@ -187,27 +183,29 @@ class ShowUi(Dialect):
 
     def messages(self, task: str, space: ActionSpace, turns: Sequence[Turn]) -> list[Message]:
         """Tell past actions as the model wrote them."""
-        rules = [f"{w.word}: {w.shown}" for w in self.codec.words(space) if w.shown]
-        listed = "\n".join(f"{number}. {rule}" for number, rule in enumerate(rules, 1))
-        neutral = self.codec.neutral
+        neutral, where = self.codec.neutral, self.codec.coordinates()
         acted = [turn.action for turn in turns[:-1] if turn.action is not None]
-        where = self.codec.coordinates()
         past = [self.codec.write(a) for a in acted if self.codec.words_for(a, where)]
         past = past[-MOST_EARLIER:]
         said = neutral(turns[-1].said)
-        parts = [
-            "You are an assistant that navigates user interfaces. You get a task, the actions so "
-            "far and a screenshot, and write the next action.\nThe actions are:\n"
-            f"{listed}\n\nWrite an action as a dictionary:\n"
-            "{'action': 'NAME', 'value': 'text', 'position': [x, y]}\n"
-            "What does not apply is None. Positions are relative, from 0 to 1.\n"
-            f"Task: {neutral(task)}\n"
-        ]
+        parts = [f"{self.rules(task, space, turns[-1].size_px)}\nTask: {neutral(task)}\n"]
         if past:
             parts.append(f"Past actions: {', '.join(past)}\n")
         if said:
             parts.append(f"{said}\n")
         return [Message("user", ("".join(parts), Picture(len(turns) - 1)))]
+
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Say what each word means, and how a call is written."""
+        words = [f"{w.word}: {w.shown}" for w in self.codec.words(space) if w.shown]
+        listed = "\n".join(f"{number}. {rule}" for number, rule in enumerate(words, 1))
+        return (
+            "You are an assistant that navigates user interfaces. You get a task, the actions so "
+            "far and a screenshot, and write the next action.\nThe actions are:\n"
+            f"{listed}\n\nWrite an action as a dictionary:\n"
+            "{'action': 'NAME', 'value': 'text', 'position': [x, y]}\n"
+            "What does not apply is None. Positions are relative, from 0 to 1."
+        )
 
 
 DIALECT = ShowUi

@@ -17,7 +17,9 @@ from eyehand.actions.codecs.verbs import (
     VerbCall,
     VerbCodec,
     given_fields,
+    read_line,
     verb,
+    written_line,
 )
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.actions.coordinates import Unit
@@ -47,21 +49,15 @@ def _read_type(given: Arguments, here: Here) -> Arguments | None:
     text = given.get("content")
     if not isinstance(text, str) or set(given) - {"content", "start_box"}:
         return {name: value for name, value in given.items() if name != "content"} | {"text": text}
-    read: dict[str, Any] = {"text": text}
-    if text.endswith("\n") and "press_enter" in here.fields:
-        if text == "\n":
-            return None
-        read = {"text": text[:-1], "press_enter": True}
+    read = read_line(text, here)
     if "start_box" in given and "point" in here.fields:
         read["point"] = given["start_box"]
     return read
 
 
 def _write_type(action: Action, here: Here) -> Arguments | None:
-    given = given_fields(action)
-    end = "\n" if given.get("press_enter") else ""
-    place = {"start_box": given["point"]} if given.get("point") else {}
-    return {"content": given["text"] + end, **place}
+    point = given_fields(action).get("point")
+    return {"content": written_line(action), **({"start_box": point} if point else {})}
 
 
 def _read_enter(given: Arguments, here: Here) -> Arguments | None:
@@ -149,8 +145,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("type", "press", _read_enter, _write_enter),
     Verb("type", "type_text", _read_type, _write_type, "type(content='')"),
     Verb("hotkey", "press_keys", _read_keys, _write_keys, "hotkey(key='')"),
-    verb("press_home", "press", says={}, means={"key": "home"}, shown="press_home()"),
-    verb("press_back", "press", says={}, means={"key": "back"}, shown="press_back()"),
+    verb("press_home", "press", means={"key": "home"}, shown="press_home()"),
+    verb("press_back", "press", means={"key": "back"}, shown="press_back()"),
     verb("open_app", "open_app", {"app_name": "app"}, shown="open_app(app_name='')"),
     Verb("wait", "wait", _read_wait, lambda action, here: {}, "wait()"),
     Verb("finished", "answer", _read_answer,
@@ -166,9 +162,6 @@ class UiTarsCodec(VerbCodec):
     name: ClassVar[str] = "ui-tars"
     verbs: ClassVar[tuple[Verb, ...]] = VERBS
     expected: ClassVar[str] = f"Thought: ... then on a new line Action: click(start_box={BOX})"
-    stop_words = ()
-    before_observation = "<|im_end|>\n<|im_start|>user\n"
-    after_observation = "<|im_end|>\n<|im_start|>assistant\n"
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read what stands behind `Action:`; without it, the first line that is a call."""
@@ -240,6 +233,7 @@ class UiTars(Dialect):
     window: ClassVar[int | None] = 5
     bounds: ClassVar[PictureBounds] = PictureBounds(28, 100 * 28 * 28, 2700 * 28 * 28)
     max_tokens: ClassVar[int] = 1000
+    task_in_rules: ClassVar[bool] = True
     answer_marks: ClassVar[tuple[str, ...]] = ("<|box_start|>", "<|box_end|>")
 
     codec: UiTarsCodec
@@ -252,7 +246,7 @@ class UiTars(Dialect):
         shown = self.pictures(turns)
         chat = [
             Message("system", ("You are a helpful assistant.",)),
-            Message("user", (self._prompt(task, space),)),
+            Message("user", (self.rules(task, space, turns[-1].size_px),)),
         ]
         for step, turn in enumerate(turns):
             if step in shown:
@@ -262,7 +256,8 @@ class UiTars(Dialect):
                 chat.append(Message("assistant", (turn.answer,)))
         return chat
 
-    def _prompt(self, task: str, space: ActionSpace) -> str:
+    def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
+        """Show the calls, and end with the task."""
         codec = self.codec
         listed = [(w.shown, w.action) for w in codec.words(space) if w.shown]
         listed += [(own_call(t, BOX), t.name) for t in codec.others(space)]
@@ -272,7 +267,7 @@ class UiTars(Dialect):
             f"## Action Space\n{action_lines(space, listed)}\n\n## Note\n"
             "- Use English in `Thought`.\n"
             "- Write a small plan and sum up the next step with its target in one sentence in "
-            f"`Thought`.\n\n## User Instruction\n{codec.neutral(task)}"
+            f"`Thought`.\n\n## User Instruction\n{task}"
         )
 
 

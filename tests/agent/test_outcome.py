@@ -67,6 +67,7 @@ def test_exit_statuses_are_those_of_the_command_line() -> None:
         "step_limit": 1,
         "time_limit": 1,
         "token_limit": 1,
+        "cost_limit": 1,
         "refused": 1,
         "environment_fault": 3,
         "stopped": 130,

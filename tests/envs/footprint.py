@@ -3,6 +3,7 @@
 import gc
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Footprint:
     Attributes:
         threads: Its threads.
         files: Its open files, sockets and pipes.
-        children: Processes below it, an adb server aside.
+        children: Processes below it, an adb server and Python's resource tracker aside, which stay.
         folders: Names in its folder for temporary files, an adb server's log aside.
         memory_mb: Its resident memory.
         below_mb: What the processes below it have, shared memory by their share.
@@ -61,15 +62,33 @@ def _below(pid: int) -> Iterator[int]:
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
             for child in map(int, task.read_text().split()):
-                if not _is_adb(child):
+                if not _stays(child):
                     yield child
                     yield from _below(child)
 
 
-def _is_adb(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(b"adb")
-    return False
+def _stays(pid: int) -> bool:
+    program, *words = _command(pid)
+    return program.endswith(b"adb") or any(b"multiprocessing.resource_tracker" in w for w in words)
+
+
+def _command(pid: int) -> list[bytes]:
+    with suppress(OSError):  # it has ended meanwhile
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return [b""]
+
+
+def wait_for_none_below(timeout_s: float = 60.0) -> None:
+    """Wait until the processes below this one have ended; fails where some have not in that time.
+
+    Processes that end take a while on a busy machine, also after whoever ended them looked away.
+    """
+    end_s = time.monotonic() + timeout_s
+    while Footprint.now().children:
+        if time.monotonic() > end_s:
+            left = {pid: _command(pid) for pid in _below(os.getpid())}
+            raise AssertionError(f"below this process after {timeout_s} s: {left}")
+        time.sleep(0.05)
 
 
 def use(spec: str, seed: int) -> None:

@@ -1,6 +1,7 @@
 """Every dialect: what it writes it reads, and nothing that a page says can speak it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from eyehand.errors import UsageError
 from eyehand.prompts import dialects
 from eyehand.prompts.dialects import DIALECTS, make_dialect
 from eyehand.prompts.dialects.dialect import Picture, Turn
+from eyehand.prompts.own_prompt import read_prompt
 
 WEB, PHONE = ActionSpace(WEB_ACTIONS), ActionSpace(ANDROID_ACTIONS)
 SIZE = (1288, 728)
@@ -140,6 +142,68 @@ def test_every_screen_has_its_place_and_the_newest_comes_last(name: str) -> None
     assert "that was refused" in words
 
 
+def first_words(name: str, space: ActionSpace) -> str:
+    messages = make_dialect(name).messages("Do it", space, [Turn(size_px=SIZE)])
+    return "\n".join(part for m in messages for part in m.parts if isinstance(part, str))
+
+
+@pytest.mark.parametrize("space", [WEB, PHONE], ids=["web", "phone"])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_prompt_shows_the_words_that_are_to_be_shown_and_no_other(
+    name: str, space: ActionSpace
+) -> None:
+    codec = make_dialect(name).codec
+    if not isinstance(codec, VerbCodec):
+        pytest.skip("the actions' own names are its words")
+    prompt = first_words(name, space)
+    shown = {known.word for known in codec.words(space) if known.shown}
+    hidden = {known.word for known in codec.words(space)} - shown
+    assert [word for word in shown if word not in prompt] == []
+    assert [word for word in hidden if re.search(rf"[`\"'\n ]{word}[`\"'\n:]", prompt)] == []
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen3-vl", "gui-owl", "fara"])
+@pytest.mark.parametrize("space", [WEB, PHONE], ids=["web", "phone"])
+def test_the_tool_has_arguments_and_no_word_among_them(name: str, space: ActionSpace) -> None:
+    prompt = first_words(name, space)
+    tool = json.loads(prompt.split("<tools>\n")[1].splitlines()[0])["function"]["parameters"]
+    words = set(tool["properties"]["action"]["enum"])
+    assert set(tool["properties"]) & words == set()
+    assert "text" in tool["properties"]
+    assert len(tool["properties"]["action"]["description"].splitlines()) == len(words)
+    for line in tool["properties"]["action"]["description"].splitlines():
+        word, meaning = line.removeprefix("* `").split("`: ")
+        assert meaning != word, "a word that nobody explains"
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_prompt_of_ones_own_takes_the_place_of_the_rules(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "prompt.txt"
+    file.write_text('Act! {"x": {width}} {actions} {unknown} {task}\n', encoding="utf-8")
+    dialect = make_dialect(name)
+    dialect.prompt = read_prompt(file)
+    messages = dialect.messages("Do <|im_end|> it", WEB, [Turn(size_px=SIZE)])
+    words = "\n".join(part for m in messages for part in m.parts if isinstance(part, str))
+    task = dialect.codec.neutral("Do <|im_end|> it")
+    assert f'Act! {{"x": 1288}} {", ".join(WEB.names)} {{unknown}} {task}' in words
+    assert dialect.own_rules(task, WEB, SIZE) not in words
+    assert [part for m in messages for part in m.parts if isinstance(part, Picture)] == [Picture(0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no such file"), (b"", "is empty"), (b"\xff\xfe", "as text"), (b"x" * 300_000, "most")],
+)
+def test_a_prompt_that_cannot_be_used_is_one_line(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "prompt.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        read_prompt(file)
+
+
 @pytest.mark.parametrize("name", DIALECTS)
 def test_a_chat_grows_at_its_end_as_long_as_no_screen_leaves_it(name: str) -> None:
     dialect = make_dialect(name)
@@ -182,7 +246,9 @@ def test_several_calls_perform_the_first_one(name: str) -> None:
 def test_no_answer_is_a_crash(text: str, name: str, data: st.DataObject) -> None:
     codec = make_dialect(name).codec
     where = codec.coordinates(None, *SIZE)
-    whole = codec.write(phone.Swipe(start=HERE, end=THERE), where, "x")
+    says = codec.can_say(phone.Swipe)
+    said = phone.Swipe(start=HERE, end=THERE) if says else phone.Tap(point=HERE)
+    whole = codec.write(said, where, "x")
     cut = data.draw(st.integers(0, len(whole)))
     for answer in (text, whole[:cut], whole[:cut] + text, text + whole[cut:], whole[:cut] * 3):
         parsed = codec.parse(answer, PHONE, where)
@@ -195,6 +261,11 @@ def test_no_answer_is_a_crash(text: str, name: str, data: st.DataObject) -> None
         ("ui-tars", "Action: click(start_box='(300,400)')", Point(x=0.3, y=0.4)),
         ("ui-tars", "Thought: x\nAction： click(start_box='[100, 200, 300, 400]')",
          Point(x=0.2, y=0.3)),
+        ("uground", "(300, 400)", Point(x=0.3, y=0.4)),
+        ("uground", "The place is (300,400).", Point(x=0.3, y=0.4)),
+        ("os-atlas-base", "<|object_ref_start|>x<|object_ref_end|><|box_start|>(100,200),(300,400)"
+         "<|box_end|>", Point(x=0.2, y=0.3)),
+        ("boxes", "<|box_start|>(100,200),(300,400)<|box_end|>", Point(x=0.2, y=0.3)),
         ("ui-tars-1.5", "Action: click(point='<point>644 364</point>')", Point(x=0.5, y=0.5)),
         ("showui", "{'action': 'CLICK', 'value': None, 'position': [0.49, 0.42]}",
          Point(x=0.49, y=0.42)),

@@ -79,12 +79,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("limits of an episode")
     shared.add_limit_arguments(group)
-    group.add_argument(
-        "--max-tokens-episode",
-        type=shared.positive_int,
-        metavar="N",
-        help="most tokens an episode that the model reads anew and writes",
-    )
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:

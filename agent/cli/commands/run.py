@@ -119,6 +119,8 @@ def execute(arguments: argparse.Namespace) -> int:
                 seed=arguments.seed,
                 max_steps=arguments.max_steps or step_limit(spec),  # None: the environment's own
                 time_limit_s=arguments.time_limit,
+                max_tokens=arguments.max_tokens_episode,
+                max_cost_usd=arguments.max_cost,
                 trajectory=trajectory,
                 uploads=uploads,
                 watch=progress,

@@ -1,5 +1,6 @@
 """An answer that comes in parts from a server: bounded in time and in size."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -7,13 +8,14 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from eyehand.agent.policies.base import COST
 from eyehand.agent.policies.models.chat import Written
 
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
-
-
 LONGEST_ANSWER = 200_000
 """Characters of an answer; what follows is not waited for."""
+LARGEST_COST_USD = 1e6
+"""A server that says more of one answer is not believed."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class AnswerStream:
         timer.daemon = True
         timer.start()
         text: list[str] = []
+        length = 0
         tokens: dict[str, int] = {}
         first_s = 0.0
         try:
@@ -68,7 +71,8 @@ class AnswerStream:
                 first_s = first_s or time.perf_counter() - self._began_s
                 text.append(_text(chunk))
                 tokens = _usage(chunk) or tokens
-                if sum(map(len, text)) > LONGEST_ANSWER:
+                length += len(text[-1])
+                if length > LONGEST_ANSWER:
                     break
         except Exception:
             if self._late.is_set():
@@ -138,5 +142,12 @@ def _usage(chunk: Any) -> dict[str, int]:
         "prompt": getattr(usage, "prompt_tokens", None),
         "generated": getattr(usage, "completion_tokens", None),
         "cached": getattr(details, "cached_tokens", None),
+        COST: _microdollars(getattr(usage, "cost", None)),
     }
     return {name: n for name, n in counts.items() if isinstance(n, int) and n >= 0}
+
+
+def _microdollars(cost: Any) -> int | None:
+    """Return what a server says that an answer cost, in millionths; None where it does not."""
+    number = isinstance(cost, int | float) and not isinstance(cost, bool)
+    return math.ceil(cost * 1e6) if number and 0 <= cost < LARGEST_COST_USD else None

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
@@ -19,7 +17,7 @@ from eyehand.agent.policies.models.habits import read_habits
 from eyehand.agent.policies.models.openings import Openings
 from eyehand.errors import UsageError
 from eyehand.model.folder import resolve
-from eyehand.model.hub import Qwen2VL
+from eyehand.model.hub import Qwen2VL, named_dtype
 from eyehand.model.inference.bounded_history import History, cache_tokens
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.sampling import Sampling
@@ -27,8 +25,6 @@ from eyehand.model.memory import free_bytes
 from eyehand.prompts.conversation import Layout
 
 DEFAULT_MAX_NEW_TOKENS = 512
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class VlmPolicy(Policy):
@@ -88,8 +84,8 @@ class VlmPolicy(Policy):
         if max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
         # What was asked for is checked before a model is fetched and read.
-        written, precision = make_codec(codec, keyword_mark), _dtype(dtype)
         self.history = History.named(history or "evict")
+        written, precision = make_codec(codec, keyword_mark), named_dtype(dtype)
         folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
         self.habits = read_habits(folder)
         self.newest_only = self.habits.newest_only and history is None
@@ -153,9 +149,9 @@ class VlmPolicy(Policy):
             "codec": self.layout.codec.name,
             "keyword_mark": self.layout.keyword_mark,
             "language": self.layout.language,
-            "coordinates": "thousandths",
             "history": "newest screen" if self.newest_only else str(self.history),
             "cache_gb": self._cache_gb,
+            "coordinates": self.layout.codec.unit,
             "prompt": "brief" if self.habits.brief else "full",
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
@@ -184,14 +180,3 @@ class VlmPolicy(Policy):
         if not isinstance(conversation, VlmConversation) or conversation.policy is not self:
             raise UsageError("a policy decides only for the conversations that it started")
         return conversation
-
-
-def _dtype(name: str | None) -> torch.dtype | None:
-    """Return the dtype called `name`.
-
-    Raises:
-        UsageError: it is none of those that the network runs in.
-    """
-    if name is not None and name not in _DTYPES:
-        raise UsageError(f"dtype is one of {', '.join(_DTYPES)}; got {name!r}")
-    return None if name is None else _DTYPES[name]

@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from eyehand.actions.codecs.marks import without_control_tokens
 from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
-from eyehand.errors import UsageError
-from eyehand.model.hub import Qwen2VL
+from eyehand.model.hub import Qwen2VL, named_dtype
 from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
@@ -24,7 +21,6 @@ from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, Template
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
 
 _MARK = re.compile(r"<\|[a-z_]{1,40}\|>")
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass
@@ -63,11 +59,8 @@ class BuiltInChatPolicy(ChatPolicy):
         dtype: str | None = None, **sampling: Any,
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
-        if dtype is not None and dtype not in _DTYPES:
-            raise UsageError(f"dtype is one of {', '.join(_DTYPES)}; got {dtype!r}")
         self.label = label
-        precision = None if dtype is None else _DTYPES[dtype]
-        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=precision)
+        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=named_dtype(dtype))
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""

@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from eyehand.envs.env import Observation, Pixels
 from eyehand.errors import UsageError
 from eyehand.model.inputs.image import smart_resize
 from eyehand.model.inputs.image_settings import PUBLISHED
-from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, Turn
+from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds, Turn
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class ChatPolicy(Policy):
             for i in full:
                 conversations[i].forget_old_steps()
             again = self.answers([conversations[i].chat() for i in full])
-            written = [again[full.index(i)] if i in full else w for i, w in enumerate(written)]
+            shortened = dict(zip(full, again, strict=True))
+            written = [shortened.get(i, answer) for i, answer in enumerate(written)]
         return [
             conversation.conclude(_answered(answer))
             for conversation, answer in zip(conversations, written, strict=True)
@@ -113,15 +114,13 @@ class ChatPolicy(Policy):
 
     def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
         """Return the size at which the model sees a screen."""
-        bounds = self.dialect.bounds
-        blank = np.empty((height_px, width_px, 3), dtype=np.uint8)
-        seen = resized(blank, bounds.factor, bounds.min_pixels, bounds.max_pixels)
-        return seen.shape[1], seen.shape[0]
+        return seen_size(width_px, height_px, self.dialect.bounds)
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
-        codec = self.dialect.codec
+        codec, own = self.dialect.codec, self.dialect.prompt
         return {
+            **({} if own is None else {"prompt": own.text}),
             "name": self.name, "dialect": self.dialect.name, "coordinates": codec.unit,
             "window": self.dialect.window, "temperature": self.temperature, "top_p": self.top_p,
             "max_new_tokens": self.max_new_tokens,
@@ -161,8 +160,7 @@ class ChatConversation(Conversation):
         """Take the screen, at the size that the model sees."""
         began_s = time.perf_counter()
         step = len(self._turns)
-        bounds = self.policy.dialect.bounds
-        picture = resized(observation.pixels, bounds.factor, bounds.min_pixels, bounds.max_pixels)
+        picture = resized(observation.pixels, self.policy.dialect.bounds)
         height, width = picture.shape[:2]
         self._turns.append(Turn(observation.text, observation.feedback, size_px=(width, height)))
         self._pictures[step] = picture
@@ -212,23 +210,49 @@ class ChatConversation(Conversation):
         )  # fmt: skip
 
 
-def resized(pixels: Pixels, factor: int, min_pixels: int, max_pixels: int) -> Pixels:
+def seen_size(width_px: int, height_px: int, bounds: PictureBounds) -> tuple[int, int]:
+    """Return the size at which a model sees a screen, (width, height) in pixels.
+
+    Args:
+        width_px: Width of the screen.
+        height_px: Its height.
+        bounds: The dialect's.
+    """
+    settings = replace(
+        PUBLISHED, patch_size=bounds.factor // PUBLISHED.merge_size,
+        min_pixels=bounds.min_pixels, max_pixels=bounds.max_pixels,
+    )  # fmt: skip
+    height, width = smart_resize(height_px, width_px, settings)
+    return width, height
+
+
+def resized(pixels: Pixels, bounds: PictureBounds) -> Pixels:
     """Return a screen at the size that the model sees: what pixel coordinates refer to.
 
     Args:
         pixels: RGB uint8 (H, W, 3).
-        factor: Both sides become multiples of it, in pixels.
-        min_pixels: Smallest area, in pixels.
-        max_pixels: Largest area, in pixels.
+        bounds: The dialect's.
     """
-    settings = replace(
-        PUBLISHED, patch_size=factor // PUBLISHED.merge_size,
-        min_pixels=min_pixels, max_pixels=max_pixels,
-    )  # fmt: skip
-    height, width = smart_resize(pixels.shape[0], pixels.shape[1], settings)
-    if (height, width) == pixels.shape[:2]:
+    height, width = pixels.shape[:2]
+    size = seen_size(width, height, bounds)
+    if size == (width, height):
         return pixels
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def content(message: Message, picture: Callable[[Picture], dict[str, Any]]) -> Any:
+    """Return a turn as chat templates and servers read it; one of text alone is a text.
+
+    Args:
+        message: The turn.
+        picture: Says what stands for a picture.
+    """
+    if all(isinstance(part, str) for part in message.parts):
+        return "".join(map(str, message.parts))
+    return [
+        picture(part) if isinstance(part, Picture) else {"type": "text", "text": part}
+        for part in message.parts
+    ]
 
 
 def _answered(answer: Written | ContextFull) -> Written:

@@ -1,17 +1,17 @@
 """From what `--model` names to a policy: built in, through transformers, or behind a server."""
 
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from eyehand.agent.policies.base import Policy, TokenCallback
 from eyehand.agent.policies.models.address import is_address
-from eyehand.errors import UsageError
+from eyehand.errors import CheckpointError, UsageError
 from eyehand.prompts.dialects import make_dialect
 from eyehand.prompts.dialects.dialect import Dialect
 from eyehand.prompts.dialects.keyword import Keyword
+from eyehand.prompts.own_prompt import read_prompt
 
 _log = logging.getLogger(__name__)
 
@@ -21,9 +21,13 @@ BUILT_IN = "qwen2_vl"
 BY_SESSION = ("keyword", "tool_call")
 """Dialects whose history the built-in network only ever appends to."""
 
+PLANNING = ("tool_call", "keyword", "qwen")
+"""Dialects in which a target can be named in words."""
+
 NAMES: tuple[tuple[str, str], ...] = (
     ("ui-tars-1.5", "ui-tars-1.5"), ("uitars-1.5", "ui-tars-1.5"), ("ui-tars", "ui-tars"),
-    ("uitars", "ui-tars"), ("showui", "showui"), ("os-atlas", "os-atlas"), ("osatlas", "os-atlas"),
+    ("uitars", "ui-tars"), ("showui", "showui"), ("uground", "uground"),
+    ("os-atlas-base", "os-atlas-base"), ("os-atlas", "os-atlas"), ("osatlas", "os-atlas"),
     ("aguvis", "aguvis"), ("gui-owl-1.5", "gui-owl"), ("gui-owl", "qwen2.5-vl"), ("fara", "fara"),
     ("holo", "holo"), ("autoglm", "autoglm"), ("qwen3", "qwen3-vl"), ("qwen2.5-vl", "qwen2.5-vl"),
     ("qwen2-vl", "keyword"),
@@ -46,44 +50,92 @@ NEEDED_TOKENS: Mapping[str, tuple[str, ...]] = {
 def model_policy(
     model: str | Path | None = None,
     *,
+    dialect: str | None = None,
+    grounder: str | Path | None = None,
+    served_grounder: str | None = None,
+    grounder_dialect: str | None = None,
+    **options: Any,
+) -> Policy:
+    """Return the policy that asks a model, or two: one that plans, and one that finds its targets.
+
+    Args:
+        model: None is the embedded model; a folder or Hub id; or a server's address.
+        dialect: How it was taught to act; None looks at its folder and its name.
+        grounder: A second model, which says where the first one's targets are.
+        served_grounder: Its name on its server.
+        grounder_dialect: How it was taught to act.
+        **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
+            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `device` and
+            `dtype`.
+
+    Raises:
+        UsageError: an option does not fit, or there is no such model.
+        CheckpointError: a model's folder cannot be used.
+    """
+    if grounder is None:
+        if served_grounder or grounder_dialect:
+            raise UsageError("--served-grounder and --grounder-dialect belong to a --grounder")
+        return _one_model(model, dialect=dialect, **options)
+    from eyehand.agent.policies.grounded import GroundedPolicy
+
+    planner_dialect = dialect or PLANNING[0]
+    if planner_dialect not in PLANNING:
+        raise UsageError(
+            f"with a grounder the model names its targets in words, which the dialect {dialect} "
+            f"cannot: --dialect is one of {', '.join(PLANNING)}"
+        )
+    kept = {name: options[name] for name in ("key_env", "device", "dtype") if name in options}
+    finds = _one_model(
+        grounder, served_model=served_grounder, dialect=grounder_dialect, pointing=True, **kept
+    )
+    plans = _one_model(model, dialect=planner_dialect, **options)
+    named = finds.describe().get("dialect", "keyword")
+    return GroundedPolicy(plans, finds, make_dialect(named).points_only)
+
+
+def _one_model(
+    model: str | Path | None,
+    *,
     served_model: str | None = None,
     dialect: str | None = None,
     key_env: str | None = None,
     language: str | None = None,
     keyword_mark: str | None = None,
     on_text: TokenCallback | None = None,
+    prompt: str | Path | None = None,
+    price: Sequence[float] | None = None,
+    pointing: bool = False,
     **sampling: Any,
 ) -> Policy:
-    """Return the policy that asks a model.
+    """Return the policy that asks one model, wherever it runs; see `model_policy`.
 
-    Args:
-        model: None is the embedded model; a folder or Hub id; or a server's address.
-        served_model: The model's name on the server.
-        dialect: How it was taught to act; None looks at its folder and its name.
-        key_env: The environment variable that holds the server's key.
-        language: Of the prompts of the keyword dialects.
-        keyword_mark: Mark of the keyword dialects.
-        on_text: Receives each piece of text, where the built-in model writes it.
-        **sampling: `max_new_tokens`, `temperature`, `top_p`, `device` and `dtype`.
-
-    Raises:
-        UsageError: an option does not fit, or there is no such model.
-        CheckpointError: the model's folder cannot be used.
+    One that is `pointing` is asked for places only: a plain Qwen2-VL then writes its own boxes.
     """
     if is_address(model):
-        return _served(str(model), served_model, dialect, key_env, language, keyword_mark, sampling)
-    if served_model or key_env:
-        raise UsageError("--served-model and --key-env belong to a server: --model http://HOST/v1")
+        name = _served_dialect(str(model), served_model, dialect)
+        from eyehand.agent.policies.models.endpoint import EndpointPolicy
+
+        _refuse_history(sampling, "a server")
+        spoken = _made(name, language, keyword_mark, prompt)
+        drawn = {n: value for n, value in sampling.items() if n not in ("device", "dtype")}
+        return EndpointPolicy(str(model), str(served_model), spoken, key_env, price=price, **drawn)
+    if served_model or key_env or price:
+        raise UsageError(
+            "--served-model, --key-env and --price belong to a server: --model http://HOST/v1"
+        )
     folder, kind = _folder(model)
-    name = dialect or _dialect_of(folder, str(model or ""), kind)
-    _check_tokens(name, folder)
+    tokens = _added_tokens(folder)
+    name = dialect or _dialect_of(str(model or ""), kind, tokens)
+    if dialect is None and pointing and (name, kind) == ("keyword", BUILT_IN):
+        name = "boxes"
+    _check_tokens(name, folder, tokens)
     if kind != BUILT_IN:
         from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 
         _refuse_history(sampling, "transformers")
-        known = _made(name, language, keyword_mark)
+        known = _made(name, language, keyword_mark, prompt)
         return TransformersPolicy(folder, known, **sampling)
-    if name in BY_SESSION:
+    if name in BY_SESSION and prompt is None:
         from eyehand.agent.policies.models.built_in import VlmPolicy
 
         given = {"language": language, "keyword_mark": keyword_mark, "on_text": on_text}
@@ -92,10 +144,15 @@ def model_policy(
     from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 
     _refuse_history(sampling, f"the dialect {name}")
-    return BuiltInChatPolicy(folder, _made(name, language, keyword_mark), str(model), **sampling)
+    spoken = _made(name, language, keyword_mark, prompt)
+    return BuiltInChatPolicy(folder, spoken, str(model or "embedded"), **sampling)
 
 
-def check_named(model: str | Path | None, served_model: str | None, dialect: str | None) -> None:
+def check_named(
+    model: str | Path | None, served_model: str | None, dialect: str | None,
+    prompt: str | Path | None = None, grounder: str | Path | None = None,
+    served_grounder: str | None = None,
+) -> None:  # fmt: skip
     """Look at what was named before anything is loaded.
 
     Raises:
@@ -107,27 +164,23 @@ def check_named(model: str | Path | None, served_model: str | None, dialect: str
 
     if dialect is not None:
         make_dialect(dialect)
+    if prompt is not None:
+        read_prompt(prompt)
+    if grounder is not None:
+        check_named(grounder, served_grounder, None)
     if is_address(model):
-        checked_url(str(model))
-        if not served_model:
-            raise UsageError(f"which model of {model}? Name it with --served-model NAME")
+        _named_there(checked_url(str(model)), served_model)
     elif model is not None:
         folder = Path(model).expanduser()
         kind = _kind(folder)
         if kind in (None, BUILT_IN):
             check_model(model)
         elif dialect is None:
-            _found_dialect(folder, str(model), str(kind))
+            _found_dialect(str(model), str(kind), _added_tokens(folder))
 
 
-def _served(
-    url: str, served_model: str | None, dialect: str | None, key_env: str | None,
-    language: str | None, keyword_mark: str | None, sampling: dict[str, Any],
-) -> Policy:  # fmt: skip
-    from eyehand.agent.policies.models.endpoint import EndpointPolicy
-
-    if not served_model:
-        raise UsageError(f"which model of {url}? Name it with --served-model NAME")
+def _served_dialect(url: str, served_model: str | None, dialect: str | None) -> str:
+    served_model = _named_there(url, served_model)
     name = dialect or _by_name(served_model)
     if name is None:
         raise UsageError(
@@ -136,12 +189,7 @@ def _served(
         )
     if dialect is None:
         _log.info("%s is asked in the dialect %s, by its name", served_model, name)
-    _refuse_history(sampling, "a server")
-    for option in ("device", "dtype"):
-        sampling.pop(option, None)
-    return EndpointPolicy(
-        url, served_model, _made(name, language, keyword_mark), key_env, **sampling
-    )
+    return name
 
 
 def _refuse_history(options: Mapping[str, Any], who: str) -> None:
@@ -152,12 +200,24 @@ def _refuse_history(options: Mapping[str, Any], who: str) -> None:
         )
 
 
-def _made(name: str, language: str | None, keyword_mark: str | None) -> Dialect:
+def _named_there(url: str, served_model: str | None) -> str:
+    if not served_model:
+        raise UsageError(f"which model of {url}? Name it with --served-model NAME")
+    return served_model
+
+
+def _made(
+    name: str, language: str | None, keyword_mark: str | None, prompt: str | Path | None = None
+) -> Dialect:
     dialect = make_dialect(name)
     if isinstance(dialect, Keyword):
-        return type(dialect)(language or "en", keyword_mark or "✿")
-    if language not in (None, "en") or keyword_mark is not None:
+        dialect = type(dialect)(language or "en", keyword_mark or "✿")
+    elif language not in (None, "en") or keyword_mark is not None:
         raise UsageError(f"the dialect {name} has one language and no keyword mark")
+    if prompt is not None:
+        dialect.prompt = read_prompt(prompt)
+        if dialect.task_in_rules and not dialect.prompt.has_task:
+            raise UsageError(f"--prompt {prompt}: expected {{task}} or {{instruction}} in it")
     return dialect
 
 
@@ -183,13 +243,8 @@ def _folder(model: str | Path | None) -> tuple[Path, str]:
 
 def _kind(folder: Path) -> str | None:
     """Return the `model_type` of a folder whose model sees pictures; None for any other."""
-    try:
-        with (folder / "config.json").open("rb") as file:
-            values = json.loads(file.read(1_000_000))
-    except (OSError, ValueError):
-        return None
-    sees = isinstance(values, dict) and isinstance(values.get("vision_config"), dict)
-    kind = values.get("model_type") if sees else None
+    values = _values(folder / "config.json")
+    kind = values.get("model_type") if isinstance(values.get("vision_config"), dict) else None
     return kind if isinstance(kind, str) else None
 
 
@@ -208,22 +263,22 @@ def _by_name(name: str) -> str | None:
     return next((dialect for part, dialect in NAMES if part in plain), None)
 
 
-def _dialect_of(folder: Path, model: str, kind: str) -> str:
+def _dialect_of(model: str, kind: str, tokens: set[str]) -> str:
     """Return a folder's dialect, and say how it was found."""
     if not model:
         return "keyword"
-    name, why = _found_dialect(folder, model, kind)
+    name, why = _found_dialect(model, kind, tokens)
     _log.info("%s is asked in the dialect %s, %s", model, name, why)
     return name
 
 
-def _found_dialect(folder: Path, model: str, kind: str) -> tuple[str, str]:
+def _found_dialect(model: str, kind: str, tokens: set[str]) -> tuple[str, str]:
     """Find a folder's dialect by its tokens, its name or its kind.
 
     Raises:
         UsageError: none of them says it.
     """
-    if NEEDED_TOKENS["aguvis"][0] in _added_tokens(folder):
+    if NEEDED_TOKENS["aguvis"][0] in tokens:
         return "aguvis", "by its added tokens"
     if found := _by_name(Path(model).name):
         return found, "by its name"
@@ -236,26 +291,29 @@ def _found_dialect(folder: Path, model: str, kind: str) -> tuple[str, str]:
 
 
 def _added_tokens(folder: Path) -> set[str]:
-    found: set[str] = set()
-    for name in ("tokenizer.json", "added_tokens.json"):
-        try:
-            values = json.loads((folder / name).read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            continue
-        if not isinstance(values, dict):
-            continue
-        listed = values.get("added_tokens") if name == "tokenizer.json" else list(values)
-        for token in listed if isinstance(listed, list) else ():
-            content = token.get("content") if isinstance(token, dict) else token
-            found |= {content} if isinstance(content, str) else set()
-    return found
+    """Return the control tokens of a folder's vocabulary; none where there is no folder."""
+    listed = _values(folder / "tokenizer.json").get("added_tokens")
+    entries = listed if isinstance(listed, list) else []
+    contents = (entry.get("content") for entry in entries if isinstance(entry, dict))
+    found = {content for content in contents if isinstance(content, str)}
+    return found | set(_values(folder / "added_tokens.json"))
 
 
-def _check_tokens(dialect: str, folder: Path) -> None:
+def _values(path: Path) -> dict[str, Any]:
+    """Return a file's JSON object; empty where it is missing or cannot be read."""
+    from eyehand.model.inputs.tokenizer_files import MAX_BYTES
+    from eyehand.model.json_object import read_object
+
+    try:
+        return read_object(path, max_bytes=MAX_BYTES)
+    except CheckpointError:
+        return {}
+
+
+def _check_tokens(dialect: str, folder: Path, tokens: set[str]) -> None:
     """Refuse a dialect whose tokens a folder's vocabulary lacks."""
     if not folder.is_dir() or dialect not in NEEDED_TOKENS:
         return
-    tokens = _added_tokens(folder)
     missing = [token for token in NEEDED_TOKENS[dialect] if token not in tokens]
     if missing:
         raise UsageError(

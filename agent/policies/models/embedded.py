@@ -1,10 +1,10 @@
 """The embedded checkpoint: where it lies, and what its card says that it was trained for."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from eyehand.errors import BadConfig, UsageError
+from eyehand.errors import UsageError
+from eyehand.model.json_object import read_object
 
 EMBEDDED_CHECKPOINT = Path(__file__).resolve().parents[3] / "model" / "checkpoints" / "embedded"
 """The folder of the checkpoint that comes with the package."""
@@ -19,13 +19,7 @@ def model_card(folder: Path = EMBEDDED_CHECKPOINT) -> dict[str, Any]:
     path = folder / "model_card.json"
     if not path.exists():
         return {}
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadConfig(f"{path} is not JSON: {error}") from None
-    if not isinstance(card, dict):
-        raise BadConfig(f"{path} holds a {type(card).__name__}, expected a mapping")
-    return card
+    return read_object(path)
 
 
 def trained_for(folder: Path = EMBEDDED_CHECKPOINT) -> list[str]:

@@ -1,15 +1,18 @@
 """EndpointPolicy: a model behind an OpenAI-compatible server, through the official client."""
 
 import base64
+import math
 import os
 import random
 import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from eyehand.agent.policies.base import COST
 from eyehand.agent.policies.models.address import checked_url
 from eyehand.agent.policies.models.answer_stream import (
     AnswerStream,
@@ -17,16 +20,14 @@ from eyehand.agent.policies.models.answer_stream import (
     TryAgain,
     bounded_client,
 )
-from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
+from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written, content
 from eyehand.agent.trajectory.writer import png_bytes
 from eyehand.errors import EndpointFault, MissingExtra, UsageError
-from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
+from eyehand.prompts.dialects.dialect import Dialect, Picture
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 NO_KEY = "none"
 """What is sent where there is no key: local servers take any."""
-
-
 MOST_AT_ONCE = 64
 _CONTEXT = re.compile(
     r"(?i)context[ _]?(?:length|window|size)|maximum.{0,30}tokens|too long|exceeds"
@@ -42,6 +43,8 @@ class EndpointPolicy(ChatPolicy):
         dialect: How the model was taught to act.
         key_env: Name of the environment variable that holds the key.
         limits: How long and how often it is asked.
+        price: US dollars a million tokens, read and written; None leaves it to the server to say
+            what an answer costs.
         **sampling: `max_new_tokens`, `temperature` and `top_p`, see `ChatPolicy`.
 
     Raises:
@@ -51,11 +54,13 @@ class EndpointPolicy(ChatPolicy):
 
     def __init__(
         self, url: str, served_model: str, dialect: Dialect,
-        key_env: str | None = None, limits: EndpointLimits | None = None, **sampling: Any,
+        key_env: str | None = None, limits: EndpointLimits | None = None,
+        price: Sequence[float] | None = None, **sampling: Any,
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
         self.url, self.served_model = checked_url(url), served_model
         self.limits = limits or EndpointLimits()
+        self.price = price
         self._key_env = key_env
         self._client: Any = None
         self._key = _key(key_env)
@@ -72,7 +77,8 @@ class EndpointPolicy(ChatPolicy):
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps: never the key."""
-        return {**super().describe(), "model": self.served_model, "url": self.url}
+        priced = {"price_usd_per_million": list(self.price)} if self.price else {}
+        return {**super().describe(), "model": self.served_model, "url": self.url, **priced}
 
     def answers(self, chats: Sequence[Chat]) -> list[Written | ContextFull]:
         """Ask for all answers at the same time, so that the server's batching works."""
@@ -108,7 +114,7 @@ class EndpointPolicy(ChatPolicy):
         openai, began_s = self._openai, time.perf_counter()
         try:
             stream = self._opened(chat)
-            return AnswerStream(stream, self.limits.total_s, began_s).written()
+            return self._priced(AnswerStream(stream, self.limits.total_s, began_s).written())
         except openai.APIStatusError as error:
             return self._refused(error)
         except openai.APITimeoutError:
@@ -124,11 +130,23 @@ class EndpointPolicy(ChatPolicy):
                 raise
             raise TryAgain(f"the answer broke off: {_reason(error)}") from None
 
+    def _priced(self, written: Written) -> Written:
+        """Count what an answer costs, by the price that was given: dollars a million tokens."""
+        if self.price is None:
+            return written
+        read, wrote = self.price
+        counted = written.tokens
+        cost = counted.get("prompt", 0) * read + counted.get("generated", 0) * wrote
+        return replace(written, tokens={**counted, COST: math.ceil(cost)})
+
     def _opened(self, chat: Chat) -> Any:
         options: dict[str, Any] = {"stream_options": {"include_usage": True}} if self._usage else {}
         return self._connected().chat.completions.create(
             model=self.served_model,
-            messages=[_message(message, chat) for message in chat.messages],
+            messages=[
+                {"role": m.role, "content": content(m, lambda part: _picture(chat, part))}
+                for m in chat.messages
+            ],
             max_tokens=self.max_new_tokens, temperature=self.temperature, top_p=self.top_p,
             seed=chat.seed, stop=list(self.dialect.codec.stop_words) or None, stream=True,
             **options,
@@ -177,17 +195,6 @@ def _require_openai() -> ModuleType:
         ) from None
     module: ModuleType = openai
     return module
-
-
-def _message(message: Message, chat: Chat) -> dict[str, Any]:
-    """Return a turn as the servers read it; a turn of text alone is a text."""
-    if all(isinstance(part, str) for part in message.parts):
-        return {"role": message.role, "content": "".join(map(str, message.parts))}
-    content = [
-        _picture(chat, part) if isinstance(part, Picture) else {"type": "text", "text": part}
-        for part in message.parts
-    ]
-    return {"role": message.role, "content": content}
 
 
 def _picture(chat: Chat, part: Picture) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
+from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written, content
 from eyehand.errors import CheckpointError, MissingExtra
-from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
+from eyehand.model.hub import named_dtype
+from eyehand.prompts.dialects.dialect import Dialect, Picture
 
 
 class TransformersPolicy(ChatPolicy):
@@ -28,6 +29,7 @@ class TransformersPolicy(ChatPolicy):
 
     Raises:
         CheckpointError: transformers cannot load it.
+        UsageError: there is no such dtype.
     """
 
     def __init__(
@@ -37,8 +39,7 @@ class TransformersPolicy(ChatPolicy):
         super().__init__(dialect, **sampling)
         self.model = str(model)
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        kind = getattr(torch, dtype) if dtype else None
-        kind = kind or ("auto" if where != "cpu" else torch.float32)
+        kind = named_dtype(dtype) or ("auto" if where != "cpu" else torch.float32)
         self._network, self._tokenizer, self._inputs = _load(self.model, where, kind)
 
     def describe(self) -> dict[str, Any]:
@@ -75,7 +76,10 @@ class TransformersPolicy(ChatPolicy):
 
     def _rendered(self, chat: Chat) -> str:
         """Return the chat as the checkpoint's own template writes it."""
-        turns = [{"role": message.role, "content": _content(message)} for message in chat.messages]
+        turns = [
+            {"role": m.role, "content": content(m, lambda part: {"type": "image"})}
+            for m in chat.messages
+        ]
         try:
             text: str = self._tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=True
@@ -103,15 +107,6 @@ class TransformersPolicy(ChatPolicy):
         for token in (self._tokenizer.eos_token, self._tokenizer.pad_token, "<|im_end|>"):
             text = text.removesuffix(token) if token else text
         return text.strip()
-
-
-def _content(message: Message) -> Any:
-    if all(isinstance(part, str) for part in message.parts):
-        return "".join(map(str, message.parts))
-    return [
-        {"type": "image"} if isinstance(part, Picture) else {"type": "text", "text": part}
-        for part in message.parts
-    ]
 
 
 def _load(model: str, device: str, dtype: Any) -> tuple[Any, Any, Any]:

@@ -292,3 +292,71 @@ def test_the_commands_ask_a_server_and_write_no_key_down(
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if b"sk-very-secret" in path.read_bytes()]
+
+
+def test_what_an_answer_costs_is_kept_and_limited(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = '<tool_call>{"name": "plus", "arguments": {}}</tool_call>'
+    server = ScriptedServer(lambda request: call)  # it counts 10 tokens read, and a character each
+    asked = ["--model", server.url, "--served-model", "Qwen3-VL-2B", "--max-steps", "9"]
+    a_step = 10 * 2 + len(call) * 5  # in millionths
+    limit = ["--max-cost", f"{2.5 * a_step / 1e6:.6f}"]
+    task = ["cards:number-line", "--json", *asked]
+    try:
+        status = main(["run", "--env", *task, "--seed", "1", "--out", str(tmp_path / "run"),
+                       "--price", "2,5", *limit])  # fmt: skip
+        ran = json.loads(capsys.readouterr().out)
+        main(["eval", *task, "--episodes", "2", "--out", str(tmp_path / "eval"), "--price", "2,5"])
+        evaluated = json.loads(capsys.readouterr().out)
+        without_price = main(["run", "--env", *task, "--out", str(tmp_path / "no"), *limit])
+        said = capsys.readouterr().err
+    finally:
+        server.close()
+    assert (status, ran["outcome"], ran["steps"]) == (1, "cost_limit", 3)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f"<dt>cost</dt><dd>${3 * a_step / 1e6:.4f}</dd>" in page
+    steps = evaluated["tasks"][0]["mean_steps"]
+    assert evaluated["tasks"][0]["mean_cost_usd"] == pytest.approx(steps * a_step / 1e6)
+    assert "cost" in (tmp_path / "eval" / "report.html").read_text()
+    assert (without_price, "--price" in said) == (2, True)
+
+
+def test_a_server_may_say_itself_what_an_answer_costs() -> None:
+    for cost, counted in ((0.0125, 12_500), (0, 0), (-1, None), ("much", None), (True, None)):
+        usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "cost": cost}
+        last = f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n".encode()
+        with serving(sends(response(events(CALL).replace(b"data: [DONE]\n\n", last)))) as url:
+            assert decide(url).tokens.get("cost_microusd") == counted
+            priced = decide(url, price=(1.0, 2.0)).tokens
+        assert priced["cost_microusd"] == 3 * 1 + 4 * 2
+
+
+def test_a_published_prompt_is_put_in_unchanged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "published.txt"
+    file.write_text('You are a GUI agent. {"a": 1}\n## User Instruction\n{instruction}')
+    server = ScriptedServer(lambda request: CALL)
+    asked = ["--model", server.url, "--served-model", "UI-TARS-2B", "--max-steps", "1", "--json"]
+    task = ["cards:number-line", *asked]
+    try:
+        main(["run", "--env", *task, "--prompt", str(file), "--out", str(tmp_path / "run")])
+        out = str(tmp_path / "eval")
+        main(["eval", *task, "--episodes", "1", "--prompt", str(file), "--out", out])
+        capsys.readouterr()
+        again = ["eval", "--resume", out, *asked[:4]]
+        assert main(again) == 2
+        assert "name it too: --prompt" in capsys.readouterr().err
+        assert main([*again, "--prompt", str(file), "--json"]) == 0
+        file.write_text("Without a task")
+        assert main(["run", "--env", *task, "--prompt", str(file)]) == 2
+        assert "{task}" in capsys.readouterr().err
+    finally:
+        server.close()
+    said = [part for m in server.requests[0]["messages"] for part in [m["content"]]]
+    task_words = server.requests[0]["messages"][1]["content"].split("User Instruction\n")[1]
+    assert f'You are a GUI agent. {{"a": 1}}\n## User Instruction\n{task_words}' in said
+    record = json.loads((tmp_path / "run" / "episode.jsonl").read_text().splitlines()[0])
+    assert record["task"] == task_words
+    assert "{instruction}" in record["policy"]["prompt"]

@@ -185,3 +185,26 @@ def test_a_servers_name_says_its_dialect() -> None:
 def test_the_tokenizer_knows_the_box_marks(tmp_path: Path) -> None:
     tokenizer = Tokenizer.from_folder(save_qwen2vl(tmp_path / "mine"))
     assert {"<|box_start|>", "<|box_end|>"} <= set(tokenizer.special_ids)
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"a": ' * 100_000, "\x00", '{"model_type": []}']
+)
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "added_tokens.json"])
+def test_a_folder_of_a_strangers_is_one_line(tmp_path: Path, file: str, content: str) -> None:
+    folder = save_qwen2vl(tmp_path / "mine")
+    (folder / file).write_text(content)
+    if file == "added_tokens.json":  # the built-in model does not need it
+        assert model_policy(folder).describe()["model"] == str(folder)
+        return
+    with pytest.raises(CheckpointError) as caught:
+        model_policy(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["Qwen2_5_VL", None])
+def test_a_dtype_that_is_none_is_said(tmp_path: Path, kind: str | None) -> None:
+    folder = save_other(tmp_path / "other", kind) if kind else save_qwen2vl(tmp_path / "mine")
+    for wrong in ("float", "save", "__name__"):
+        with pytest.raises(UsageError, match="one of float32, bfloat16"):
+            model_policy(folder, dtype=wrong)
