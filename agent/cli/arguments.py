@@ -12,8 +12,8 @@ from eyehand.errors import UsageError
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens", "history", "cache_gb", "prompt", "price", "grounder",
-    "served_grounder", "grounder_dialect",
+    "max_new_tokens", "device", "dtype", "min_pixels", "max_pixels", "history", "cache_gb",
+    "prompt", "price", "grounder", "served_grounder", "grounder_dialect",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -140,6 +140,20 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
     )
+    group.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, ... (default: a GPU)")
+    group.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16"),
+        help="of a model that runs here; auto (default): as it is stored on a GPU; on a CPU "
+        "float32, unless bfloat16 alone fits, or the model is large and bfloat16 is faster",
+    )  # fmt: skip
+    group.add_argument(
+        "--min-pixels", type=positive_int, metavar="N",
+        help="smallest area at which the model sees a screen (default: the model's own)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-pixels", type=positive_int, metavar="N",
+        help="largest area; smaller screens cost less and show less (default: the model's own)",
+    )  # fmt: skip
     group.add_argument(
         "--history", type=_history, metavar="H",
         help="built in: what stays of an episode. evict: all that there is room for, then old "

@@ -73,6 +73,10 @@ class _Options(_Document):
     language: Name | None = None
     temperature: Annotated[float, Field(ge=0, le=1e6)] | None = None
     max_new_tokens: Whole | None = None
+    device: Name | None = None
+    dtype: Name | None = None
+    min_pixels: Whole | None = None
+    max_pixels: Whole | None = None
     history: Name | None = None
     cache_gb: Annotated[float, Field(gt=0, le=1e6)] | None = None
     prompt: Name | None = None

@@ -118,16 +118,20 @@ def test_a_forked_beginning_equals_one_pass(folder: Path) -> None:
 def test_the_options_reach_the_record_and_the_plan(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bound = ["--history", "window:3", "--cache-gb", "0.5", "--max-new-tokens", "4"]
+    bound = ["--history", "window:3", "--cache-gb", "0.5", "--max-new-tokens", "4",
+             "--device", "cpu", "--dtype", "bfloat16", "--max-pixels", "3000"]  # fmt: skip
     model = ["--model", str(folder), "--max-steps", "2"]
     main(["run", "--env", "cards:number-line", "--seed", "1", "--out", str(tmp_path / "run"),
           *model, *bound])  # fmt: skip
     recorded = read_trajectory(tmp_path / "run").episode.policy
     assert (recorded["history"], recorded["cache_gb"]) == ("window:3", 0.5)
+    seen = [recorded[name] for name in ("device", "dtype", "min_pixels", "max_pixels")]
+    assert seen == ["cpu", "bfloat16", 784, 3000]
     out = str(tmp_path / "eval")
     main(["eval", "cards:number-line", "--episodes", "1", "--out", out, *model, *bound])
     options = json.loads((tmp_path / "eval" / "plan.json").read_text())["options"]
     assert (options["history"], options["cache_gb"]) == ("window:3", 0.5)
+    assert (options["dtype"], options["max_pixels"]) == ("bfloat16", 3000)
     capsys.readouterr()
     assert main(["eval", "--resume", out, "--history", "full"]) == 2
     assert "was begun with --history window:3, not full" in capsys.readouterr().err
@@ -145,3 +149,12 @@ def test_who_has_a_history_of_its_own_refuses_one(folder: Path) -> None:
         model_policy(folder, dialect="ui-tars-1.5", history="evict")
     with pytest.raises(UsageError, match="a server has a history of its own"):
         model_policy("http://localhost:1/v1", served_model="ui-tars", cache_gb=1.0)
+
+
+def test_limits_of_area_reach_the_models_that_are_asked_by_chats(folder: Path) -> None:
+    policy = model_policy("http://localhost:1/v1", served_model="ui-tars", max_pixels=28 * 28 * 120)
+    assert policy.shown_size(1288, 728) == (392, 224)
+    assert policy.describe()["max_pixels"] == 28 * 28 * 120
+    built_in = model_policy(folder, dialect="qwen", device="cpu", max_pixels=28 * 28 * 16)
+    width, height = built_in.shown_size(560, 560)
+    assert width * height <= 28 * 28 * 16

@@ -44,7 +44,9 @@ class VlmPolicy(Policy):
         temperature: 0 takes the best token; above it, tokens are drawn.
         top_p: Share of the probability that is drawn from, above 0 to 1.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
-        dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
+        dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
+        min_pixels: Smallest area at which the model sees a screen; None is the folder's.
+        max_pixels: Largest area; None is the folder's.
         history: What stays of an episode: "evict", all that there is room for; "window:N", the N
             newest screens at most; "full", everything, until there is no room. None is what the
             checkpoint was trained to be shown, else "evict".
@@ -77,6 +79,8 @@ class VlmPolicy(Policy):
         top_p: float = 1.0,
         device: str | None = None,
         dtype: str | None = None,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
         history: str | None = None,
         cache_gb: float | None = None,
         on_text: TokenCallback | None = None,
@@ -94,7 +98,9 @@ class VlmPolicy(Policy):
         self.on_text = on_text
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
-        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=precision)
+        self.checkpoint = Qwen2VL.load(
+            folder, device=device, dtype=precision, min_pixels=min_pixels, max_pixels=max_pixels
+        )
         self.openings = Openings(self.checkpoint)
         self._cache_gb = cache_gb
         self._free_bytes = free_bytes(self.checkpoint.network.device)
@@ -156,6 +162,8 @@ class VlmPolicy(Policy):
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
             "max_new_tokens": self.limits.max_new_tokens,
+            "min_pixels": self.checkpoint.settings.min_pixels,
+            "max_pixels": self.checkpoint.settings.max_pixels,
             "device": str(network.device),
             "dtype": str(network.dtype).removeprefix("torch."),
         }

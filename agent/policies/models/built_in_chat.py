@@ -46,7 +46,7 @@ class BuiltInChatPolicy(ChatPolicy):
         dialect: How the model was taught to act.
         label: What the record calls it.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
-        dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
+        dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         **sampling: `max_new_tokens`, `temperature` and `top_p`, see `ChatPolicy`.
 
     Raises:
@@ -60,7 +60,8 @@ class BuiltInChatPolicy(ChatPolicy):
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
         self.label = label
-        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=named_dtype(dtype))
+        area = {name: sampling.get(name) for name in ("min_pixels", "max_pixels")}
+        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=named_dtype(dtype), **area)
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""

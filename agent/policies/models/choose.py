@@ -65,8 +65,8 @@ def model_policy(
         served_grounder: Its name on its server.
         grounder_dialect: How it was taught to act.
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
-            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `device` and
-            `dtype`.
+            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `device`,
+            `dtype`, `min_pixels`, `max_pixels`, `history` and `cache_gb`.
 
     Raises:
         UsageError: an option does not fit, or there is no such model.
