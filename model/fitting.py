@@ -124,7 +124,7 @@ class Fitting:
         }
         fits = next((way for way, less in ways.items() if less.least <= free), None)
         advice = "take a smaller model" if fits is None else f"it would fit with {fits}"
-        raise NotEnoughMemory(f"too little memory for the model: {need.line(free)}; {advice}")
+        raise NotEnoughMemory(f"too little memory to load the model: {need.line(free)}; {advice}")
 
 
 def _smaller(settings: ImageSettings) -> ImageSettings:

@@ -19,9 +19,10 @@ from eyehand.model.inference.visual_cache import VisualEncoder
 from eyehand.model.inputs.image import Picture
 from eyehand.model.inputs.image_settings import ImageSettings, limits, read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.stored_weights import stored_weights, weight_files
-from eyehand.model.weights import load_checkpoint
+from eyehand.model.weights import LOADING, load_checkpoint
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 """What the network runs in, by the name that options have."""
@@ -116,7 +117,9 @@ class Qwen2VL:
         settings = read_image_settings(folder, config.vision)
         area = limits(settings.min_pixels, settings.max_pixels, min_pixels, max_pixels)
         settings = replace(settings, min_pixels=area[0], max_pixels=area[1])
-        fitting = Fitting(config, stored_weights(weight_files(folder)), settings, where)
+        files = weight_files(folder)
+        with memory_told(where, LOADING, sum(file.stat().st_size for file in files)):
+            fitting = Fitting(config, stored_weights(files), settings, where)
         dtype = dtype or fitting.chosen_dtype()
         fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)

@@ -12,8 +12,9 @@ from eyehand.errors import UsageError
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens", "device", "dtype", "min_pixels", "max_pixels", "history", "cache_gb",
-    "prompt", "price", "grounder", "served_grounder", "grounder_dialect",
+    "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "dtype", "min_pixels",
+    "max_pixels", "history", "cache_gb", "prompt", "price", "grounder", "served_grounder",
+    "grounder_dialect",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -135,8 +136,22 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword dialects")
     group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
     group.add_argument(
-        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
+        "--temperature",
+        type=temperature,
+        metavar="T",
+        help="sampling temperature (default: as the model's folder or dialect says, else 0)",
     )
+    group.add_argument(
+        "--top-p", type=share, metavar="P", help="share of the likeliest tokens that are drawn from"
+    )
+    group.add_argument(
+        "--top-k", type=seed, metavar="N",
+        help="built in: so many of the likeliest tokens are drawn from; 0: all",
+    )  # fmt: skip
+    group.add_argument(
+        "--repetition-penalty", type=positive_float, metavar="F",
+        help="built in: above 1 makes tokens less likely that occurred",
+    )  # fmt: skip
     group.add_argument(
         "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
     )

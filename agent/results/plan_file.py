@@ -73,6 +73,9 @@ class _Options(_Document):
     language: Name | None = None
     temperature: Annotated[float, Field(ge=0, le=1e6)] | None = None
     max_new_tokens: Whole | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[StrictInt, Field(ge=0, le=2**31)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=1e6)] | None = None
     device: Name | None = None
     dtype: Name | None = None
     min_pixels: Whole | None = None

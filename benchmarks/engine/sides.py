@@ -13,6 +13,8 @@ from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.bounded_history import History, make_room
 from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.session import Session
+from eyehand.model.inference.visual_cache import VisualEncoder
 from eyehand.model.inputs.image import UInt8Array, preprocess
 from eyehand.model.inputs.image_settings import PUBLISHED
 from eyehand.model.inputs.tokenizer import Tokenizer
@@ -79,7 +81,10 @@ class Ours(Side):
     def __init__(self, checkpoint: Qwen2VL, history: str, max_tokens: int) -> None:
         self.name = f"eyehand, {history}"
         self._history, self._max_tokens = History.named(history), max_tokens
-        self._session = checkpoint.session()
+        encoder = VisualEncoder(checkpoint.network)  # its own: no side sees what another encoded
+        self._session = Session(
+            checkpoint.network, checkpoint.tokenizer, encoder=encoder, settings=PUBLISHED
+        )
         self._session.cache.bound = max_tokens
         self._permitted = torch.ones(checkpoint.network.config.text.vocab_size, dtype=torch.bool)
         self._permitted[never(checkpoint)] = False

@@ -16,7 +16,7 @@ from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
 from eyehand.agent.policies.models.habits import read_habits
 from eyehand.agent.policies.models.openings import Openings
 from eyehand.errors import UsageError
-from eyehand.model.folder import resolve
+from eyehand.model.folder import read_sampling, resolve
 from eyehand.model.hub import Qwen2VL, named_dtype
 from eyehand.model.inference.bounded_history import History, cache_tokens
 from eyehand.model.inference.decode import generate
@@ -41,8 +41,11 @@ class VlmPolicy(Policy):
         keyword_mark: Mark of the keyword dialect, "✿" or "*".
         language: Language of the prompts, "en" or "zh".
         max_new_tokens: Most tokens an answer.
-        temperature: 0 takes the best token; above it, tokens are drawn.
+        temperature: 0 takes the best token; above it, tokens are drawn. None, as for the three
+            below, is what the folder's `generation_config.json` says, and 0 without one.
         top_p: Share of the probability that is drawn from, above 0 to 1.
+        top_k: So many best tokens are drawn from; 0 is all.
+        repetition_penalty: Above 1 makes tokens less likely that occurred.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         min_pixels: Smallest area at which the model sees a screen; None is the folder's.
@@ -75,8 +78,10 @@ class VlmPolicy(Policy):
         keyword_mark: str = "✿",
         language: str = "en",
         max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        repetition_penalty: float | None = None,
         device: str | None = None,
         dtype: str | None = None,
         min_pixels: int | None = None,
@@ -94,7 +99,11 @@ class VlmPolicy(Policy):
         self.habits = read_habits(folder)
         self.newest_only = self.habits.newest_only and history is None
         self.layout = Layout(written, language, keyword_mark, self.habits.brief)
-        self.sampling = Sampling(temperature=temperature, top_p=top_p)
+        asked = {"temperature": temperature, "top_p": top_p, "top_k": top_k,
+                 "repetition_penalty": repetition_penalty}  # fmt: skip
+        given = {name: value for name, value in asked.items() if value is not None}
+        rule: dict[str, Any] = {**read_sampling(folder), **given}
+        self.sampling = Sampling(**rule)
         self.on_text = on_text
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
@@ -161,6 +170,8 @@ class VlmPolicy(Policy):
             "prompt": "brief" if self.habits.brief else "full",
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
+            "top_k": self.sampling.top_k,
+            "repetition_penalty": self.sampling.repetition_penalty,
             "max_new_tokens": self.limits.max_new_tokens,
             "min_pixels": self.checkpoint.settings.min_pixels,
             "max_pixels": self.checkpoint.settings.max_pixels,

@@ -24,6 +24,9 @@ BY_SESSION = ("keyword", "tool_call")
 PLANNING = ("tool_call", "keyword", "qwen")
 """Dialects in which a target can be named in words."""
 
+ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty")
+"""Options of these alone."""
+
 NAMES: tuple[tuple[str, str], ...] = (
     ("ui-tars-1.5", "ui-tars-1.5"), ("uitars-1.5", "ui-tars-1.5"), ("ui-tars", "ui-tars"),
     ("uitars", "ui-tars"), ("showui", "showui"), ("uground", "uground"),
@@ -65,8 +68,9 @@ def model_policy(
         served_grounder: Its name on its server.
         grounder_dialect: How it was taught to act.
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
-            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `device`,
-            `dtype`, `min_pixels`, `max_pixels`, `history` and `cache_gb`.
+            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
+            `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
+            `history` and `cache_gb`.
 
     Raises:
         UsageError: an option does not fit, or there is no such model.
@@ -115,7 +119,7 @@ def _one_model(
         name = _served_dialect(str(model), served_model, dialect)
         from eyehand.agent.policies.models.endpoint import EndpointPolicy
 
-        _refuse_history(sampling, "a server")
+        _refuse_by_session(sampling, "a server")
         spoken = _made(name, language, keyword_mark, prompt)
         drawn = {n: value for n, value in sampling.items() if n not in ("device", "dtype")}
         return EndpointPolicy(str(model), str(served_model), spoken, key_env, price=price, **drawn)
@@ -132,7 +136,7 @@ def _one_model(
     if kind != BUILT_IN:
         from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 
-        _refuse_history(sampling, "transformers")
+        _refuse_by_session(sampling, "a model in transformers")
         known = _made(name, language, keyword_mark, prompt)
         return TransformersPolicy(folder, known, **sampling)
     if name in BY_SESSION and prompt is None:
@@ -143,7 +147,7 @@ def _one_model(
         return VlmPolicy(model, codec=name, **kept, **sampling)
     from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 
-    _refuse_history(sampling, f"the dialect {name}")
+    _refuse_by_session(sampling, f"the dialect {name}")
     spoken = _made(name, language, keyword_mark, prompt)
     return BuiltInChatPolicy(folder, spoken, str(model or "embedded"), **sampling)
 
@@ -192,11 +196,14 @@ def _served_dialect(url: str, served_model: str | None, dialect: str | None) -> 
     return name
 
 
-def _refuse_history(options: Mapping[str, Any], who: str) -> None:
-    if options.get("history") or options.get("cache_gb"):
+def _refuse_by_session(options: Mapping[str, Any], who: str) -> None:
+    given = [
+        f"--{name.replace('_', '-')}" for name in ONLY_BY_SESSION if options.get(name) is not None
+    ]
+    if given:
         raise UsageError(
-            f"--history and --cache-gb belong to the built-in model in the dialects "
-            f"{' and '.join(BY_SESSION)}; {who} has a history of its own"
+            f"{given[0]} belongs to the built-in model in the dialects "
+            f"{' and '.join(BY_SESSION)}, and not to {who}"
         )
 
 
