@@ -70,16 +70,18 @@ class Fitting:
         stored: Its weights as they lie on disk.
         settings: How it sees pictures.
         device: Where it shall run.
+        int8: Whether the weights of its layers are kept as int8.
     """
 
     config: Qwen2VLConfig
     stored: Mapping[str, Stored]
     settings: ImageSettings
     device: torch.device
+    int8: bool = False
 
     def need(self, dtype: torch.dtype | None) -> Need:
         """Estimate what the model takes in a dtype; None is the stored one."""
-        weights = asked_bytes(self.stored, dtype, self.device)
+        weights = asked_bytes(self.stored, dtype, self.device, self.int8)
         kept = dtype or common_dtype(self.stored) or next(iter(self.stored.values())).dtype
         height, width = smart_resize(*SCREEN_PX, self.settings)
         patches = height * width // self.settings.patch_size**2
@@ -119,8 +121,12 @@ class Fitting:
         smaller = replace(self, settings=_smaller(self.settings))
         ways = {
             "--dtype bfloat16": self.need(torch.bfloat16),
+            "--quantize int8": replace(self, int8=True).need(dtype),
+            "--dtype bfloat16 --quantize int8": replace(self, int8=True).need(torch.bfloat16),
             f"--max-pixels {SMALL_PIXELS}": smaller.need(dtype),
-            f"--dtype bfloat16 --max-pixels {SMALL_PIXELS}": smaller.need(torch.bfloat16),
+            f"--dtype bfloat16 --quantize int8 --max-pixels {SMALL_PIXELS}": replace(
+                smaller, int8=True
+            ).need(torch.bfloat16),
         }
         fits = next((way for way, less in ways.items() if less.least <= free), None)
         advice = "take a smaller model" if fits is None else f"it would fit with {fits}"

@@ -95,6 +95,7 @@ class Qwen2VL:
         device: str | torch.device | None = None,
         min_pixels: int | None = None,
         max_pixels: int | None = None,
+        quantize: str | None = None,
     ) -> Self:
         """Loads a model, its tokenizer and how it sees pictures.
 
@@ -105,13 +106,16 @@ class Qwen2VL:
             device: None: the CUDA device when there is one, else the CPU.
             min_pixels: Smallest area at which the model sees a picture; None is the folder's.
             max_pixels: Largest area; None is the folder's.
+            quantize: "int8" keeps the weights of the layers in 8 bits; None as `dtype` says.
 
         Raises:
             UsageError: There is no such model or device, or it cannot be downloaded.
             CheckpointError: The folder's contents cannot be used.
             NotEnoughMemory: The model does not fit; options that would help are named.
         """
-        where = named_device(device)
+        if quantize not in (None, "int8"):
+            raise UsageError(f"quantize is int8; got {quantize!r}")
+        where, int8 = named_device(device), quantize == "int8"
         folder = resolve(model)
         config = read_config(folder)
         settings = read_image_settings(folder, config.vision)
@@ -119,12 +123,14 @@ class Qwen2VL:
         settings = replace(settings, min_pixels=area[0], max_pixels=area[1])
         files = weight_files(folder)
         with memory_told(where, LOADING, sum(file.stat().st_size for file in files)):
-            fitting = Fitting(config, stored_weights(files), settings, where)
+            fitting = Fitting(config, stored_weights(files), settings, where, int8)
         dtype = dtype or fitting.chosen_dtype()
         fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)
         tokenizer.check_fits(config)
-        return cls(load_checkpoint(folder, dtype=dtype, device=where), tokenizer, settings)
+        return cls(
+            load_checkpoint(folder, dtype=dtype, device=where, int8=int8), tokenizer, settings
+        )
 
     def session(self, reserved_tokens: int = RESERVED_TOKENS) -> Session:
         """Starts an empty conversation.

@@ -13,8 +13,8 @@ from eyehand.errors import UsageError
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
     "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "dtype", "min_pixels",
-    "max_pixels", "history", "cache_gb", "prompt", "price", "grounder", "served_grounder",
-    "grounder_dialect",
+    "max_pixels", "quantize", "history", "cache_gb", "prompt", "price", "grounder",
+    "served_grounder", "grounder_dialect",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -168,6 +168,10 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--max-pixels", type=positive_int, metavar="N",
         help="largest area; smaller screens cost less and show less (default: the model's own)",
+    )  # fmt: skip
+    group.add_argument(
+        "--quantize", choices=("int8",),
+        help="built in: keep the layers' weights in 8 bits, a quarter of float32",
     )  # fmt: skip
     group.add_argument(
         "--history", type=_history, metavar="H",

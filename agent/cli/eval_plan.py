@@ -39,6 +39,7 @@ PLANNED: dict[str, Any] = {
     "dtype": None,
     "min_pixels": None,
     "max_pixels": None,
+    "quantize": None,
     "history": None,
     "cache_gb": None,
     "prompt": None,

@@ -1,6 +1,7 @@
 """What a model needs, said before it is loaded, and the dtype that a machine gets."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,9 @@ def test_what_cannot_fit_is_refused_with_what_would_help(
         Qwen2VL.load(folder, device="cpu", dtype=torch.float32)
     Qwen2VL.load(folder, device="cpu", dtype=torch.bfloat16)
     leave(monkeypatch, small.least - 1)
+    with pytest.raises(NotEnoughMemory, match=r"it would fit with --quantize int8$"):
+        Qwen2VL.load(folder, device="cpu", dtype=torch.bfloat16)
+    leave(monkeypatch, replace(model, int8=True).need(torch.bfloat16).least - 1)
     with pytest.raises(NotEnoughMemory, match="it would fit with --max-pixels 501760"):
         Qwen2VL.load(folder, device="cpu", dtype=torch.bfloat16)
     loaded = Qwen2VL.load(folder, device="cpu", dtype=torch.bfloat16, max_pixels=501_760)

@@ -50,6 +50,7 @@ class VlmPolicy(Policy):
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         min_pixels: Smallest area at which the model sees a screen; None is the folder's.
         max_pixels: Largest area; None is the folder's.
+        quantize: "int8" keeps the layers' weights in 8 bits.
         history: What stays of an episode: "evict", all that there is room for; "window:N", the N
             newest screens at most; "full", everything, until there is no room. None is what the
             checkpoint was trained to be shown, else "evict".
@@ -86,6 +87,7 @@ class VlmPolicy(Policy):
         dtype: str | None = None,
         min_pixels: int | None = None,
         max_pixels: int | None = None,
+        quantize: str | None = None,
         history: str | None = None,
         cache_gb: float | None = None,
         on_text: TokenCallback | None = None,
@@ -108,8 +110,10 @@ class VlmPolicy(Policy):
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
         self.checkpoint = Qwen2VL.load(
-            folder, device=device, dtype=precision, min_pixels=min_pixels, max_pixels=max_pixels
-        )
+            folder, device=device, dtype=precision, min_pixels=min_pixels, max_pixels=max_pixels,
+            quantize=quantize,
+        )  # fmt: skip
+        self._quantize = quantize
         self.openings = Openings(self.checkpoint)
         self._cache_gb = cache_gb
         self._free_bytes = free_bytes(self.checkpoint.network.device)
@@ -175,6 +179,7 @@ class VlmPolicy(Policy):
             "max_new_tokens": self.limits.max_new_tokens,
             "min_pixels": self.checkpoint.settings.min_pixels,
             "max_pixels": self.checkpoint.settings.max_pixels,
+            "quantize": self._quantize,
             "device": str(network.device),
             "dtype": str(network.dtype).removeprefix("torch."),
         }

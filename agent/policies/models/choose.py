@@ -24,7 +24,7 @@ BY_SESSION = ("keyword", "tool_call")
 PLANNING = ("tool_call", "keyword", "qwen")
 """Dialects in which a target can be named in words."""
 
-ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty")
+ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty", "quantize")
 """Options of these alone."""
 
 NAMES: tuple[tuple[str, str], ...] = (
@@ -70,7 +70,7 @@ def model_policy(
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
             `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
             `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
-            `history` and `cache_gb`.
+            `quantize`, `history` and `cache_gb`.
 
     Raises:
         UsageError: an option does not fit, or there is no such model.
