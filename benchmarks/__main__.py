@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what the runtime itself costs, without a model."""
+"""`python -m benchmarks`: what the runtime itself costs, and what a step of the model does."""
 
 import argparse
 import sys
@@ -16,6 +16,7 @@ examples:
   python -m benchmarks step --task click-tab --episodes 10 --json
   python -m benchmarks episodes --peer-python bg-venv/bin/python
   python -m benchmarks android --episodes 3                     beside plain adbutils
+  python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
 
 step: the time of one step (act, settle, capture, record to disk) on a page of MiniWoB++. The
 peer is a Python interpreter that has BrowserGym; docs/results/bench-step.md says how to make one.
@@ -23,20 +24,22 @@ episodes: episodes a minute of the evaluator, with 1 and 2 workers, on tasks of 
 scripted answers solve; beside as many processes with BrowserGym that play the same answers.
 android: one step (act, settle, capture) and one raw capture on the simulated phone, through the
 real adb server, beside adbutils' own screenshot() and click().
+engine: one conversation, a screen and an answer a step, under each history policy and with
+transformers, from scratch and with its cache kept; CPU seconds of one thread, random weights.
 
 exit status: 0 measured; 2 wrong usage, or a peer without BrowserGym; 3 a browser failed; 130
 stopped with Ctrl-C.
 """
 
 STEP_TASK = "click-test-2"
-STEPS = {"step": 10, "android": 10, "episodes": 3}
+STEPS = {"step": 10, "android": 10, "episodes": 3, "engine": 50}
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = Parser(
         prog="python -m benchmarks",
-        description="Measure the runtime itself, without a model.",
+        description="Measure the runtime itself, without a model, and the engine of the model.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "benchmark", choices=("step", "episodes", "android"), help="what to measure"
+        "benchmark", choices=("step", "episodes", "android", "engine"), help="what to measure"
     )
     parser.add_argument(
         "--task",
@@ -67,8 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=shared.positive_int,
         metavar="N",
-        help="steps an episode (default: 10; episodes: 3, the last of which solve it)",
+        help="steps an episode (default: 10; episodes: 3, the last of which solve it; engine: 50)",
     )
+    parser.add_argument(
+        "--shape", choices=("embedded", "136M"), default="embedded",
+        help="engine: sizes of the network (default: embedded)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--screen", type=shared.size, default=(160, 210), metavar="WxH",
+        help="engine: size of the screens (default: 160x210)",
+    )  # fmt: skip
     parser.add_argument(
         "--rounds",
         type=shared.positive_int,
@@ -89,7 +100,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     arguments.steps = arguments.steps or STEPS[arguments.benchmark]
     document, print_tables = _MEASURES[arguments.benchmark](arguments)
-    if arguments.benchmark != "android" and arguments.peer_python is None:
+    if arguments.benchmark in ("step", "episodes") and arguments.peer_python is None:
         shared.say(f"BrowserGym was not measured: it needs an interpreter; {HOW_TO_GET_IT}")
     if arguments.json:
         shared.print_json(document)
@@ -135,10 +146,19 @@ def _measure_android(arguments: argparse.Namespace) -> Measured:
     return bench_android(arguments.episodes, arguments.steps, shared.say), print_android
 
 
+def _measure_engine(arguments: argparse.Namespace) -> Measured:
+    from benchmarks.engine.measure import bench_engine
+    from benchmarks.tables import print_engine
+
+    document = bench_engine(arguments.shape, arguments.screen, arguments.steps, shared.say)
+    return document, print_engine
+
+
 _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "step": _measure_step,
     "episodes": _measure_episodes,
     "android": _measure_android,
+    "engine": _measure_engine,
 }
 
 

@@ -42,6 +42,26 @@ def print_android(document: dict[str, Any]) -> None:
         )
 
 
+def print_engine(document: dict[str, Any]) -> None:
+    """Print a document of `bench_engine`."""
+    console = tables.console(wide=True)
+    width, height = document["screen"]
+    console.print(
+        f"{document['shape']}, {document['parameters'] / 1e6:.0f}M parameters, {width}x{height}, "
+        f"{document['step_tokens']} tokens a step, {document['answer_tokens']} of them written; "
+        f"evict has memory for {document['held_steps']} steps; CPU seconds a step (one thread)"
+    )
+    longest = max(len(times) for times in document["cpu_s"].values())
+    shown = [step for step in (1, 2, 5, 10, 20, 30, 40, 50) if step < longest] + [longest]
+    rows = [
+        [name, *(f"{times[n - 1]:.2f}" if n <= len(times) else "–" for n in shown),
+         f"{document['cache_bytes'][name] / 1e6:.0f} MB"]
+        for name, times in document["cpu_s"].items()
+    ]  # fmt: skip
+    console.print(_table(("", *(f"step {n}" for n in shown), "keys and values"), rows))
+    console.print(f"steps whose exact sides wrote different tokens: {document['unequal_answers']}")
+
+
 def print_step(document: dict[str, Any]) -> None:
     """Print a document of `bench_step`."""
     from benchmarks.step.measure import PARTS

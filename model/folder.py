@@ -6,8 +6,11 @@ from eyehand.errors import BadConfig, CheckpointError, UsageError
 from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.json_object import read_object
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.shown import shown
 
 CONFIG_FILE = "config.json"
+GENERATION_FILE = "generation_config.json"
+_SAMPLED = ("temperature", "top_k", "top_p", "repetition_penalty")
 _ADAPTER_FILE = "adapter_config.json"
 _REQUIRED = (
     (CONFIG_FILE,),
@@ -100,6 +103,26 @@ def _refuse_adapter(folder: Path) -> None:
         )
 
 
+def read_sampling(folder: Path) -> dict[str, float]:
+    """Return how a folder's ``generation_config.json`` samples: the fields of `Sampling` it has.
+
+    Without ``do_sample`` the best token is taken, whatever else is said.
+
+    Raises:
+        BadConfig: the file is not JSON, or a field is no number.
+    """
+    path, found = folder / GENERATION_FILE, {"temperature": 0.0}
+    values = read_object(path) if path.is_file() else {}
+    for name in _SAMPLED if values.get("do_sample") else ("repetition_penalty",):
+        value = values.get(name, 1.0 if name == "temperature" else None)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise BadConfig(f"{path}: {name}: expected a number, got {shown(value)}")
+        found[name] = value
+    return found
+
+
 def read_config(folder: Path) -> Qwen2VLConfig:
     """Read ``config.json``, and the end-of-text ids of ``generation_config.json`` if it is there.
 
@@ -107,7 +130,7 @@ def read_config(folder: Path) -> Qwen2VLConfig:
         BadConfig: a file is missing, is not JSON, or does not describe a Qwen2-VL.
     """
     values = read_object(folder / CONFIG_FILE)
-    generation = folder / "generation_config.json"
+    generation = folder / GENERATION_FILE
     if generation.is_file():
         # The published config.json names one end-of-text id, the generation file both.
         found = read_object(generation).get("eos_token_id")

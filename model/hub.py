@@ -4,29 +4,32 @@ A name is a folder in Hugging Face's layout or an id on the Hugging Face Hub, wi
 without: `OWNER/MODEL@REVISION`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import torch
 
 from eyehand.errors import UsageError
+from eyehand.model.fitting import Fitting
 from eyehand.model.folder import read_config, resolve
 from eyehand.model.inference.grounding import Box, ground
-from eyehand.model.inference.session import Session
+from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.inference.visual_cache import VisualEncoder
 from eyehand.model.inputs.image import Picture
-from eyehand.model.inputs.image_settings import ImageSettings, read_image_settings
+from eyehand.model.inputs.image_settings import ImageSettings, limits, read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
-from eyehand.model.weights import load_checkpoint
+from eyehand.model.stored_weights import stored_weights, weight_files
+from eyehand.model.weights import LOADING, load_checkpoint
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 """What the network runs in, by the name that options have."""
 
 
 def named_dtype(name: str | None) -> torch.dtype | None:
-    """Returns the dtype of a name; None stays None.
+    """Returns the dtype of a name; None and "auto" leave it to the machine.
 
     Raises:
         UsageError: It is none of those that the network runs in.
@@ -36,6 +39,23 @@ def named_dtype(name: str | None) -> torch.dtype | None:
     if name not in DTYPES:
         raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {name!r}")
     return DTYPES[name]
+
+
+def named_device(name: str | torch.device | None) -> torch.device:
+    """Returns the device of a name; None is the CUDA device where there is one, else the CPU.
+
+    Raises:
+        UsageError: There is no such device here.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).splitlines()[0]
+        raise UsageError(f"device {name}: it cannot be used here ({why})") from None
+    return device
 
 
 @dataclass
@@ -73,33 +93,55 @@ class Qwen2VL:
         *,
         dtype: torch.dtype | None = None,
         device: str | torch.device | None = None,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+        quantize: str | None = None,
     ) -> Self:
         """Loads a model, its tokenizer and how it sees pictures.
 
         Args:
             model: A folder or a Hub id, see `resolve`.
-            dtype: Of the weights. None: float32 on the CPU, where it is the fast one, and the
-                stored one elsewhere.
+            dtype: Of the weights. None: the stored one on a GPU. On a CPU float32, unless bfloat16
+                alone fits, or the model is large and bfloat16 is faster there.
             device: None: the CUDA device when there is one, else the CPU.
+            min_pixels: Smallest area at which the model sees a picture; None is the folder's.
+            max_pixels: Largest area; None is the folder's.
+            quantize: "int8" keeps the weights of the layers in 8 bits; None as `dtype` says.
 
         Raises:
-            UsageError: There is no such model, or it cannot be downloaded.
+            UsageError: There is no such model or device, or it cannot be downloaded.
             CheckpointError: The folder's contents cannot be used.
+            NotEnoughMemory: The model does not fit; options that would help are named.
         """
+        if quantize not in (None, "int8"):
+            raise UsageError(f"quantize is int8; got {quantize!r}")
+        where, int8 = named_device(device), quantize == "int8"
         folder = resolve(model)
-        if device is None:
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if dtype is None and torch.device(device).type == "cpu":
-            dtype = torch.float32
         config = read_config(folder)
         settings = read_image_settings(folder, config.vision)
+        area = limits(settings.min_pixels, settings.max_pixels, min_pixels, max_pixels)
+        settings = replace(settings, min_pixels=area[0], max_pixels=area[1])
+        files = weight_files(folder)
+        with memory_told(where, LOADING, sum(file.stat().st_size for file in files)):
+            fitting = Fitting(config, stored_weights(files), settings, where, int8)
+        dtype = dtype or fitting.chosen_dtype()
+        fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)
         tokenizer.check_fits(config)
-        return cls(load_checkpoint(folder, dtype=dtype, device=device), tokenizer, settings)
+        return cls(
+            load_checkpoint(folder, dtype=dtype, device=where, int8=int8), tokenizer, settings
+        )
 
-    def session(self) -> Session:
-        """Starts an empty conversation."""
-        return Session(self.network, self.tokenizer, encoder=self.encoder, settings=self.settings)
+    def session(self, reserved_tokens: int = RESERVED_TOKENS) -> Session:
+        """Starts an empty conversation.
+
+        Args:
+            reserved_tokens: Cache memory to start with; it grows when needed.
+        """
+        return Session(
+            self.network, self.tokenizer, encoder=self.encoder, settings=self.settings,
+            reserved_tokens=reserved_tokens,
+        )  # fmt: skip
 
     def ground(self, description: str, image: Picture, *, max_new_tokens: int = 512) -> list[Box]:
         """Finds what a description names on a picture.

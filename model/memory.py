@@ -84,6 +84,12 @@ def reading_bytes(config: Qwen2VLConfig, tokens: int, itemsize: int) -> int:
     return tokens * (config.text.hidden_size + 2 * config.text.intermediate_size) * itemsize
 
 
+def token_bytes(config: Qwen2VLConfig, itemsize: int) -> int:
+    """Memory of one token's keys and values."""
+    text = config.text
+    return 2 * text.num_hidden_layers * text.num_key_value_heads * text.head_dim * itemsize
+
+
 def _line(doing: str, device: torch.device, needed: str, free: int | None) -> str:
     where = "of memory" if device.type == "cpu" else f"of memory on {device}"
     there = "not as much is" if free is None else f"{size_text(free)} are"

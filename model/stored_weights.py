@@ -23,6 +23,7 @@ from torch import Tensor
 
 from eyehand.errors import CheckpointError, MissingWeight, ShapeMismatch, UnexpectedWeight
 from eyehand.model.json_object import read_object
+from eyehand.model.qwen2vl.quantized import is_quantized
 from eyehand.model.shown import shown, shown_names, shown_text
 from eyehand.model.units import size_text
 
@@ -199,20 +200,24 @@ def common_dtype(stored: Mapping[str, Stored]) -> torch.dtype | None:
 
 
 def asked_bytes(
-    stored: Mapping[str, Stored], dtype: torch.dtype | None, device: torch.device
-) -> int:
+    stored: Mapping[str, Stored], dtype: torch.dtype | None, device: torch.device,
+    int8: bool = False,
+) -> int:  # fmt: skip
     """Return the memory that loading asks for; weights that stay mapped from their file need none.
 
     Args:
         stored: The weights.
         dtype: That they shall have; None keeps each as it is.
         device: Where they go.
+        int8: Whether those of the layers are kept as int8.
     """
-    return sum(
-        entry.count * (dtype or entry.dtype).itemsize
-        for entry in stored.values()
-        if device.type != "cpu" or dtype not in (None, entry.dtype)
-    )
+    total = 0
+    for name, entry in stored.items():
+        if int8 and is_quantized(name, entry.shape):
+            total += entry.count
+        elif device.type != "cpu" or dtype not in (None, entry.dtype):
+            total += entry.count * (dtype or entry.dtype).itemsize
+    return total
 
 
 def tensors(

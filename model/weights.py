@@ -20,6 +20,7 @@ from eyehand.model.folder import CONFIG_FILE, read_config
 from eyehand.model.memory import check_room, memory_told
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
+from eyehand.model.qwen2vl.quantized import Int8Linear, is_quantized
 from eyehand.model.qwen2vl.shapes import weight_shapes
 from eyehand.model.stored_weights import (
     HEAD,
@@ -47,6 +48,7 @@ def load_checkpoint(
     *,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
+    int8: bool = False,
 ) -> Qwen2VLNetwork:
     """Load a Qwen2-VL folder.
 
@@ -56,6 +58,7 @@ def load_checkpoint(
             on the CPU also keeps them memory-mapped: the files must then not be overwritten in
             place while in use.
         device: where the weights go.
+        int8: keep the weights of the layers as int8, for inference alone; one at a time is wide.
 
     Returns:
         The model in evaluation mode; its parameters require gradients.
@@ -75,7 +78,7 @@ def load_checkpoint(
         stored = _fitting(config, folder, stored_weights(files))
         with torch.device("meta"):
             model = Qwen2VLNetwork(config)
-        _fill(model, stored, dtype, target)
+        _fill(model, stored, dtype, target, int8)
     return model.eval()
 
 
@@ -98,12 +101,18 @@ def _fill(
     stored: dict[str, Stored],
     dtype: torch.dtype | None,
     device: torch.device,
+    int8: bool,
 ) -> None:
     """Give every parameter of an empty model its stored weight."""
     dtype = dtype or common_dtype(stored)
-    check_room(asked_bytes(stored, dtype, device), device, LOADING)
+    check_room(asked_bytes(stored, dtype, device, int8), device, LOADING)
     for name, tensor in tensors(stored, dtype, device):
-        _assign(model, name, tensor)
+        if int8 and is_quantized(name, tuple(tensor.shape)):
+            owner = name.removesuffix(".weight")
+            bias = getattr(model.get_submodule(owner), "bias", None)
+            model.set_submodule(owner, Int8Linear(tensor, bias))
+        else:
+            _assign(model, name, tensor)
 
 
 def save_checkpoint(

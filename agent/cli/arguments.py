@@ -8,10 +8,13 @@ from typing import Any
 
 from eyehand.agent.policies.registry import POLICIES
 from eyehand.agent.printable import printable, printable_lines
+from eyehand.errors import UsageError
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "max_new_tokens", "prompt", "price", "grounder", "served_grounder", "grounder_dialect",
+    "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "dtype", "min_pixels",
+    "max_pixels", "quantize", "history", "cache_gb", "prompt", "price", "grounder",
+    "served_grounder", "grounder_dialect",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -128,11 +131,54 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument("--keyword-mark", choices=("✿", "*"), help="mark of the keyword dialects")
     group.add_argument("--language", choices=("en", "zh"), help="language of the prompts")
     group.add_argument(
-        "--temperature", type=temperature, metavar="T", help="sampling temperature (default: 0)"
+        "--temperature",
+        type=temperature,
+        metavar="T",
+        help="sampling temperature (default: as the model's folder or dialect says, else 0)",
     )
+    group.add_argument(
+        "--top-p", type=share, metavar="P", help="share of the likeliest tokens that are drawn from"
+    )
+    group.add_argument(
+        "--top-k", type=seed, metavar="N",
+        help="built in: so many of the likeliest tokens are drawn from; 0: all",
+    )  # fmt: skip
+    group.add_argument(
+        "--repetition-penalty", type=positive_float, metavar="F",
+        help="built in: above 1 makes tokens less likely that occurred",
+    )  # fmt: skip
     group.add_argument(
         "--max-new-tokens", type=positive_int, metavar="N", help="most tokens an answer"
     )
+    group.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, ... (default: a GPU)")
+    group.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16"),
+        help="of a model that runs here; auto (default): as it is stored on a GPU; on a CPU "
+        "float32, unless bfloat16 alone fits, or the model is large and bfloat16 is faster",
+    )  # fmt: skip
+    group.add_argument(
+        "--min-pixels", type=positive_int, metavar="N",
+        help="smallest area at which the model sees a screen (default: the model's own)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-pixels", type=positive_int, metavar="N",
+        help="largest area; smaller screens cost less and show less (default: the model's own)",
+    )  # fmt: skip
+    group.add_argument(
+        "--quantize", choices=("int8",),
+        help="built in: keep the layers' weights in 8 bits, a quarter of float32",
+    )  # fmt: skip
+    group.add_argument(
+        "--history", type=_history, metavar="H",
+        help="built in: what stays of an episode. evict: all that there is room for, then old "
+        "screens go first and old turns second; window:N: the N newest screens; full: everything, "
+        "and the episode's prompt begins anew where there is no room (default: as the model was "
+        "trained, else evict)",
+    )  # fmt: skip
+    group.add_argument(
+        "--cache-gb", type=positive_float, metavar="GB",
+        help="built in: most memory for an episode's history (default: half of what is free)",
+    )  # fmt: skip
     group.add_argument(
         "--prompt", metavar="FILE",
         help="a prompt of your own in the place of the dialect's, such as the published one; "
@@ -175,6 +221,15 @@ def _dialect(text: str) -> str:
     if text not in DIALECTS:
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(DIALECTS)}, got {text!r}")
     return text
+
+
+def _history(text: str) -> str:
+    from eyehand.model.inference.bounded_history import History
+
+    try:
+        return str(History.named(text))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def model_options(arguments: argparse.Namespace) -> dict[str, Any]:

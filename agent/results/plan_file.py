@@ -73,6 +73,16 @@ class _Options(_Document):
     language: Name | None = None
     temperature: Annotated[float, Field(ge=0, le=1e6)] | None = None
     max_new_tokens: Whole | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[StrictInt, Field(ge=0, le=2**31)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    device: Name | None = None
+    dtype: Name | None = None
+    min_pixels: Whole | None = None
+    max_pixels: Whole | None = None
+    quantize: Name | None = None
+    history: Name | None = None
+    cache_gb: Annotated[float, Field(gt=0, le=1e6)] | None = None
     prompt: Name | None = None
     grounder: Name | None = None
     served_grounder: Name | None = None

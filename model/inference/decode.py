@@ -155,6 +155,10 @@ class Decoder:
         self._ends = {*ids.eos_token_ids, *session.tokenizer.eos_ids}
         # A model cannot write a picture.
         self._never = torch.tensor([ids.image_token_id, ids.video_token_id], device=device)
+        self._seen: Tensor | None = None
+        if config.sampling.repetition_penalty != 1:
+            self._seen = torch.zeros(ids.text.vocab_size, dtype=torch.bool, device=device)
+            self._seen[session.token_ids] = True
         self._limit = config.max_new_tokens
         self._reason: StopReason = "length"
         self._vision_s = self._prefill_s = self._began_s = self._ended_s = 0.0
@@ -191,7 +195,7 @@ class Decoder:
             Whether the answer goes on: the token then waits to be computed.
         """
         more = self._choose(logits)
-        self._ended_s = self._now_s()
+        self._ended_s = time.perf_counter()  # a token is a number here: the device has finished it
         return more
 
     def finish(self) -> Generation:
@@ -219,9 +223,9 @@ class Decoder:
         permitted = self._config.constraint and self._config.constraint(self._answer.ids)
         if permitted is not None:
             logits = logits.masked_fill(~permitted.to(logits.device), -torch.inf)
-        penalised = self._config.sampling.repetition_penalty != 1
-        seen = self._session.token_ids if penalised else ()
-        token = self._sampler.choose(logits, seen)
+        token = self._sampler.choose(logits, self._seen)
+        if self._seen is not None:
+            self._seen[token] = True
         if token in self._ends:
             self._reason = "eos"
             return False

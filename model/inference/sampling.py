@@ -6,7 +6,6 @@ the program draws.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -58,12 +57,12 @@ class Sampler:
         # The draw happens on the CPU: the same seed gives the same token on every device.
         self._generator = torch.Generator().manual_seed(sampling.seed)
 
-    def choose(self, logits: torch.Tensor, seen: Iterable[int] = ()) -> int:
+    def choose(self, logits: torch.Tensor, seen: torch.Tensor | None = None) -> int:
         """Chooses the next token.
 
         Args:
             logits: Scores, (vocabulary,), any float dtype and device.
-            seen: Ids that the repetition penalty applies to; ignored while it is 1.
+            seen: bool (vocabulary,), the ids that the repetition penalty applies to; None is none.
 
         Returns:
             The id.
@@ -73,12 +72,13 @@ class Sampler:
             UsageError: No token is permitted.
         """
         rule = self.sampling
-        if rule.repetition_penalty != 1:
+        if seen is not None and rule.repetition_penalty != 1:
             logits = _penalise(logits.float(), seen, rule.repetition_penalty)
         if rule.temperature == 0:
-            best = int(logits.argmax())
-            _check_best(float(logits[best]))
-            return best
+            # Both numbers in one transfer: each one waits for the device.
+            score, best = torch.stack([x.float() for x in logits.max(dim=-1)]).tolist()
+            _check_best(score)
+            return int(best)
         scores = logits.float().cpu()
         highest = float(scores.max())
         _check_best(highest)
@@ -100,10 +100,9 @@ def _check_best(score: float) -> None:
         raise UsageError("no token is permitted: the constraint, or the model, excludes all")
 
 
-def _penalise(logits: torch.Tensor, seen: Iterable[int], penalty: float) -> torch.Tensor:
-    ids = torch.tensor(sorted(set(seen)), dtype=torch.int64, device=logits.device)
-    scores = logits[ids]
-    return logits.index_copy(0, ids, torch.where(scores > 0, scores / penalty, scores * penalty))
+def _penalise(logits: torch.Tensor, seen: torch.Tensor, penalty: float) -> torch.Tensor:
+    lower = torch.where(logits > 0, logits / penalty, logits * penalty)
+    return torch.where(seen, lower, logits)
 
 
 def _keep_top_k(scores: torch.Tensor, count: int) -> torch.Tensor:

@@ -1,8 +1,9 @@
-"""A conversation that only grows: one KV cache, exact at the level of tokens.
+"""A conversation: one KV cache, exact at the level of tokens.
 
 What was read or written once is never tokenised or computed again. Appending is cheap; all that
 is new goes through the network in one pass when an answer is asked for. The last sampled token
-has no keys and values yet, so it opens the next pass.
+has no keys and values yet, so it opens the next pass. Old pictures and turns can be dropped; what
+should go when is said in `bounded_history.py`.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,6 @@ RESERVED_TOKENS = 4096
 class _Placed:
     start: int  # index of the first placeholder in the history
     visual: Visual
-    evicted: bool = False
 
     @property
     def stop(self) -> int:
@@ -39,8 +39,8 @@ class _Placed:
 class Session:
     """One conversation with a model.
 
-    `eyehand.model.inference.decode.generate` lets the model continue it. `fork`, `rewind` and
-    `evict` change what it holds without computing anything again.
+    `eyehand.model.inference.decode.generate` lets the model continue it. `fork`, `rewind`,
+    `evict` and `drop_turns` change what it holds without computing anything again.
 
     Attributes:
         network: The network.
@@ -85,17 +85,26 @@ class Session:
         self.settings.check_fits(vision)
         self.cache = network.new_cache(1, reserved_tokens)
         self._ids: list[int] = []
-        self._visuals: list[_Placed] = []
+        self._visuals: dict[int, _Placed] = {}
+        self._numbered = 0
+        self._turns: list[int] = []
 
     @property
     def token_ids(self) -> list[int]:
-        """A copy of the whole history: everything appended and generated."""
+        """A copy of the history: everything appended and generated that was not dropped."""
         return list(self._ids)
 
     @property
     def num_tokens(self) -> int:
         """Length of the history."""
         return len(self._ids)
+
+    @property
+    def num_positions(self) -> int:
+        """Position of the token that would follow the history (M-RoPE)."""
+        visuals = self._pending_visuals()
+        fewer = sum(visual.num_tokens - visual.num_positions for visual in visuals)
+        return self.cache.next_positions[0] + self.num_pending - fewer
 
     @property
     def last_token(self) -> int:
@@ -105,7 +114,7 @@ class Session:
     @property
     def num_pending(self) -> int:
         """Tokens that the next answer has to compute first."""
-        return len(self._ids) - self._computed
+        return len(self._ids) - self.cached_tokens
 
     @property
     def num_visuals(self) -> int:
@@ -113,8 +122,22 @@ class Session:
         return len(self._visuals)
 
     @property
+    def read_visuals(self) -> dict[int, int]:
+        """Number to tokens of the pictures and videos that have been read, oldest first."""
+        read = ((n, p) for n, p in self._visuals.items() if p.stop <= self.cached_tokens)
+        return {number: placed.visual.num_tokens for number, placed in read}
+
+    @property
+    def read_turns(self) -> list[int]:
+        """Where turns begin that have been read or follow one, oldest first.
+
+        What stands before the first one is pinned.
+        """
+        return [turn for turn in self._turns if turn <= self.cached_tokens]
+
+    @property
     def cached_tokens(self) -> int:
-        """Tokens whose keys and values are held; evicted pictures do not count."""
+        """Tokens whose keys and values are held."""
         return self.cache.lengths[0]
 
     @property
@@ -172,8 +195,15 @@ class Session:
         Raises:
             UsageError: There is no such picture.
         """
-        visual = self._placed(number).visual
+        if number not in self._visuals:
+            raise UsageError(f"no picture {number} in the history")
+        visual = self._visuals[number].visual
         return visual.num_tokens, visual.num_positions
+
+    def begin_turn(self) -> None:
+        """Says that a turn begins at the end of the history."""
+        if self._turns[-1:] != [len(self._ids)]:
+            self._turns.append(len(self._ids))
 
     def rewind(self, length: int) -> None:
         """Forgets everything after the first `length` tokens; nothing is computed again.
@@ -186,48 +216,87 @@ class Session:
         """
         if not 0 <= length <= len(self._ids):
             raise UsageError(f"no token {length} to go back to: the history has {len(self._ids)}")
-        if any(placed.start < length <= placed.stop for placed in self._visuals):
+        if any(placed.start < length <= placed.stop for placed in self._visuals.values()):
             raise UsageError(f"token {length} lies inside a picture or video")
         # Also where nothing is cut off: a pass that was interrupted may have left a trace.
-        self.cache.rewind(self._rows(min(length, self._computed)))
+        self.cache.rewind(min(length, self.cached_tokens))
         del self._ids[length:]
-        self._visuals = [placed for placed in self._visuals if placed.stop < length]
+        self._visuals = {n: placed for n, placed in self._visuals.items() if placed.stop < length}
+        self._turns = [turn for turn in self._turns if turn <= length]
 
-    def fork(self) -> "Session":
-        """Returns an independent copy that shares the model and the encoder."""
-        other = Session(
-            self.network, self.tokenizer, encoder=self.encoder, settings=self.settings,
-            reserved_tokens=self.cache.capacity,
-        )  # fmt: skip
-        other.cache.copy_row(0, self.cache, 0)
-        other._ids = list(self._ids)
-        # Copies: reading a picture in one conversation takes its embeddings from the entry.
-        other._visuals = [replace(p, visual=replace(p.visual)) for p in self._visuals]
-        return other
-
-    def evict(self, number: int) -> None:
-        """Drops a picture's keys and values; its marks and all positions stay.
-
-        The result is exactly that of a network whose later tokens may not look at the picture.
-        It is not the same as a history without the picture: what was read while it was visible
-        keeps what it learned from it.
+    def fork(self, reserved_tokens: int | None = None) -> "Session":
+        """Returns an independent copy that shares the model and the encoder.
 
         Args:
-            number: What `append_image` or `append_video` returned. Evicting again is harmless.
+            reserved_tokens: Cache memory of the copy; None is as much as there is here.
+        """
+        other = Session(
+            self.network, self.tokenizer, encoder=self.encoder, settings=self.settings,
+            reserved_tokens=reserved_tokens or self.cache.capacity,
+        )  # fmt: skip
+        other.cache.bound = self.cache.bound
+        other.cache.copy_row(0, self.cache, 0)
+        other._ids, other._turns = list(self._ids), list(self._turns)
+        # Copies: reading a picture in one conversation takes its embeddings from the entry.
+        copies = {n: replace(p, visual=replace(p.visual)) for n, p in self._visuals.items()}
+        other._visuals, other._numbered = copies, self._numbered
+        return other
+
+    def evict(self, *numbers: int) -> None:
+        """Drops pictures' placeholders, keys and values; their marks and all positions stay.
+
+        The result is exactly that of a network whose later tokens may not look at the pictures.
+        It is not the same as a history without them: what was read while one was visible keeps
+        what it learned from it.
+
+        Args:
+            numbers: What `append_image` or `append_video` returned. Evicting again is harmless.
 
         Raises:
             UsageError: There is no such picture, or no answer has been generated since.
         """
-        placed = self._placed(number)
-        if placed.stop > self._computed:
-            raise UsageError(f"picture {number} has not been read yet: generate first")
-        if not placed.evicted:
-            self.cache.evict(0, self._rows(placed.start), self._rows(placed.stop))
-            placed.evicted = True
+        spans = []
+        for number in numbers:
+            placed = self._visuals.get(number)
+            if not 0 <= number < self._numbered:
+                raise UsageError(f"no picture {number}: {self._numbered} were appended")
+            if placed is not None and placed.stop > self.cached_tokens:
+                raise UsageError(f"picture {number} has not been read yet: generate first")
+            spans += [] if placed is None else [(placed.start, placed.stop)]
+        self._drop(*sorted(set(spans)))
+
+    def drop_turns(self, count: int) -> None:
+        """Drops the oldest turns with all that is in them; positions stay.
+
+        Raises:
+            UsageError: There are not so many, or the last of them has not been read yet.
+        """
+        if not 0 <= count < len(self.read_turns):
+            raise UsageError(f"cannot drop {count} turns: not so many have ended and been read")
+        self._drop((self._turns[0], self._turns[count]))
+
+    def gap(self, dropped: int = 0) -> int:
+        """Returns the positions between the pinned beginning and what follows it.
+
+        Args:
+            dropped: How many further turns to think of as dropped.
+        """
+        pinned, after = ([*self._turns, 0][place] for place in (0, dropped))
+        if not 0 < pinned <= after <= self.cached_tokens:
+            return 0
+        positions, following = self.cache.positions[0], self.cache.next_positions[0]
+        if after < self.cached_tokens:
+            following = int(positions[after])
+        return following - int(positions[pinned - 1]) - 1
+
+    def close_gap(self) -> None:
+        """Rotates what follows the pinned beginning back to it, so that positions become free."""
+        if gap := self.gap():
+            self.cache.move_back(0, self._turns[0], gap)
 
     def encode_pending(self) -> list[Visual]:
         """Runs the vision tower over the pictures that no pass has read yet; returns them."""
-        visuals = [p.visual for p in self._visuals if p.start >= self._computed]
+        visuals = self._pending_visuals()
         self.encoder.encode(visuals)
         return visuals
 
@@ -245,7 +314,7 @@ class Session:
         """
         if not self.num_pending:
             self._compute_last_again()
-        ids = torch.tensor(self._ids[self._computed :])
+        ids = torch.tensor(self._ids[self.cached_tokens :])
         grids = [visual.grid for visual in visuals]
         config = self.network.config
         positions, following = position_ids(ids, grids, config, self.cache.next_positions[0])
@@ -272,32 +341,40 @@ class Session:
         """Appends what the model wrote."""
         self._ids += ids
 
-    @property
-    def _computed(self) -> int:
-        """Tokens of the history that have been through the network."""
-        return self.cache.lengths[0] + sum(p.visual.num_tokens for p in self._visuals if p.evicted)
+    def _pending_visuals(self) -> list[Visual]:
+        """Pictures that no pass has read yet."""
+        return [p.visual for p in self._visuals.values() if p.start >= self.cached_tokens]
 
-    def _placed(self, number: int) -> _Placed:
-        if not 0 <= number < len(self._visuals):
-            raise UsageError(f"no picture {number}: the history has {len(self._visuals)}")
-        return self._visuals[number]
+    def _drop(self, *spans: tuple[int, int]) -> None:
+        """Drops computed tokens, given as (start, stop) in order."""
+        self.cache.evict(0, *spans)
+        for start, stop in reversed(spans):
+            del self._ids[start:stop]
+        gone = {n for n, p in self._visuals.items() if any(a <= p.start < b for a, b in spans)}
+        self._visuals = {
+            number: replace(placed, start=_moved(placed.start, spans))
+            for number, placed in self._visuals.items()
+            if number not in gone
+        }
+        self._turns = list(dict.fromkeys(_moved(turn, spans) for turn in self._turns))
 
     def _append_visual(self, visual: Visual) -> int:
         special = self.tokenizer.special_id
         config = self.network.config
         pad = config.video_token_id if visual.is_video else config.image_token_id
         pads = [pad] * visual.num_tokens
-        self._visuals.append(_Placed(len(self._ids) + 1, visual))
+        self._visuals[self._numbered] = _Placed(len(self._ids) + 1, visual)
         self._ids += [special("<|vision_start|>"), *pads, special("<|vision_end|>")]
-        return len(self._visuals) - 1
+        self._numbered += 1
+        return self._numbered - 1
 
     def _compute_last_again(self) -> None:
         """Makes the last token pending: its scores were not kept, and are asked for again."""
         if not self._ids:
             raise UsageError("there is nothing to continue: append text or a picture first")
-        self.cache.rewind(self._rows(self._computed - 1))
+        self.cache.rewind(self.cached_tokens - 1)
 
-    def _rows(self, length: int) -> int:
-        """How many rows of the cache hold the first `length` tokens of the history."""
-        gone = (p.visual.num_tokens for p in self._visuals if p.evicted and p.stop <= length)
-        return length - sum(gone)
+
+def _moved(place: int, spans: Sequence[tuple[int, int]]) -> int:
+    """Returns where a place lies after tokens were dropped before it."""
+    return place - sum(min(stop, place) - start for start, stop in spans if start < place)

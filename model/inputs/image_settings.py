@@ -144,6 +144,23 @@ class ImageSettings:
         }
 
 
+def limits(
+    least: int, most: int, min_pixels: int | None, max_pixels: int | None
+) -> tuple[int, int]:
+    """Returns the smallest and the largest area: what was asked for, else what a model has.
+
+    Where only one is asked for, it holds beside the other one of the model.
+
+    Args:
+        least: The model's own smallest area.
+        most: Its largest.
+        min_pixels: What was asked for; None is the model's.
+        max_pixels: The same for the largest.
+    """
+    highest = max_pixels or max(most, min_pixels or 0)
+    return min_pixels or min(least, highest), highest
+
+
 PUBLISHED = ImageSettings()
 """Those of the published checkpoints."""
 

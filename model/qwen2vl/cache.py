@@ -2,7 +2,7 @@
 
 Each row of the batch has its own length, so rows of different lengths decode exactly: a token is
 stored at the end of its row, and masks hide what lies past it. Keys are stored after the rotary
-embedding, so rows can be cut back or moved without recomputation.
+embedding, so rows can be cut back or moved without recomputation, and be given other positions.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
+from eyehand.model.qwen2vl.attention import inverse_frequencies, rotate
 from eyehand.model.qwen2vl.config import TextConfig
 
 
@@ -56,6 +57,9 @@ class KVCache:
         max_tokens: tokens a row that memory is reserved for; doubled whenever it is exceeded.
         dtype: of keys and values, that of the weights.
         device: where they live, that of the weights.
+
+    Attributes:
+        bound: tokens a row that doubling stops at, as long as they suffice; None doubles always.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class KVCache:
             raise UsageError(f"batch and max_tokens must be at least 1, got {batch}, {max_tokens}")
         shape = (batch, config.num_key_value_heads, max_tokens, config.head_dim)
         layers = range(config.num_hidden_layers)
+        self.bound: int | None = None
+        self._config = config
         # Zeros, not empty memory: a masked key has weight 0, and 0 times a stray NaN is NaN.
         self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in layers]
         self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in layers]
@@ -119,6 +125,8 @@ class KVCache:
         capacity = self.capacity
         while capacity < tokens:
             capacity *= 2
+        if self.bound is not None:
+            capacity = max(tokens, self.capacity, min(capacity, self.bound))
         if capacity == self.capacity:
             return
         for layer in range(len(self.keys)):
@@ -201,23 +209,47 @@ class KVCache:
             self.next_positions[index] = int(kept.max()) + 1 if length else 0
 
     @torch.inference_mode()
-    def evict(self, row: int, start: int, stop: int) -> None:
-        """Drop the tokens ``start`` to ``stop`` of a row and move the later ones left.
+    def evict(self, row: int, *spans: tuple[int, int]) -> None:
+        """Drop tokens of a row and move the later ones left.
 
         Positions of the remaining tokens, and the next position, stay as they were: the result
         equals a forward pass whose mask hides the dropped tokens from everything after them.
 
+        Args:
+            row: whose tokens.
+            spans: (start, stop) of each run that goes, in order.
+
         Raises:
-            UsageError: the range does not lie inside the row.
+            UsageError: a span does not lie inside the row, behind the one before it.
         """
         length = self.lengths[row]
-        if not 0 <= start <= stop <= length:
-            raise UsageError(f"cannot evict tokens {start} to {stop} of a row of {length}")
-        end = start + length - stop
-        for held in (*self.keys, *self.values):
-            held[row, :, start:end] = held[row, :, stop:length].clone()
-        self.positions[row, start:end] = self.positions[row, stop:length].clone()
-        self.lengths[row] = end
+        edges = [edge for span in spans for edge in span]
+        if edges != sorted(edges) or not all(0 <= edge <= length for edge in edges):
+            raise UsageError(f"cannot evict tokens {list(spans)} of a row of {length}")
+        to = edges[0] if edges else length
+        # What lies between one span and the next moves to the end of what stays before it.
+        for begin, end in zip(edges[1::2], [*edges[2::2], length], strict=False):
+            for held in (*self.keys, *self.values):
+                held[row, :, to : to + end - begin] = held[row, :, begin:end].clone()
+            self.positions[row, to : to + end - begin] = self.positions[row, begin:end].clone()
+            to += end - begin
+        self.lengths[row] = to
+
+    @torch.inference_mode()
+    def move_back(self, row: int, start: int, by: int) -> None:
+        """Give the tokens of a row from ``start`` on, and the next one, earlier positions.
+
+        Keys are rotated as if each token had stood ``by`` positions earlier. Distances among the
+        moved ones stay as they were, those to the tokens before ``start`` shrink.
+        """
+        size, held = self._config.head_dim // 2, self.keys[0]
+        angles = inverse_frequencies(size, self._config.rope_theta, held.device).double() * -by
+        cos, sin = angles.cos().float(), angles.sin().float()
+        for keys in self.keys:
+            moved = keys[row, :, start : self.lengths[row]]
+            moved.copy_(rotate(moved.float(), cos, sin))
+        self.positions[row, start : self.lengths[row]] -= by
+        self.next_positions[row] -= by
 
 
 def _real(slots: Slots) -> Tensor:

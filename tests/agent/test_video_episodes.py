@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.agent.episode import run_episode
@@ -91,14 +92,16 @@ def test_the_model_reads_every_screen_of_a_game_as_a_video(
     assert {step.tokens["image"] for step in steps} == {8 * 6 * 2}
 
 
+@torch.inference_mode()
 def test_a_conversation_counts_the_positions_of_its_videos(model: VlmPolicy) -> None:
     conversation = model.start("Look", make("cards:number-line").action_space)
     assert isinstance(conversation, VlmConversation)
     for seen in (film(0, 9), replace(film(5), video=None), film(*range(40))):
-        conversation.decide(seen)
+        conversation.read(seen)
         session = conversation.session
-        following = session.cache.next_positions[0] + session.num_pending
-        assert conversation._positions == following
+        counted = session.num_positions
+        session.read_pending(session.encode_pending())
+        assert session.cache.next_positions == [counted]
 
 
 def test_a_recorded_game_reads_back_as_the_same_observations(

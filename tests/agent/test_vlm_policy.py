@@ -94,8 +94,9 @@ def test_the_history_is_the_layout_and_only_grows(folder: Path, codec: str) -> N
     after = conversation._session.token_ids  # type: ignore[attr-defined]
     layout = Layout(make_codec(codec))
     opening = [*layout.opening(SPACE), *layout.task("Open it", "Title: a page")]
-    assert before[: first.tokens["prompt"]] == ids_of(tokenizer, opening)
-    assert len(before) == first.tokens["prompt"] + first.tokens["generated"]
+    read = ids_of(tokenizer, opening)
+    assert before[: len(read)] == read
+    assert len(before) == len(read) + first.tokens["generated"]
     assert after[: len(before)] == before
     following = ids_of(tokenizer, layout.following("nothing happened"))
     grown = after[len(before) :]
@@ -173,16 +174,17 @@ def test_an_answer_without_a_call_carries_its_error(policy: VlmPolicy) -> None:
 
 
 def test_a_context_that_would_overflow_begins_anew_with_the_task(tmp_path: Path) -> None:
-    policy = VlmPolicy(save_model(tmp_path / "short", max_positions=900), max_new_tokens=8)
+    folder = save_model(tmp_path / "short", max_positions=900)
+    policy = VlmPolicy(folder, max_new_tokens=8, history="full")
     conversation = policy.start("Open it", SPACE)
     decisions = [conversation.decide(screen(i, feedback="nothing " * 6)) for i in range(12)]
     restarts = [decision.tokens["restarts"] for decision in decisions]
     assert restarts == sorted(restarts)
     assert 1 <= restarts[-1] < 11
     assert max(decision.tokens["history"] for decision in decisions) <= 900
-    again = decisions[restarts.index(1)]
+    fullest, again = decisions[restarts.index(1) - 1 : restarts.index(1) + 1]
     system = policy.checkpoint.tokenizer.encode_text(render_system(SPACE, "keyword"))
-    assert again.tokens["prompt"] > len(system)
+    assert len(system) < again.tokens["history"] < fullest.tokens["history"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_a_model_runs_a_whole_episode(policy: VlmPolicy, tmp_path: Path) -> None
         policy, NumberLineEnvironment(), seed=1, max_steps=3, trajectory=tmp_path / "e"
     )
     assert len(episode.steps) == 3
-    assert policy.describe()["history"] == "full"
+    assert policy.describe()["history"] == "evict"
 
 
 @pytest.mark.parametrize(

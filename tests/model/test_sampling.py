@@ -51,9 +51,10 @@ def test_top_p_keeps_the_tokens_that_reach_the_share() -> None:
 
 def test_repetition_penalty_prefers_tokens_that_did_not_occur() -> None:
     sampler = Sampler(Greedy(repetition_penalty=1.2))
-    assert sampler.choose(LOGITS, seen=[]) == 1
-    assert sampler.choose(LOGITS, seen=[1, 1]) == 4
-    assert Sampler(Greedy(1.2)).choose(torch.tensor([-1.0, -1.1]), seen=[0]) == 1
+    assert sampler.choose(LOGITS, torch.zeros(len(LOGITS), dtype=torch.bool)) == 1
+    assert sampler.choose(LOGITS, torch.arange(len(LOGITS)) == 1) == 4
+    seen = torch.tensor([True, False])
+    assert Sampler(Greedy(1.2)).choose(torch.tensor([-1.0, -1.1]), seen) == 1
 
 
 def test_forbidden_tokens_are_never_drawn() -> None:

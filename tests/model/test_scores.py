@@ -36,7 +36,7 @@ def test_one_score_that_is_no_number_is_enough(
     scores = torch.linspace(-3, 3, 50).to(dtype)
     scores[7] = bad
     with pytest.raises(CheckpointError, match="the model's scores are not numbers") as caught:
-        Sampler(rule).choose(scores, [1, 2])
+        Sampler(rule).choose(scores, torch.ones(len(scores), dtype=torch.bool))
     assert "\n" not in str(caught.value)
 
 

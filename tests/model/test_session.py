@@ -229,7 +229,7 @@ def test_evicted_screen_equals_a_mask_that_hides_it_from_then_on(
     session.append_text("now")
     answer = reply(session, 6, constraint=lambda _: only_text)
 
-    whole = torch.tensor([session.token_ids])
+    whole = torch.tensor([[*ids, *session.token_ids[len(ids) - 12 :]]])
     mask = torch.ones(1, whole.shape[1], whole.shape[1], dtype=torch.bool).tril()
     pads = (whole[0, : len(ids)] == network.config.image_token_id).nonzero().flatten()
     mask[:, len(ids) - 1 :, pads] = False  # the last sampled token is read after the eviction
@@ -278,10 +278,10 @@ def test_going_back_before_an_evicted_screen_forgets_it_wholly(
     number = session.append_image(screen(0))
     session.append_text("then")
     reply(session, 3, constraint=lambda _: only_text)
-    session.evict(number)
     for inside in (place + 2, place + 5, place + 13):
         with pytest.raises(UsageError, match="inside a picture"):
             session.rewind(inside)
+    session.evict(number)
     session.rewind(place)
     assert (session.num_visuals, session.cached_tokens) == (0, place)
     for one in (session, twin):

@@ -13,11 +13,14 @@ from eyehand.actions.codecs import make_codec
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
 from eyehand.agent.policies.models.built_in_conversation import ContextLimits, VlmConversation
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, read_habits
+from eyehand.agent.policies.models.openings import Openings
 from eyehand.errors import UsageError
-from eyehand.model.folder import resolve
+from eyehand.model.folder import read_sampling, resolve
 from eyehand.model.hub import Qwen2VL, named_dtype
+from eyehand.model.inference.bounded_history import History, cache_tokens
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.sampling import Sampling
+from eyehand.model.memory import free_bytes
 from eyehand.prompts.conversation import Layout
 
 DEFAULT_MAX_NEW_TOKENS = 512
@@ -26,9 +29,10 @@ DEFAULT_MAX_NEW_TOKENS = 512
 class VlmPolicy(Policy):
     """A Qwen2-VL checkpoint as a policy.
 
-    When a history would leave no room for an answer, the conversation begins anew with the system
-    prompt, the current screen and the task; the decision's `tokens["restarts"]` counts it. This
-    happens at most once a step, and earlier screens are then forgotten.
+    Where a history has no room for an answer, old pictures go, then old turns (`history`). Where
+    that may not be or is not enough, the conversation begins anew with the system prompt, the
+    current screen and the task; the decision's `tokens["restarts"]` counts it. This happens at most
+    once a step.
 
     Args:
         model: A checkpoint's folder or Hub id; None is the one that comes with the package.
@@ -36,10 +40,21 @@ class VlmPolicy(Policy):
         keyword_mark: Mark of the keyword dialect, "✿" or "*".
         language: Language of the prompts, "en" or "zh".
         max_new_tokens: Most tokens an answer.
-        temperature: 0 takes the best token; above it, tokens are drawn.
+        temperature: 0 takes the best token; above it, tokens are drawn. None, as for the three
+            below, is what the folder's `generation_config.json` says, and 0 without one.
         top_p: Share of the probability that is drawn from, above 0 to 1.
+        top_k: So many best tokens are drawn from; 0 is all.
+        repetition_penalty: Above 1 makes tokens less likely that occurred.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
-        dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
+        dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
+        min_pixels: Smallest area at which the model sees a screen; None is the folder's.
+        max_pixels: Largest area; None is the folder's.
+        quantize: "int8" keeps the layers' weights in 8 bits.
+        history: What stays of an episode: "evict", all that there is room for; "window:N", the N
+            newest screens at most; "full", everything, until there is no room. None is what the
+            checkpoint was trained to be shown, else "evict".
+        cache_gb: Most memory for an episode's keys and values, in GB of 10**9 bytes; None is half
+            of what is free once the model is loaded, divided by the batch.
         on_text: Receives each piece of text as it is generated, where one conversation is asked
             alone; several at once would mix their words.
 
@@ -63,26 +78,45 @@ class VlmPolicy(Policy):
         keyword_mark: str = "✿",
         language: str = "en",
         max_new_tokens: int = DEFAULT_MAX_NEW_TOKENS,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        repetition_penalty: float | None = None,
         device: str | None = None,
         dtype: str | None = None,
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+        quantize: str | None = None,
+        history: str | None = None,
+        cache_gb: float | None = None,
         on_text: TokenCallback | None = None,
     ) -> None:
         if max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
         # What was asked for is checked before a model is fetched and read.
+        self.history = History.named(history or "evict")
         written, precision = make_codec(codec, keyword_mark), named_dtype(dtype)
         folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
         self.habits = read_habits(folder)
+        self.newest_only = self.habits.newest_only and history is None
         self.layout = Layout(written, language, keyword_mark, self.habits.brief)
-        self.sampling = Sampling(temperature=temperature, top_p=top_p)
+        asked = {"temperature": temperature, "top_p": top_p, "top_k": top_k,
+                 "repetition_penalty": repetition_penalty}  # fmt: skip
+        given = {name: value for name, value in asked.items() if value is not None}
+        rule: dict[str, Any] = {**read_sampling(folder), **given}
+        self.sampling = Sampling(**rule)
         self.on_text = on_text
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
-        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=precision)
-        positions = self.checkpoint.network.config.text.max_position_embeddings
-        self.limits = ContextLimits(max_new_tokens, positions)
+        self.checkpoint = Qwen2VL.load(
+            folder, device=device, dtype=precision, min_pixels=min_pixels, max_pixels=max_pixels,
+            quantize=quantize,
+        )  # fmt: skip
+        self._quantize = quantize
+        self.openings = Openings(self.checkpoint)
+        self._cache_gb = cache_gb
+        self._free_bytes = free_bytes(self.checkpoint.network.device)
+        self.limits = self._limits(max_new_tokens)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode; nothing is computed before its first screen."""
@@ -97,6 +131,7 @@ class VlmPolicy(Policy):
         if batch < 1:
             raise UsageError(f"expected a batch of at least 1, got {batch}")
         self.batch = batch
+        self.limits = self._limits(self.limits.max_new_tokens)
 
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide for several conversations in one go.
@@ -132,15 +167,37 @@ class VlmPolicy(Policy):
             "codec": self.layout.codec.name,
             "keyword_mark": self.layout.keyword_mark,
             "language": self.layout.language,
+            "history": "newest screen" if self.newest_only else str(self.history),
+            "cache_gb": self._cache_gb,
             "coordinates": self.layout.codec.unit,
-            "history": "newest screen" if self.habits.newest_only else "full",
             "prompt": "brief" if self.habits.brief else "full",
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
+            "top_k": self.sampling.top_k,
+            "repetition_penalty": self.sampling.repetition_penalty,
             "max_new_tokens": self.limits.max_new_tokens,
+            "min_pixels": self.checkpoint.settings.min_pixels,
+            "max_pixels": self.checkpoint.settings.max_pixels,
+            "quantize": self._quantize,
             "device": str(network.device),
             "dtype": str(network.dtype).removeprefix("torch."),
         }
+
+    def _limits(self, max_new_tokens: int) -> ContextLimits:
+        """Return the bounds of a history.
+
+        Raises:
+            UsageError: `cache_gb` has no room for an answer.
+        """
+        network = self.checkpoint.network
+        most = cache_tokens(network, self._cache_gb, self._free_bytes, self.batch)
+        if most <= max_new_tokens:
+            raise UsageError(
+                f"there is memory for {most} tokens of history, and an answer may take "
+                f"{max_new_tokens}: raise --cache-gb, or lower --max-new-tokens"
+            )
+        positions = network.config.text.max_position_embeddings
+        return ContextLimits(max_new_tokens, positions, most)
 
     def _own(self, conversation: Conversation) -> VlmConversation:
         if not isinstance(conversation, VlmConversation) or conversation.policy is not self:

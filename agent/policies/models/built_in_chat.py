@@ -46,7 +46,8 @@ class BuiltInChatPolicy(ChatPolicy):
         dialect: How the model was taught to act.
         label: What the record calls it.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
-        dtype: "float32" or "bfloat16"; None is float32 on the CPU, else the stored one.
+        dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
+        quantize: "int8" keeps the layers' weights in 8 bits.
         **sampling: `max_new_tokens`, `temperature` and `top_p`, see `ChatPolicy`.
 
     Raises:
@@ -56,17 +57,21 @@ class BuiltInChatPolicy(ChatPolicy):
 
     def __init__(
         self, folder: Path, dialect: Dialect, label: str, device: str | None = None,
-        dtype: str | None = None, **sampling: Any,
+        dtype: str | None = None, quantize: str | None = None, **sampling: Any,
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
-        self.label = label
-        self.checkpoint = Qwen2VL.load(folder, device=device, dtype=named_dtype(dtype))
+        self.label, self._quantize = label, quantize
+        area = {name: sampling.get(name) for name in ("min_pixels", "max_pixels")}
+        self.checkpoint = Qwen2VL.load(
+            folder, device=device, dtype=named_dtype(dtype), quantize=quantize, **area
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
         network = self.checkpoint.network
         return {
             **super().describe(), "model": self.label, "device": str(network.device),
+            "quantize": self._quantize,
             "dtype": str(network.dtype).removeprefix("torch."),
         }  # fmt: skip
 

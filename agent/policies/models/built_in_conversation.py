@@ -1,8 +1,8 @@
 """One episode's conversation with a Qwen2-VL network.
 
-One `Session` a conversation. The history is append-only at the level of tokens, and every screen
-stays in it (the `full` policy): nothing that was read or written once is tokenised or computed
-again.
+One `Session` a conversation. Nothing that was read or written once is tokenised or computed
+again. What of it goes when it grows is the policy's `history`; the system prompt is read once for
+all episodes (`Openings`).
 """
 
 import time
@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
+from eyehand.agent.policies.models.openings import append_words
 from eyehand.envs.env import Observation
+from eyehand.errors import UsageError
+from eyehand.model.inference.bounded_history import make_room
 from eyehand.model.inference.decode import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
-from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, observation_words
+from eyehand.prompts.conversation import MOST_EARLIER, Piece, ScreenSlot, observation_words
 
 if TYPE_CHECKING:
     from eyehand.agent.policies.models.built_in import VlmPolicy
@@ -34,15 +37,22 @@ class ContextLimits:
     Attributes:
         max_new_tokens: Most tokens an answer.
         max_positions: Positions that the network has.
+        max_tokens: Tokens whose keys and values there is memory for.
     """
 
     max_new_tokens: int
     max_positions: int
+    max_tokens: int = 2**62
 
     @property
     def fullest(self) -> int:
         """Most positions that a history may take before an answer: it leaves room for one."""
         return self.max_positions - min(self.max_new_tokens, self.max_positions // 4)
+
+    @property
+    def fullest_tokens(self) -> int:
+        """Most tokens that a history may hold before an answer."""
+        return self.max_tokens - self.max_new_tokens
 
 
 @dataclass(frozen=True)
@@ -87,11 +97,15 @@ class VlmConversation(Conversation):
         self._step = 0
         self._restarts = 0
         self._earlier: list[Action] = []
-        self._begin()
+        self._session: Session | None = None
 
     @property
     def session(self) -> Session:
         """The history; another one after a restart."""
+        if self._session is None:
+            words = self.policy.layout.opening(self._space)[:-1]  # all but the screen
+            bound = self.policy.limits.max_tokens
+            self._session = self.policy.openings.fork(words, bound)
         return self._session
 
     def decide(self, observation: Observation) -> Decision:
@@ -117,12 +131,11 @@ class VlmConversation(Conversation):
     def conclude(self, prompt: StepInput, answer: Generation) -> Decision:
         """Read the call that the model wrote, and count the step."""
         began_s = time.perf_counter()
-        self._positions += len(answer.token_ids)
         self._step += 1
         coordinates = Coordinates(screen=prompt.observation.geometry.screen)
         parsed = self.policy.layout.codec.parse(answer.text, self._space, coordinates)
         if parsed.action is not None:
-            self._earlier.append(parsed.action)
+            self._earlier = [*self._earlier, parsed.action][-MOST_EARLIER:]
         return Decision(
             thought=parsed.thought,
             action=parsed.action,
@@ -141,6 +154,7 @@ class VlmConversation(Conversation):
                 "image": prompt.image_tokens,
                 "generated": len(answer.token_ids),
                 "history": self.session.num_tokens,
+                "screens": self.session.num_visuals,
                 "restarts": self._restarts,
                 **({"cut_characters": prompt.left_out} if prompt.left_out else {}),
             },
@@ -154,51 +168,60 @@ class VlmConversation(Conversation):
         """
         limits, layout = self.policy.limits, self.policy.layout
         words = observation_words(observation.text, observation.feedback)
-        newest_only = self.policy.habits.newest_only
+        newest_only = self.policy.newest_only
         if self._step and not newest_only and len(words) <= limits.max_positions * LONGEST_TOKEN:
             image_tokens = self._append(layout.following(words), observation)
-            if self._positions <= limits.fullest:
+            if self._has_room():
                 return image_tokens, 0
         if self._step:
             self._restarts += not newest_only
-            self._begin()
+            self._session = None
         longest = max(len(words), len(self._task))
         if longest <= limits.max_positions * LONGEST_TOKEN:
             image_tokens = self._open(self._task, words, observation)
-            if self._positions <= limits.fullest:
+            if self._has_room():
                 return image_tokens, 0
-            self._begin()
+            self._session = None
         return self._open_cut(words, observation)
 
+    def _has_room(self) -> bool:
+        """Make room for what was appended and an answer; return whether there is."""
+        policy, limits = self.policy, self.policy.limits
+        return make_room(self.session, policy.history, limits.fullest_tokens, limits.fullest)
+
     def _open(self, task: str, words: str, observation: Observation) -> int:
-        """Append the system prompt, the screen and the task; returns the screen's tokens."""
+        """Append the screen and the task to the system prompt; returns the screen's tokens."""
         layout = self.policy.layout
-        earlier = self._earlier if self.policy.habits.newest_only else ()
-        pieces = [*layout.opening(self._space), *layout.task(task, words, earlier)]
+        earlier = self._earlier if self.policy.newest_only else ()
+        pieces = [ScreenSlot(), *layout.task(task, words, earlier)]
         return self._append(pieces, observation)
 
     def _open_cut(self, words: str, observation: Observation) -> tuple[int, int]:
         """Begin with what of the task and the words there is room for."""
         self._open("", "", observation)
-        room = max(0, self.policy.limits.fullest - self._positions)
-        self._begin()
+        limits, session = self.policy.limits, self.session
+        room = limits.fullest - session.num_positions
+        if session.num_tokens > limits.fullest_tokens:
+            raise UsageError(
+                f"the history has room for {limits.max_tokens} tokens, where a screen alone needs "
+                f"{session.num_tokens} and an answer {limits.max_new_tokens}: "
+                "raise --cache-gb, or lower --max-pixels or --max-new-tokens"
+            )
+        room = max(0, min(room, limits.fullest_tokens - session.num_tokens))
+        self._session = None
         task, said = fit([self._task, words], self.session.tokenizer, room)
         image_tokens = self._open(task.text, said.text, observation)
         return image_tokens, task.characters + said.characters
 
     def _append(self, pieces: list[Piece], observation: Observation) -> int:
-        """Append the pieces, with one screen; returns its tokens and counts the positions."""
-        session = self.session
-        before, image_tokens, image_positions = session.num_pending, 0, 0
+        """Append the pieces, with one screen, before an answer; returns the screen's tokens."""
+        image_tokens = 0
         for piece in pieces:
             if isinstance(piece, ScreenSlot):
-                image_tokens, image_positions = session.cost_of(self._append_screen(observation))
-            elif isinstance(piece, Plain):
-                # Words of a page or a person: control tokens in them stay plain characters.
-                session.append_text(piece.text)
+                image_tokens, _ = self.session.cost_of(self._append_screen(observation))
             else:
-                session.append_template(piece.text)
-        self._positions += session.num_pending - before - image_tokens + image_positions
+                append_words(self.session, piece)
+        self.session.begin_turn()
         return image_tokens
 
     def _append_screen(self, observation: Observation) -> int:
@@ -206,10 +229,6 @@ class VlmConversation(Conversation):
         if observation.video is not None:
             return self.session.append_video(observation.video)
         return self.session.append_image(observation.pixels)
-
-    def _begin(self) -> None:
-        self._session = self.policy.checkpoint.session()
-        self._positions = 0
 
     def _stop_words(self) -> tuple[str, ...]:
         """The codec's stop words, also with the line end that the following template brings."""

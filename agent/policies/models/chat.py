@@ -15,7 +15,7 @@ from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
 from eyehand.envs.env import Observation, Pixels
 from eyehand.errors import UsageError
 from eyehand.model.inputs.image import smart_resize
-from eyehand.model.inputs.image_settings import PUBLISHED
+from eyehand.model.inputs.image_settings import PUBLISHED, limits
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds, Turn
 
 
@@ -65,6 +65,8 @@ class ChatPolicy(Policy):
         max_new_tokens: Most tokens an answer; None is the dialect's own.
         temperature: None is the dialect's own; 0 always takes the likeliest token.
         top_p: None is the dialect's own.
+        min_pixels: Smallest area of a screen as the model sees it; None is the dialect's own.
+        max_pixels: Largest area; None is the dialect's own.
     """
 
     name = "model"
@@ -72,8 +74,11 @@ class ChatPolicy(Policy):
     def __init__(
         self, dialect: Dialect, max_new_tokens: int | None = None,
         temperature: float | None = None, top_p: float | None = None,
+        min_pixels: int | None = None, max_pixels: int | None = None,
     ) -> None:  # fmt: skip
-        self.dialect = dialect
+        self.dialect, own = dialect, dialect.bounds
+        area = limits(own.min_pixels, own.max_pixels, min_pixels, max_pixels)
+        self.bounds = PictureBounds(own.factor, *area)
         self.max_new_tokens = max_new_tokens or dialect.max_tokens
         self.temperature = dialect.temperature if temperature is None else temperature
         self.top_p = dialect.top_p if top_p is None else top_p
@@ -114,7 +119,7 @@ class ChatPolicy(Policy):
 
     def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
         """Return the size at which the model sees a screen."""
-        return seen_size(width_px, height_px, self.dialect.bounds)
+        return seen_size(width_px, height_px, self.bounds)
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
@@ -122,8 +127,9 @@ class ChatPolicy(Policy):
         return {
             **({} if own is None else {"prompt": own.text}),
             "name": self.name, "dialect": self.dialect.name, "coordinates": codec.unit,
-            "window": self.dialect.window, "temperature": self.temperature, "top_p": self.top_p,
-            "max_new_tokens": self.max_new_tokens,
+            "window": self.dialect.window, "min_pixels": self.bounds.min_pixels,
+            "max_pixels": self.bounds.max_pixels, "temperature": self.temperature,
+            "top_p": self.top_p, "max_new_tokens": self.max_new_tokens,
         }  # fmt: skip
 
     def _own(self, conversation: Conversation) -> "ChatConversation":
@@ -160,7 +166,7 @@ class ChatConversation(Conversation):
         """Take the screen, at the size that the model sees."""
         began_s = time.perf_counter()
         step = len(self._turns)
-        picture = resized(observation.pixels, self.policy.dialect.bounds)
+        picture = resized(observation.pixels, self.policy.bounds)
         height, width = picture.shape[:2]
         self._turns.append(Turn(observation.text, observation.feedback, size_px=(width, height)))
         self._pictures[step] = picture

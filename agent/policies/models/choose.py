@@ -24,6 +24,11 @@ BY_SESSION = ("keyword", "tool_call")
 PLANNING = ("tool_call", "keyword", "qwen")
 """Dialects in which a target can be named in words."""
 
+ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty")
+"""Options of these alone."""
+ONLY_BUILT_IN = ("quantize", *ONLY_BY_SESSION)
+"""Options of the built-in network, in any dialect or in these alone."""
+
 NAMES: tuple[tuple[str, str], ...] = (
     ("ui-tars-1.5", "ui-tars-1.5"), ("uitars-1.5", "ui-tars-1.5"), ("ui-tars", "ui-tars"),
     ("uitars", "ui-tars"), ("showui", "showui"), ("uground", "uground"),
@@ -65,8 +70,9 @@ def model_policy(
         served_grounder: Its name on its server.
         grounder_dialect: How it was taught to act.
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
-            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `device` and
-            `dtype`.
+            `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
+            `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
+            `quantize`, `history` and `cache_gb`.
 
     Raises:
         UsageError: an option does not fit, or there is no such model.
@@ -115,6 +121,7 @@ def _one_model(
         name = _served_dialect(str(model), served_model, dialect)
         from eyehand.agent.policies.models.endpoint import EndpointPolicy
 
+        _refuse(sampling, ONLY_BUILT_IN, "a server")
         spoken = _made(name, language, keyword_mark, prompt)
         drawn = {n: value for n, value in sampling.items() if n not in ("device", "dtype")}
         return EndpointPolicy(str(model), str(served_model), spoken, key_env, price=price, **drawn)
@@ -131,6 +138,7 @@ def _one_model(
     if kind != BUILT_IN:
         from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 
+        _refuse(sampling, ONLY_BUILT_IN, "a model in transformers")
         known = _made(name, language, keyword_mark, prompt)
         return TransformersPolicy(folder, known, **sampling)
     if name in BY_SESSION and prompt is None:
@@ -141,6 +149,7 @@ def _one_model(
         return VlmPolicy(model, codec=name, **kept, **sampling)
     from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 
+    _refuse(sampling, ONLY_BY_SESSION, f"the dialect {name}")
     spoken = _made(name, language, keyword_mark, prompt)
     return BuiltInChatPolicy(folder, spoken, str(model or "embedded"), **sampling)
 
@@ -187,6 +196,15 @@ def _served_dialect(url: str, served_model: str | None, dialect: str | None) -> 
     if dialect is None:
         _log.info("%s is asked in the dialect %s, by its name", served_model, name)
     return name
+
+
+def _refuse(options: Mapping[str, Any], others: Sequence[str], who: str) -> None:
+    given = [name for name in others if options.get(name) is not None]
+    if given:
+        where = "" if given[0] == "quantize" else f" in the dialects {' and '.join(BY_SESSION)}"
+        raise UsageError(
+            f"--{given[0].replace('_', '-')} belongs to the built-in model{where}, and not to {who}"
+        )
 
 
 def _named_there(url: str, served_model: str | None) -> str:

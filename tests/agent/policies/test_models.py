@@ -206,5 +206,16 @@ def test_a_folder_of_a_strangers_is_one_line(tmp_path: Path, file: str, content:
 def test_a_dtype_that_is_none_is_said(tmp_path: Path, kind: str | None) -> None:
     folder = save_other(tmp_path / "other", kind) if kind else save_qwen2vl(tmp_path / "mine")
     for wrong in ("float", "save", "__name__"):
-        with pytest.raises(UsageError, match="one of float32, bfloat16"):
+        with pytest.raises(UsageError, match="dtype is one of auto, float32, bfloat16"):
             model_policy(folder, dtype=wrong)
+
+
+def test_the_weights_of_a_fine_tuned_folder_may_be_kept_in_8_bits(tmp_path: Path) -> None:
+    policy = model_policy(save_qwen2vl(tmp_path / "ShowUI-2B"), quantize="int8", max_new_tokens=3)
+    assert isinstance(policy, BuiltInChatPolicy)
+    assert policy.describe()["quantize"] == "int8"
+    kinds = {type(module).__name__ for module in policy.checkpoint.network.modules()}
+    assert "Int8Linear" in kinds
+    assert policy.start("Click it", SPACE, seed=1).decide(screen(0)).tokens["generated"] >= 1
+    with pytest.raises(UsageError, match="belongs to the built-in model, and not to a server"):
+        model_policy("http://127.0.0.1:1/v1", served_model="ui-tars", quantize="int8")

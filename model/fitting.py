@@ -1,0 +1,153 @@
+"""Whether a model fits a machine: an estimate before anything is loaded, and what would help.
+
+What is counted is what is surely needed: weights that are not mapped from their file, the widest
+values of one pass over a screen, and the keys and values of the first steps.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from eyehand.errors import NotEnoughMemory
+from eyehand.model.inputs.image import smart_resize
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.memory import free_bytes, reading_bytes, token_bytes, vision_bytes
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.stored_weights import Stored, asked_bytes, common_dtype
+from eyehand.model.units import size_text
+
+SCREEN_PX = (728, 1288)
+"""Height and width of the screen that is reckoned with."""
+WORDS = 150
+"""Tokens of text that a step adds beside its screen."""
+SMALL_PIXELS = 640 * 28 * 28
+"""An area that is named where smaller pictures would help."""
+SMALL_MODEL = 500_000_000
+"""Parameters below which a model is float32 on every CPU: it is fast, and answers the same."""
+_FASTER = 1.2
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Need:
+    """Memory that a model takes, in bytes.
+
+    Attributes:
+        weights: The weights; those that stay mapped from their file need none.
+        reading: The widest values of the passes that read one screen.
+        step: Keys and values of one step of an episode.
+    """
+
+    weights: int
+    reading: int
+    step: int
+
+    @property
+    def least(self) -> int:
+        """What the first step needs."""
+        return self.weights + self.reading + self.step
+
+    def line(self, free: int) -> str:
+        """Say it, beside what is free."""
+        steps = max(0, free - self.weights - self.reading) // 2 // self.step
+        return (
+            f"{size_text(self.least)} of memory are needed (weights {size_text(self.weights)}, "
+            f"reading a screen {size_text(self.reading)}, a step's keys and values "
+            f"{size_text(self.step)}), {size_text(free)} are free: a history of {steps} steps"
+        )
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A model on a machine.
+
+    Attributes:
+        config: The model's sizes.
+        stored: Its weights as they lie on disk.
+        settings: How it sees pictures.
+        device: Where it shall run.
+        int8: Whether the weights of its layers are kept as int8.
+    """
+
+    config: Qwen2VLConfig
+    stored: Mapping[str, Stored]
+    settings: ImageSettings
+    device: torch.device
+    int8: bool = False
+
+    def need(self, dtype: torch.dtype | None) -> Need:
+        """Estimate what the model takes in a dtype; None is the stored one."""
+        weights = asked_bytes(self.stored, dtype, self.device, self.int8)
+        kept = dtype or common_dtype(self.stored) or next(iter(self.stored.values())).dtype
+        height, width = smart_resize(*SCREEN_PX, self.settings)
+        patches = height * width // self.settings.patch_size**2
+        tokens = patches // self.settings.merge_size**2 + WORDS
+        reading = max(
+            vision_bytes(self.config, patches, kept.itemsize),
+            reading_bytes(self.config, tokens, kept.itemsize),
+        )
+        return Need(weights, reading, tokens * token_bytes(self.config, kept.itemsize))
+
+    def chosen_dtype(self) -> torch.dtype | None:
+        """Return the dtype for a device where none was asked for; None is the stored one.
+
+        On a CPU it is float32, unless bfloat16 alone fits, or the model is large and a product of
+        its size is faster in bfloat16.
+        """
+        if self.device.type != "cpu":
+            return None
+        free, (wide, half) = free_bytes(self.device), (torch.float32, torch.bfloat16)
+        if free is not None and self.need(wide).least > free >= self.need(half).least:
+            return half
+        large = sum(entry.count for entry in self.stored.values()) >= SMALL_MODEL
+        return half if large and _half_is_faster(self.config) else wide
+
+    def check(self, dtype: torch.dtype | None) -> None:
+        """Say what a large model needs; refuse one that cannot fit.
+
+        Raises:
+            NotEnoughMemory: The line names the options that would make it fit.
+        """
+        free, need = free_bytes(self.device), self.need(dtype)
+        if free is None or need.least < free // 4:
+            return
+        if need.least <= free:
+            _log.info("%s", need.line(free))
+            return
+        smaller = replace(self, settings=_smaller(self.settings))
+        ways = {
+            "--dtype bfloat16": self.need(torch.bfloat16),
+            "--quantize int8": replace(self, int8=True).need(dtype),
+            "--dtype bfloat16 --quantize int8": replace(self, int8=True).need(torch.bfloat16),
+            f"--max-pixels {SMALL_PIXELS}": smaller.need(dtype),
+            f"--dtype bfloat16 --quantize int8 --max-pixels {SMALL_PIXELS}": replace(
+                smaller, int8=True
+            ).need(torch.bfloat16),
+        }
+        fits = next((way for way, less in ways.items() if less.least <= free), None)
+        advice = "take a smaller model" if fits is None else f"it would fit with {fits}"
+        raise NotEnoughMemory(f"too little memory to load the model: {need.line(free)}; {advice}")
+
+
+def _smaller(settings: ImageSettings) -> ImageSettings:
+    most = min(SMALL_PIXELS, settings.max_pixels)
+    return replace(settings, max_pixels=most, min_pixels=min(settings.min_pixels, most))
+
+
+def _half_is_faster(config: Qwen2VLConfig) -> bool:
+    """Time what a step is made of: a product that reads a screen, and some that write a token."""
+    wide = torch.randn(min(config.text.intermediate_size, 8192), config.text.hidden_size)
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        weight, found = wide.to(dtype).T, []
+        for _ in range(3):
+            began_s = time.perf_counter()
+            for rows in (256, 1, 1, 1, 1, 1, 1):
+                torch.ones(rows, len(weight), dtype=dtype) @ weight
+            found.append(time.perf_counter() - began_s)
+        seconds[dtype] = min(found)
+    return seconds[torch.bfloat16] * _FASTER < seconds[torch.float32]

@@ -1,0 +1,27 @@
+"""The engine's benchmark: all sides play one conversation, and the exact ones write the same."""
+
+import json
+
+import pytest
+from benchmarks.__main__ import make_parser
+
+from eyehand.agent.cli.main import main
+
+
+def test_all_sides_are_measured_and_the_exact_ones_agree(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["engine", "--screen", "56x56", "--steps", "3", "--json"]
+    assert main(asked, make_parser) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["unequal_answers"] == 0
+    assert {name: len(times) for name, times in document["cpu_s"].items()} == {
+        "eyehand, full": 3,
+        "eyehand, evict": 3,
+        "eyehand, window:2": 3,
+        "transformers, cache kept": 3,
+        "transformers, from scratch": 3,
+    }
+    assert all(seconds > 0 for times in document["cpu_s"].values() for seconds in times)
+    assert main(asked[:-1], make_parser) == 0
+    assert "6M parameters, 56x56" in capsys.readouterr().out
