@@ -64,9 +64,6 @@ class CameraViews(gymnasium.Wrapper[Any, Any, Any, Any]):
         """Return the views, RGB uint8 (H, W * cameras, 3)."""
         if self._renderer.viewer is None:
             self.env.render()  # makes the viewer
-        # Gymnasium makes no context current where it has one viewer only; with two environments
-        # in a process it would draw into the other's.
-        self._renderer.viewer.make_context_current()
         return np.concatenate([self._view(*pair) for pair in self._pairs()], axis=1)
 
     def _pairs(self) -> list[tuple[Camera, int]]:

@@ -15,6 +15,7 @@ import gymnasium
 import numpy as np
 
 from eyehand.envs.env import Pixels
+from eyehand.envs.gym.drawing import free_drawing, use_own_context
 from eyehand.envs.gym.faults import faults_mapped
 from eyehand.envs.gym.watchdog import Overdue, watched
 from eyehand.errors import EnvironmentFault
@@ -106,6 +107,7 @@ class Contained(gymnasium.Wrapper[Any, Any, Any, Any]):
             EnvironmentFault: it raised, or drew anything else.
         """
         with self._inside("render"):
+            use_own_context(self.env)
             frame: Any = self.env.render()
         if fault := frame_fault(frame):
             raise self._fault(fault)
@@ -119,7 +121,10 @@ class Contained(gymnasium.Wrapper[Any, Any, Any, Any]):
         """
         self.deadline_s = time.monotonic() if self._stuck else None
         with self._inside("close"):
-            self.env.close()
+            try:
+                free_drawing(self.env)
+            finally:
+                self.env.close()
 
     @contextmanager
     def _inside(self, what: str) -> Iterator[None]:

@@ -1,4 +1,6 @@
+import gc
 import os
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -34,6 +36,35 @@ def test_two_robots_in_one_process_each_see_their_own_scene() -> None:
     assert not np.array_equal(other.reset(seed=2)[0].pixels, alone)
     one.close()
     other.close()
+
+
+def test_a_robot_that_python_collects_later_leaves_the_next_ones_screen() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        old = [make("robot:fetch-reach-one-camera") for _ in range(2)]
+        for robot in old:
+            robot.reset(seed=0)
+            robot.close()
+        del robot
+        with closing(make("robot:fetch-push")) as push:
+            before = push.reset(seed=1)[0].pixels
+            old.clear()
+            gc.collect()
+            assert np.array_equal(push.reset(seed=1)[0].pixels, before)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("spec", ["robot:fetch-reach-one-camera", "gym:InvertedPendulum-v5"])
+def test_closing_one_of_two_leaves_the_others_screen(spec: str) -> None:
+    with closing(make("gym:Hopper-v5")) as hopper:
+        before = hopper.reset(seed=1)[0].pixels
+        with closing(make(spec)) as other:
+            alone = other.reset(seed=1)[0].pixels
+            assert np.array_equal(hopper.reset(seed=1)[0].pixels, before)
+            assert np.array_equal(other.reset(seed=1)[0].pixels, alone)
+        assert np.array_equal(hopper.reset(seed=1)[0].pixels, before)
 
 
 def test_no_way_to_render_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
