@@ -100,7 +100,7 @@ class AnswerStream:
             raise TryAgain("what came is no answer of a chat: is the address the server's /v1?")
         total_s = time.perf_counter() - self._began_s
         timings = {"first_token": first_s, "decode": total_s - first_s}
-        return Written(self._cut("".join(text)), tokens, timings)
+        return Written(self._cut("".join(text)).strip(), tokens, timings)
 
     def _is_over(self, parts: Sequence[str]) -> bool:
         """Return whether a word that ends the answer is complete with its last part."""

@@ -376,7 +376,7 @@ def test_a_server_that_cannot_take_stop_words_is_asked_without_them() -> None:
         policy = EndpointPolicy(url, "m", make_dialect("keyword"), limits=LIMITS)
         decision = policy.start("Do it", SPACE).decide(SCREEN)
     assert isinstance(decision.action, Click)
-    assert decision.raw_text == f"I see.{KEYWORD_CALL}\n"
+    assert decision.raw_text == f"I see.{KEYWORD_CALL}"
     assert decision.tokens["generated"] == 3
 
 
