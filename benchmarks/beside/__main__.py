@@ -12,6 +12,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.beside.episodes import Task, compare
 from eyehand.agent.policies.base import Policy
@@ -24,11 +25,18 @@ from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 from eyehand.agent.results.statistics import wilson_interval
 from eyehand.envs.suites import suite_specs
 from eyehand.prompts.dialects import make_dialect
+from eyehand.prompts.dialects.keyword import Keyword
 
 FIRST_SEED = 1_000_000
 DIALECT = "keyword"
 MOST_TOKENS = 64
 """An answer of the embedded model has about 30; a longer one runs away."""
+
+
+class TurnsApart(Keyword):
+    """The chat as a server gets it: every result is a turn of the user."""
+
+    in_one_turn: ClassVar[bool] = False
 
 
 def main() -> None:
@@ -43,9 +51,8 @@ def main() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.episodes)
     built_in = VlmPolicy(max_new_tokens=MOST_TOKENS)
     beside = _beside(arguments.beside, arguments.served_model)
-    in_chat = BuiltInChatPolicy(
-        EMBEDDED_CHECKPOINT, make_dialect(DIALECT), "embedded", max_new_tokens=MOST_TOKENS
-    )
+    chat = TurnsApart() if is_address(arguments.beside) else make_dialect(DIALECT)
+    in_chat = BuiltInChatPolicy(EMBEDDED_CHECKPOINT, chat, "embedded", max_new_tokens=MOST_TOKENS)
     tasks: list[Task] = []
     for spec in suite_specs(arguments.suite):
         tasks.append(compare(spec, seeds, built_in, beside, in_chat, _say))

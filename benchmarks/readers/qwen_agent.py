@@ -84,9 +84,9 @@ def laid_out(peer: Peer, dialect: str, answers: int, seed: int) -> Compared:
         ])  # fmt: skip
         told = [_turn(a, thought) | {"result": results[n]} for n, (a, _) in enumerate(steps)]
         requests.append({"do": f"{TEMPLATES[dialect]}_write", "turns": told})
-    for mine, their in zip(ours, peer.ask(requests), strict=True):
+    for number, (mine, their) in enumerate(zip(ours, peer.ask(requests), strict=True)):
         theirs = [(turn["role"], turn["text"]) for turn in their["texts"][1:]]
-        kind = "with thoughts" if told[0]["thought"] else "without thoughts"
+        kind = "with thoughts" if THOUGHTS[number % len(THOUGHTS)] else "without thoughts"
         found.add(kind, repr(theirs), _plain(mine), _plain(theirs))
     return found
 

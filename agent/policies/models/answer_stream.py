@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -46,10 +46,20 @@ class TryAgain(Exception):
 
 
 class AnswerStream:
-    """Reads a stream of parts until it ends, and closes it when its time is over."""
+    """Reads a stream of parts until it ends, and closes it when its time is over.
 
-    def __init__(self, stream: Any, total_s: float, began_s: float) -> None:
+    Args:
+        stream: The parts.
+        total_s: Seconds that it may take.
+        began_s: When it was asked for, by `perf_counter`.
+        stops: Words at which the answer ends, whether the server heeds them or not.
+    """
+
+    def __init__(
+        self, stream: Any, total_s: float, began_s: float, stops: Sequence[str] = ()
+    ) -> None:
         self._stream, self._began_s, self._total_s = stream, began_s, total_s
+        self._stops = stops
         self._late = threading.Event()
 
     def written(self) -> Written:
@@ -74,6 +84,9 @@ class AnswerStream:
                 length += len(text[-1])
                 if length > LONGEST_ANSWER:
                     break
+                if self._is_over(text):
+                    tokens = tokens or {"generated": len(text)}  # nobody says how many any more
+                    break
         except Exception:
             if self._late.is_set():
                 raise TryAgain(f"the answer took more than {self._total_s:g} s") from None
@@ -87,7 +100,17 @@ class AnswerStream:
             raise TryAgain("what came is no answer of a chat: is the address the server's /v1?")
         total_s = time.perf_counter() - self._began_s
         timings = {"first_token": first_s, "decode": total_s - first_s}
-        return Written("".join(text), tokens, timings)
+        return Written(self._cut("".join(text)).strip(), tokens, timings)
+
+    def _is_over(self, parts: Sequence[str]) -> bool:
+        """Return whether a word that ends the answer is complete with its last part."""
+        reach = max(map(len, self._stops), default=0)
+        tail = "".join(parts[-reach:])[-reach - len(parts[-1]) :] if reach else ""
+        return any(word in tail for word in self._stops)
+
+    def _cut(self, text: str) -> str:
+        ends = [at for word in self._stops if (at := text.find(word)) >= 0]
+        return text[: min(ends)] if ends else text
 
     def _end(self) -> None:
         self._late.set()

@@ -65,7 +65,7 @@ class EndpointPolicy(ChatPolicy):
         self._client: Any = None
         self._key = _key(key_env)
         self._openai = _require_openai()
-        self._usage = True
+        self._usage = self._says_stops = True
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what cannot travel; the key stays on the machine that has it."""
@@ -114,7 +114,7 @@ class EndpointPolicy(ChatPolicy):
         openai, began_s = self._openai, time.perf_counter()
         try:
             stream = self._opened(chat)
-            return self._priced(AnswerStream(stream, self.limits.total_s, began_s).written())
+            return self._priced(self._read(stream, began_s))
         except openai.APIStatusError as error:
             return self._refused(error)
         except openai.APITimeoutError:
@@ -130,6 +130,20 @@ class EndpointPolicy(ChatPolicy):
                 raise
             raise TryAgain(f"the answer broke off: {_reason(error)}") from None
 
+    def _read(self, stream: Any, began_s: float) -> Written:
+        """Read an answer to its end, or to a stop word.
+
+        Raises:
+            TryAgain: it broke off; the next try leaves the stop words out, which some servers
+                cannot take and say so in the middle of their answer.
+        """
+        stops = self.dialect.codec.stop_words
+        try:
+            return AnswerStream(stream, self.limits.total_s, began_s, stops).written()
+        except self._openai.APIError:
+            self._says_stops = False
+            raise
+
     def _priced(self, written: Written) -> Written:
         """Count what an answer costs, by the price that was given: dollars a million tokens."""
         if self.price is None:
@@ -141,6 +155,8 @@ class EndpointPolicy(ChatPolicy):
 
     def _opened(self, chat: Chat) -> Any:
         options: dict[str, Any] = {"stream_options": {"include_usage": True}} if self._usage else {}
+        if self._says_stops and self.dialect.codec.stop_words:
+            options["stop"] = list(self.dialect.codec.stop_words)
         return self._connected().chat.completions.create(
             model=self.served_model,
             messages=[
@@ -148,8 +164,7 @@ class EndpointPolicy(ChatPolicy):
                 for m in chat.messages
             ],
             max_tokens=self.max_new_tokens, temperature=self.temperature, top_p=self.top_p,
-            seed=chat.seed, stop=list(self.dialect.codec.stop_words) or None, stream=True,
-            **options,
+            seed=chat.seed, stream=True, **options,
         )  # fmt: skip
 
     def _refused(self, error: Any) -> Written | ContextFull:

@@ -361,3 +361,33 @@ def test_a_published_prompt_is_put_in_unchanged(
     record = json.loads((tmp_path / "run" / "episode.jsonl").read_text().splitlines()[0])
     assert record["task"] == task_words
     assert "{instruction}" in record["policy"]["prompt"]
+
+
+KEYWORD_CALL = '✿FUNCTION✿: click\n✿ARGS✿: {"point": [500, 250]}'
+
+
+def test_a_server_that_cannot_take_stop_words_is_asked_without_them() -> None:
+    """`transformers serve` 5.23 breaks off every answer that has stop words."""
+    body = b'data: {"error": "no attribute \'get_vocab\'"}\n\n'
+    parts = ("I see.", f"{KEYWORD_CALL}\n✿RES", "ULT✿: made up", "✿RETURN✿: and more")
+    with serving(
+        lambda c: c.sendall(response(body)), lambda c: c.sendall(response(events(*parts)))
+    ) as url:
+        policy = EndpointPolicy(url, "m", make_dialect("keyword"), limits=LIMITS)
+        decision = policy.start("Do it", SPACE).decide(SCREEN)
+    assert isinstance(decision.action, Click)
+    assert decision.raw_text == f"I see.{KEYWORD_CALL}"
+    assert decision.tokens["generated"] == 3
+
+
+def test_stop_words_are_sent_until_a_server_breaks_off() -> None:
+    server = ScriptedServer(lambda request: KEYWORD_CALL)
+    try:
+        policy = EndpointPolicy(server.url, "m", make_dialect("keyword"), limits=LIMITS)
+        policy.start("Do it", SPACE).decide(SCREEN)
+        assert server.requests[0]["stop"] == ["✿RESULT✿", "✿RETURN✿"]
+        plain = EndpointPolicy(server.url, "m", make_dialect("ui-tars"), limits=LIMITS)
+        plain.start("Do it", SPACE).decide(SCREEN)
+        assert "stop" not in server.requests[1]
+    finally:
+        server.close()
