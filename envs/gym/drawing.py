@@ -16,7 +16,7 @@ def use_own_context(environment: Any) -> None:
         environment: One of Gymnasium.
     """
     viewer = getattr(_renderer(environment), "viewer", None)
-    if hasattr(viewer, "make_context_current"):
+    if viewer is not None and hasattr(viewer, "make_context_current"):
         viewer.make_context_current()
 
 
