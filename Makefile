@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 DEMO_OUT ?= runs/demo
 # Tests of one file stay in one process: they share browsers and servers. tests/conftest.py orders them.
 WORKERS ?= 2
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Most of what is installed is never imported: compiling all of it takes a minute.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 # The doctor starts what it looks for, and installs what does not start.
 FIX := $(BIN)/python -m eyehand doctor --fix
 

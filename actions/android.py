@@ -122,6 +122,9 @@ class TypeText(Action):
     """Type text into the field that has the focus."""
 
     text: Text = Field(description="what to type, any characters")
+    point: Point | None = Field(
+        default=None, description="where to tap first, else what has the focus"
+    )
 
 
 class ReplaceText(Action):
@@ -129,6 +132,9 @@ class ReplaceText(Action):
 
     text: str = Field(
         max_length=MAX_TEXT_LENGTH, description="what the field holds then; empty to clear it"
+    )
+    point: Point | None = Field(
+        default=None, description="where to tap first, else what has the focus"
     )
 
 

@@ -52,6 +52,9 @@ class TypeText(Action):
 
     text: Text = Field(description="what to type, any characters")
     press_enter: bool | None = Field(default=None, description="press Enter afterwards")
+    point: Point | None = Field(
+        default=None, description="where to click first, else what has the focus"
+    )
 
 
 class ReplaceText(Action):
@@ -61,6 +64,9 @@ class ReplaceText(Action):
         max_length=MAX_TEXT_LENGTH, description="what the field holds then; empty to clear it"
     )
     press_enter: bool | None = Field(default=None, description="press Enter afterwards")
+    point: Point | None = Field(
+        default=None, description="where to click first, else what has the focus"
+    )
 
 
 class PressKeys(Action):

@@ -72,13 +72,7 @@ def run_episode(
     recorder = EpisodeRecorder(writer, watch)
     run = _Run(policy, environment, recorder, limits, task, seed)
     try:
-        ending = run.play(dict(uploads or {}))
-    except KeyboardInterrupt:
-        ending = Ending(Outcome.STOPPED, "stopped by a person")
-    except GuardRefusal as refusal:
-        ending = Ending(Outcome.REFUSED, str(refusal))
-    except EnvironmentFault as fault:
-        ending = Ending(Outcome.ENVIRONMENT_FAULT, f"{type(fault).__name__}: {fault}")
+        ending = run.ending(dict(uploads or {}))
     except (UsageError, CheckpointError):
         if writer is not None:
             writer.close() if recorder.steps else writer.discard()
@@ -102,6 +96,17 @@ class _Run:
     seed: int | None
     counted: Counter[str] = field(default_factory=Counter)
     reward: float = 0.0
+
+    def ending(self, uploads: dict[str, Path]) -> Ending:
+        """Play, and return what ended it: a person, the guard and a fault are endings too."""
+        try:
+            return self.play(uploads)
+        except KeyboardInterrupt:
+            return Ending(Outcome.STOPPED, "stopped by a person")
+        except GuardRefusal as refusal:
+            return Ending(Outcome.REFUSED, str(refusal))
+        except EnvironmentFault as fault:
+            return Ending(Outcome.ENVIRONMENT_FAULT, f"{type(fault).__name__}: {fault}")
 
     def play(self, uploads: dict[str, Path]) -> Ending:
         """Reset, then step until something ends the episode."""

@@ -163,7 +163,7 @@ _SCHEMES: dict[str, Scheme] = {
     )
 }
 SELECTIONS: dict[str, Named] = {
-    "embedded": "eyehand.agent.policies.models.embedded:embedded_suite",
+    "embedded": "eyehand.agent.policies.models.checkpoint_files:embedded_suite",
     "number-line": lambda: ["cards:number-line"],
 }
 """Suites that pick tasks of others: name to what returns the specs."""

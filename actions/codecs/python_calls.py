@@ -4,15 +4,21 @@ Models leave quotes of a text unescaped. A quote ends a text where an argument o
 end behind it.
 """
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from eyehand.actions.codecs.arguments import read_arguments
+from eyehand.actions.codecs.reading import encodable
 from eyehand.errors import Unparsable
 
 MAX_LENGTH = 50_000
 """Longest call that is read, in characters: 10,000 characters of text, each escaped, and a call."""
+MOST_CALLS = 20
+"""So many calls of one answer are read; only the first is performed."""
+
+_MOST_ARGUMENTS = 20
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.]{0,99})[ \t]*[(（]")
 _KEYWORD = re.compile(r"\s*([A-Za-z_]\w{0,99})\s{0,9}=\s{0,9}")
@@ -24,7 +30,8 @@ _SURE_END = re.compile(
 )
 _LIKELY_END = re.compile(r"\s{0,9}[,，)）\]]")
 _PLAIN = re.compile(r"[^,，()（）\[\]{}'\"\n]{1,200}")
-_ESCAPE = re.compile(r"\\(['\"\\nrt])")
+# A backslash before anything else stands for itself, as in a Windows path.
+_ESCAPE = re.compile(r"\\(['\"\\nrt])|(?:\\u[\da-fA-F]{4})+")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _CLOSERS = {"[": "]", "(": ")", "{": "}", "（": "）"}
 _QUOTES = {"'": "'", '"': '"', "‘": "’", "“": "”"}
@@ -66,6 +73,8 @@ def read_call(text: str, start: int = 0) -> PythonCall:
     named: dict[str, Any] = {}
     at = opening.end()
     while not (stop := _STOP.match(text, at)):
+        if len(positional) + len(named) == _MOST_ARGUMENTS:
+            raise Unparsable(f"the call has more than {_MOST_ARGUMENTS} arguments")
         keyword = _KEYWORD.match(text, at)
         value, at = _value(text, keyword.end() if keyword else at)
         if keyword is None:
@@ -122,7 +131,13 @@ def _text(text: str, at: int) -> tuple[str, int]:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), text)
+    return _ESCAPE.sub(_meant, text)
+
+
+def _meant(escape: re.Match[str]) -> str:
+    if letter := escape[1]:
+        return _ESCAPED.get(letter, letter)
+    return encodable(json.loads(f'"{escape[0]}"'))
 
 
 def _nested(text: str, at: int) -> tuple[Any, int]:

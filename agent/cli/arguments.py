@@ -123,11 +123,6 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
         "added; Qwen2-VL runs built in, other kinds through transformers; or a server's address "
         "such as http://localhost:8000/v1 (default: the small one that comes with eyehand)",
     )
-    group.add_argument("--served-model", metavar="NAME", help="the model's name on the server")
-    group.add_argument(
-        "--key-env", metavar="NAME", help="environment variable with the server's key "
-        "(default: OPENAI_API_KEY)",
-    )  # fmt: skip
     group.add_argument(
         "--dialect", metavar="NAME", type=_dialect,
         help="how the model was taught to act (default: by its folder and name; see "
@@ -189,6 +184,23 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
         help="a prompt of your own in the place of the dialect's, such as the published one; "
         "{task}, {actions}, {width} and {height} in it are filled in",
     )  # fmt: skip
+    _add_server_arguments(group)
+    _add_grounder_arguments(group)
+
+
+def _add_server_arguments(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--served-model", metavar="NAME", help="the model's name on the server")
+    group.add_argument(
+        "--key-env", metavar="NAME", help="environment variable with the server's key "
+        "(default: OPENAI_API_KEY)",
+    )  # fmt: skip
+    group.add_argument(
+        "--price", type=price, metavar="IN,OUT",
+        help="what a million tokens cost on the server in US dollars, read and written: 2.5,10",
+    )  # fmt: skip
+
+
+def _add_grounder_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--grounder", metavar="M",
         help="a second model that says where targets are, such as osunlp/UGround-V1-2B: the first "
@@ -200,10 +212,6 @@ def add_model_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--grounder-dialect", metavar="NAME", type=_dialect,
         help="how the grounder is asked (default: by its folder and name)",
-    )  # fmt: skip
-    group.add_argument(
-        "--price", type=price, metavar="IN,OUT",
-        help="what a million tokens cost on the server in US dollars, read and written: 2.5,10",
     )  # fmt: skip
 
 
@@ -323,7 +331,7 @@ def outside_card_notice(model: str | None, policy: str, specs: list[str]) -> str
         policy: Name of the policy.
         specs: The environments that it will meet.
     """
-    from eyehand.agent.policies.models.embedded import trained_for
+    from eyehand.agent.policies.models.checkpoint_files import trained_for
 
     if model is not None or policy != "model":
         return None

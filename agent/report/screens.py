@@ -2,9 +2,11 @@
 
 import base64
 import io
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from PIL import Image
 
 from eyehand.agent.trajectory.reader import Trajectory
@@ -19,6 +21,11 @@ PNG_LIMIT_BYTES = 120_000
 WEBP_QUALITY = 88
 WEBP_LARGEST_PX = 16_383
 """The longest side of a WebP picture."""
+
+MOST_SHOWN_PIXELS = 4096 * 2160
+"""A larger screen than one of 4K is embedded reduced."""
+
+_BAND_ROWS = 64
 
 MOST_PIXELS = 2_000_000_000
 MOST_CHARACTERS = 512 * 1024 * 1024
@@ -143,11 +150,23 @@ def show(
 
 def data_uri(pixels: Pixels) -> str:
     """Return RGB uint8 (H, W, 3) as PNG, or as WebP where that is smaller and the PNG is large."""
+    pixels = reduced(pixels)
     kind, data = "png", png_bytes(pixels)
     if len(data) > PNG_LIMIT_BYTES and max(pixels.shape[:2]) <= WEBP_LARGEST_PX:
         webp = _webp(Image.fromarray(pixels), quality=WEBP_QUALITY)
         kind, data = min(("png", data), ("webp", webp), key=lambda pair: len(pair[1]))
     return _embedded(kind, data)
+
+
+def reduced(pixels: Pixels) -> Pixels:
+    """Return a picture with at most `MOST_SHOWN_PIXELS`, its sides divided by a whole number."""
+    height, width = pixels.shape[:2]
+    if height * width <= MOST_SHOWN_PIXELS:
+        return pixels
+    factor = math.ceil(math.sqrt(height * width / MOST_SHOWN_PIXELS))
+    bands = range(0, height, factor * _BAND_ROWS)
+    small = [Image.fromarray(pixels[top : top + bands.step]).reduce(factor) for top in bands]
+    return np.concatenate([np.asarray(band, dtype=np.uint8) for band in small])
 
 
 def small_uri(pixels: Pixels) -> str:

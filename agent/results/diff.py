@@ -211,9 +211,15 @@ def _files(folder: RunFolder) -> set[str]:
 
 
 def _same_file(a: RunFolder, b: RunFolder, name: str) -> bool:
-    if Path(name).suffix.lower() in PICTURES:
-        pixels = read_picture(a, name, PICTURE_FORMATS)
-        return np.array_equal(pixels, read_picture(b, name, PICTURE_FORMATS))
+    if _same_bytes(a, b, name):
+        return True
+    if Path(name).suffix.lower() not in PICTURES:
+        return False
+    pixels = read_picture(a, name, PICTURE_FORMATS)
+    return np.array_equal(pixels, read_picture(b, name, PICTURE_FORMATS))
+
+
+def _same_bytes(a: RunFolder, b: RunFolder, name: str) -> bool:
     try:
         with a.reading(name) as one, b.reading(name) as other:
             while (chunk := one.read(CHUNK_BYTES)) == other.read(CHUNK_BYTES):

@@ -7,7 +7,7 @@ import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
-from eyehand.agent.policies.models.habits import EMBEDDED_HABITS, write_habits
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_HABITS, write_habits
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_config
 from eyehand.model.inputs.image_settings import write_image_settings

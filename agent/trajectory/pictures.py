@@ -1,9 +1,10 @@
 """Pictures from a run folder: of few formats, and no larger than a screen."""
 
-import io
+import os
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -12,11 +13,16 @@ from eyehand.agent.trajectory.run_folder import RunFolder
 from eyehand.envs.env import Pixels
 from eyehand.errors import UsageError
 
-MOST_PIXELS = 40_000_000
-"""Of a picture: more than the screens of three 4K monitors side by side."""
+MOST_PIXELS = 25_000_000
+"""Of a picture: the screens of three 4K monitors side by side, twice what a model ever sees."""
 
-MOST_BYTES = 256 * 1024 * 1024
-"""Of a picture's file: a screen of noise takes no more."""
+MOST_SIDE_PX = 65_535
+"""Of a picture's sides: a line of millions of pixels takes twice the memory of a screen."""
+
+MOST_BYTES = 4 * MOST_PIXELS
+"""Of a picture's file: the largest screen, of noise, takes three quarters of it."""
+
+_STRIP_PIXELS = 1_000_000
 
 SCREEN_FORMATS = ("PNG",)
 
@@ -25,7 +31,7 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
 
 
 def read_picture(folder: RunFolder, name: str, formats: tuple[str, ...]) -> Pixels:
-    """Read a picture, RGB uint8 (H, W, 3).
+    """Read a picture, RGB uint8 (H, W, 3). Takes at most 200 MB of memory meanwhile.
 
     Args:
         folder: Where it lies.
@@ -37,16 +43,14 @@ def read_picture(folder: RunFolder, name: str, formats: tuple[str, ...]) -> Pixe
     """
     path = folder.path / name
     try:
-        # Pillow's own bound is larger, and only warns.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), folder.reading(name) as file:
+            # Pillow's own bound is larger, and only warns.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(folder.read(name, MOST_BYTES)), formats=formats) as image:
-                width, height = image.size
-                if width * height > MOST_PIXELS:
-                    raise UsageError(
-                        f"{path} has {width} x {height} pixels, more than {MOST_PIXELS:,}"
-                    )
-                return np.asarray(image.convert("RGB"), dtype=np.uint8)
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
+                raise UsageError(f"{path} is larger than {MOST_BYTES:,} bytes")
+            with Image.open(file, formats=formats) as image:
+                _require_size(path, *image.size)
+                return _rgb(image)
     except UnidentifiedImageError:
         raise UsageError(f"{path} is no {' or '.join(formats)}") from None
     except Image.DecompressionBombError:
@@ -54,3 +58,21 @@ def read_picture(folder: RunFolder, name: str, formats: tuple[str, ...]) -> Pixe
     except _BROKEN as error:
         reason = getattr(error, "strerror", None) or str(error) or "it is broken"
         raise UsageError(f"cannot read {path}: {reason}") from None
+
+
+def _require_size(path: Path, width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise UsageError(f"{path} has {width} x {height} pixels, more than {MOST_PIXELS:,}")
+    if max(width, height) > MOST_SIDE_PX:
+        raise UsageError(f"{path} is {width} x {height}, more than {MOST_SIDE_PX:,} pixels a side")
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    """Convert strip by strip: Pillow's own copies of a whole picture take twice its memory."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        pixels[top : top + rows] = np.asarray(strip.convert("RGB"))
+    return pixels

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from eyehand.agent.trajectory.json_text import read_json
-from eyehand.agent.trajectory.pictures import SCREEN_FORMATS, read_picture
+from eyehand.agent.trajectory.pictures import MOST_PIXELS, SCREEN_FORMATS, read_picture
 from eyehand.agent.trajectory.records import (
     RECORD,
     AnyRecord,
@@ -28,9 +28,6 @@ _SCREEN_FILE = re.compile(rf"{SCREENS_FOLDER}/[\w-][\w.-]{{0,99}}\.png", re.ASCI
 
 MOST_BYTES = 256 * 1024 * 1024
 """The largest `episode.jsonl` that is read."""
-
-
-MOST_VIDEO_PIXELS = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Trajectory:
         """Read a screen's video, RGB uint8 (T, H, W, 3); None where it is a still picture.
 
         Raises:
-            UsageError: a file of it is missing or is no picture.
+            UsageError: a file of it is missing or is no picture, or it has more than `MOST_PIXELS`.
         """
         if screen.video is None:
             return None
@@ -87,8 +84,11 @@ class Trajectory:
             frames.append(self.picture(file))
             if frames[-1].shape != frames[0].shape:
                 raise UsageError(f"{self.folder / file} has another size than the video's frames")
-            if sum(frame.size for frame in frames) > 3 * MOST_VIDEO_PIXELS:
-                raise UsageError(f"the video of {screen.file} in {self.folder} is too large")
+            if frames[0].size // 3 * len(screen.video) > MOST_PIXELS:
+                raise UsageError(
+                    f"the video of {screen.file} in {self.folder} has more than {MOST_PIXELS:,} "
+                    "pixels in all its frames"
+                )
         return np.stack(frames)
 
     def observation(self, step: StepRecord) -> Observation:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.bounded_history import History, make_room

@@ -38,7 +38,7 @@ _TAILS = (
     "。",
 )
 _NAMES = ("Click", "CLICK()", "tap", "", "`click`", "click.", "type text", "点击", "__class__", "*")
-_PLACES = (
+PLACES = (
     "[348, 291]",
     "(348,291)",
     "[1000, 1000]",
@@ -61,7 +61,7 @@ _PLACES = (
     '["3", "4"]',
     "[99999999999999999999999999, 0]",
 )
-_VALUES = (
+VALUES = (
     "null",
     "true",
     "True",
@@ -94,7 +94,7 @@ _VALUES = (
     '"down"',
     "lambda: 0",
 )
-_TOKENS = (
+TOKENS = (
     *("✿FUNCTION✿", "✿ARGS✿", "✿RESULT✿", "✿RETURN✿", "*FUNCTION*", "*ARGS*", "FUNCTION", "ARGS"),
     *(":", "：", ",", "，", "、", "{", "}", "[", "]", "(", ")", "｛", "｝", "（", "）", "【", "】"),
     *('"', "'", "“", "”", "‘", "’", "\\", "\\u", "\\x", '\\"', "`", "```", "//", "/*", "*/", "#"),
@@ -120,6 +120,7 @@ class AnswerGenerator:
         # Sampling goes through schemas and is slow; a stock is written once and drawn from.
         actions = [space.sample() for _ in range(_STOCK)]
         self._written = {codec: [codec.write(action) for action in actions] for codec in codecs}
+        self._tokens: tuple[str, ...] = TOKENS
 
     def draw(self, codec: Codec) -> str:
         """Draw one answer in a codec's dialect, or in what is left of it."""
@@ -127,7 +128,7 @@ class AnswerGenerator:
         if kind < 0.45:
             text = self._from_grammar(codec)
         elif kind < 0.5:
-            return "".join(self._dice.choices(_TOKENS, k=self._dice.randint(0, 40)))
+            return "".join(self._dice.choices(self._tokens, k=self._dice.randint(0, 40)))
         else:
             text = self._dice.choice(self._written[codec])
             if self._dice.random() < 0.1:
@@ -161,10 +162,10 @@ class AnswerGenerator:
         for field in action_type.model_fields:
             if dice.random() < 0.9:
                 is_place = field in ("point", "start", "end") and dice.random() < 0.9
-                value = dice.choice(_PLACES if is_place else _VALUES)
+                value = dice.choice(PLACES if is_place else VALUES)
                 items.append(f"{quote}{field}{quote}{dice.choice((': ', ':', '：'))}{value}")
         if dice.random() < 0.05:
-            items.append(f'"extra": {dice.choice(_VALUES)}')
+            items.append(f'"extra": {dice.choice(VALUES)}')
         return name, "{" + dice.choice((", ", ",", "，")).join(items) + "}"
 
     def _mutated(self, text: str) -> str:
@@ -183,9 +184,9 @@ class AnswerGenerator:
         if kind == 1:
             return text[:end] + text[start:]
         if kind == 2:
-            return text[:start] + dice.choice(_TOKENS) + text[start:]
+            return text[:start] + dice.choice(self._tokens) + text[start:]
         if kind == 3:
-            return text[:start] + dice.choice(_TOKENS) + text[end:]
+            return text[:start] + dice.choice(self._tokens) + text[end:]
         if kind == 4:
             return (
                 text[:start] if dice.random() < 0.3 else text[: max(0, len(text) - (end - start))]
@@ -194,4 +195,4 @@ class AnswerGenerator:
             return text[:start] + chr(dice.randrange(0x3000)) + text[start:]
         if dice.random() < 0.98:
             return text[:start] + text[start:end].swapcase() + text[end:]
-        return text[:start] + dice.choice(_TOKENS) * dice.choice((40, 1000)) + text[start:]
+        return text[:start] + dice.choice(self._tokens) * dice.choice((40, 1000)) + text[start:]

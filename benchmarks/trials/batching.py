@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.agent.results.episode_result import EPISODES_FILE, EpisodeResult
 from eyehand.agent.results.folder import read_rows
 from eyehand.agent.trajectory.reader import read_trajectory

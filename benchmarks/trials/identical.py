@@ -8,6 +8,7 @@ again.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -22,13 +23,21 @@ ON_THIS_MACHINE = (1, 2, 4)
 ON_A_CLUSTER = 4
 
 
-def evaluate(folder: Path, words: list[str]) -> float:
-    """Evaluate into a folder; returns the seconds that it took, 0 where it was there already."""
+def evaluate(folder: Path, words: list[str], source: Path | None = None) -> float:
+    """Evaluate into a folder; returns the seconds that it took, 0 where it was there already.
+
+    Args:
+        folder: Where to.
+        words: What follows `eyehand eval`.
+        source: The `src` folder of another checkout, whose code is to run.
+    """
     if (folder / EVALUATION_FILE).exists():
         return 0.0
+    environment = {**os.environ, **({"PYTHONPATH": str(source)} if source else {})}
     began_s = time.perf_counter()
     ended = subprocess.run(
         [sys.executable, "-m", "eyehand", "eval", *words, "--out", str(folder)],
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         check=False,

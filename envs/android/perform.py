@@ -162,7 +162,8 @@ def _drag(action: android.Drag, context: DeviceActionContext) -> None:
 
 def _type_text(action: android.TypeText, context: DeviceActionContext) -> None:
     context.keyboard.check(action.text)
-    context.effect = f"typed {action.text[:60]!r}"
+    _focus(action.point, context)
+    context.effect += f"typed {action.text[:60]!r}"
     try:
         context.keyboard.type(action.text)
     finally:
@@ -173,11 +174,21 @@ def _type_text(action: android.TypeText, context: DeviceActionContext) -> None:
 def _replace_text(action: android.ReplaceText, context: DeviceActionContext) -> None:
     if action.text:
         context.keyboard.check(action.text)
-    context.effect = "cleared the field"
+    _focus(action.point, context)
+    tapped, context.effect = context.effect, "cleared the field"
     _clear_field(context)
     if action.text:
+        context.effect = ""
         _type_text(android.TypeText(text=action.text), context)
         context.effect = f"replaced the field's text: {context.effect}"
+    context.effect = tapped + context.effect
+
+
+def _focus(point: Point | None, context: DeviceActionContext) -> None:
+    """Tap a field, where it is named, so that it has the focus."""
+    if point is not None:
+        _tap(android.Tap(point=point), context)
+        context.effect += ", then "
 
 
 def _clear_field(context: DeviceActionContext) -> None:

@@ -89,9 +89,14 @@ def _drag(action: web.Drag, hands: Hands) -> None:
 
 
 def _type_text(action: web.TypeText, hands: Hands) -> None:
+    clicked = ""
+    if action.point is not None:
+        _click(web.Click(point=action.point), hands)
+        clicked = f"{hands.effect}, then "
     refused = hands.keyboard.type_text(action.text)
     typed = len(action.text) - sum(action.text.count(character) for character in refused)
-    hands.effect = "typed 1 character" if typed == 1 else f"typed {typed} characters"
+    counted = "1 character" if typed == 1 else f"{typed} characters"
+    hands.effect = f"{clicked}typed {counted}"
     if refused:
         names = ", ".join(f"U+{ord(character):04X}" for character in refused)
         hands.hints.append(f"no key can type {names}: left out")

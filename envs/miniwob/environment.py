@@ -261,7 +261,7 @@ class MiniWobEnvironment(Environment):
             "capture": clock() - settled_s,
         }
         feedback = " ".join(filter(None, (context.feedback, *context.hints)))
-        effect = " ".join(filter(None, (context.effect, settled.reason)))
+        effect = " ".join(filter(None, (context.said, settled.reason)))
         seen = Observation(pixels, self.geometry, feedback=feedback)
         result = StepResult(seen, effect, timings_s=timings_s)
         if status.ended:

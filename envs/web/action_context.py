@@ -25,6 +25,7 @@ class ActionContext:
         load_s: How long an address may take to answer.
         effect: What the action does, set before it is done, so that it is known when a dialog
             interrupts it.
+        before: What was done before that, as a part of the same action.
         feedback: What the model should know beside the next screen.
         failed: The action did not do what it says.
         lingers: A field that suggests something was touched: it is given time to.
@@ -41,12 +42,18 @@ class ActionContext:
     uploads: dict[str, Path] = field(default_factory=dict)
     load_s: float = 10.0
     effect: str = ""
+    before: str = ""
     feedback: str = ""
     failed: bool = False
     lingers: bool = False
     under: Element | None = None
     hints: list[str] = field(default_factory=list)
     afterwards: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def said(self) -> str:
+        """What the whole action did, in words."""
+        return ", then ".join(filter(None, (self.before, self.effect)))
 
     def place(self, point: Point) -> tuple[float, float]:
         """Return a point in CSS pixels of the viewport.

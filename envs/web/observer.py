@@ -123,7 +123,7 @@ class PageObserver:
         observation = Observation(pixels, self._geometry(tab, pixels), text, feedback)
         self.last, self.seen = observation, (tab.screen, self._tabs.dialog)
         self.seen_tab = tab
-        effect = " ".join(filter(None, (context.effect if context else "", told)))
+        effect = " ".join(filter(None, (context.said if context else "", told)))
         timings_s = {
             "act": act_s,
             "settle": capturing_s - settling_s,

@@ -14,7 +14,10 @@ from eyehand.envs.web.browser_keys import meant_for_the_browser
 from eyehand.envs.web.dialogs import describe_dialog
 from eyehand.envs.web.elements import PICKER_FORMATS, Element, element_at
 from eyehand.envs.web.faults import is_closed
-from eyehand.errors import ActionHadNoEffect, OutOfRange
+from eyehand.errors import ActionHadNoEffect, ModelFeedback, OutOfRange
+
+EnterText = Callable[[ActionContext, str, bool], Awaitable[None]]
+"""Types or replaces a text, and presses Enter or not."""
 
 DRAG_STEPS = 12
 MAX_OPTIONS_TOLD = 30
@@ -124,13 +127,28 @@ async def _drag(action: web.Drag, context: ActionContext) -> None:
 
 
 async def _type_text(action: web.TypeText, context: ActionContext) -> None:
-    await text.type_text(context, action.text, bool(action.press_enter))
-    _tell_suggestions(context, action.text)
+    await _enter(context, action.point, text.type_text, action.text, bool(action.press_enter))
 
 
 async def _replace_text(action: web.ReplaceText, context: ActionContext) -> None:
-    await text.replace_text(context, action.text, bool(action.press_enter))
-    _tell_suggestions(context, action.text)
+    await _enter(context, action.point, text.replace_text, action.text, bool(action.press_enter))
+
+
+async def _enter(
+    context: ActionContext, point: Point | None, enter: EnterText, typed: str, press_enter: bool
+) -> None:
+    """Give a text to what has the focus, after a click where a place is given."""
+    if point is None:
+        await enter(context, typed, press_enter)
+    else:
+        await _press(context, point, "clicked")
+        context.before, context.effect = context.effect, ""
+        try:
+            await enter(context, typed, press_enter)
+        except ModelFeedback as error:  # of the typing; the click had an effect
+            context.hints.append(str(error))
+            context.effect, context.before = context.before, ""
+    _tell_suggestions(context, typed)
 
 
 async def _press_keys(action: web.PressKeys, context: ActionContext) -> None:

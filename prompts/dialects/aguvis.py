@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.marks import without_words
-from eyehand.actions.codecs.python_calls import PythonCall, quoted, read_call
+from eyehand.actions.codecs.python_calls import MOST_CALLS, PythonCall, quoted, read_call
 from eyehand.actions.codecs.verbs import (
     Arguments,
     Here,
@@ -40,11 +40,10 @@ GAME = "environment"
 """The plugin that an environment's own actions belong to."""
 
 _CODE = re.compile(
-    r"(?:<\|recipient\|>|\A)\s*os\s*\n|(?m:^\s*(?=(?:pyautogui|browser|mobile|computer|environment)\.))"
+    r"(?:<\|recipient\|>|\A)\s*os\s*\n"
+    r"|(?m:^[^\S\n]*(?=(?:pyautogui|browser|mobile|computer|environment)\.))"
 )
-_THOUGHT = re.compile(
-    r"Thought\s{0,9}[:：]\s*(.*?)\s*(?:\n\s*Action\s{0,9}[:：]|<\||\Z)", re.DOTALL
-)
+_THOUGHT = re.compile(r"Thought\s{0,9}[:：](.*?)(?:\n[^\S\n]*Action\s{0,9}[:：]|<\||\Z)", re.DOTALL)
 _POSITIONAL = {
     "click": ("x", "y"), "moveTo": ("x", "y"), "doubleClick": ("x", "y"), "rightClick": ("x", "y"),
     "dragTo": ("x", "y"), "write": ("message",), "press": ("keys",), "scroll": ("page",),
@@ -170,7 +169,7 @@ class AguvisCodec(VerbCodec):
         code = text[marks[-1].end() if len(marks) == 1 else marks[0].end() :].split(END)[0]
         calls: list[VerbCall] = []
         at = 0
-        while at < len(code.rstrip()):
+        while at < len(code.rstrip()) and len(calls) < MOST_CALLS:
             try:
                 found = read_call(code, at)
             except Unparsable:
@@ -181,7 +180,7 @@ class AguvisCodec(VerbCodec):
             at = found.end
         if not calls:
             raise Unparsable("there is no call behind os")
-        return (thought[1] if thought else ""), calls
+        return (thought[1].strip() if thought else ""), calls
 
     def _call(self, found: PythonCall, text: str) -> VerbCall:
         prefix, _, last = found.name.rpartition(".")

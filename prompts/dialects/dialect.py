@@ -35,10 +35,13 @@ class Message:
     Attributes:
         role: Who speaks.
         parts: Texts and pictures, in order.
+        continues: Whether it stands in the model's own turn, and the model goes on behind it,
+            where a chat can be written so; a server gets it as a turn of its role.
     """
 
     role: Role
     parts: tuple[str | Picture, ...]
+    continues: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,10 @@ COMPUTER, PHONE = "computer_use", "mobile_use"
 _OPEN = re.compile(r"<tool_call>")
 _END = re.compile(r"</?tool_call>|</?tool_response>|<\|im_end\|>")
 _FUNCTION = re.compile(r"<function=([\w.-]{1,100})>")
-_PARAMETER = re.compile(r"<parameter=([\w.-]{1,100})>(.*?)</parameter>", re.DOTALL)
-_LABEL = re.compile(r"\A\s*(?:Thought|Action)\s{0,9}[:：]\s*|\n\s*Action\s{0,9}[:：][^\n]*")
+_PARAMETER = re.compile(
+    r"<parameter=([\w.-]{1,100})>((?:(?!<parameter=).)*?)</parameter>", re.DOTALL
+)
+_LABEL = re.compile(r"\A\s*(?:Thought|Action)\s{0,9}[:：]\s*|\n[^\S\n]*Action\s{0,9}[:：][^\n]*")
 _SCREENS = 10.0
 """Tenths of the visible screen, which a scroll's amount counts."""
 

@@ -27,6 +27,8 @@ class Keyword(Dialect):
     name: ClassVar[str] = "keyword"
     about: ClassVar[str] = "Qwen2-VL as its paper has it, and the embedded model"
     window: ClassVar[int | None] = None
+    in_one_turn: ClassVar[bool] = True
+    """Whether results and further calls stand in the model's first turn, as it was trained."""
 
     def __init__(
         self, language: str = "en", mark: str = "✿", brief: bool = False, newest_only: bool = False
@@ -54,18 +56,17 @@ class Keyword(Dialect):
         for step, turn in enumerate(turns):
             if step:
                 said = self.codec.neutral(turn.said)
-                chat.append(Message("user", (*self.result(Picture(step), said),)))
+                result = self.result(Picture(step), said)
+                chat.append(Message("user", (*result,), continues=self.in_one_turn))
             if turn.answer is not None:
                 chat.append(Message("assistant", (turn.answer,)))
         return chat
 
     def result(self, screen: Picture, said: str) -> tuple[str | Picture, ...]:
-        """Return a result as a turn of the user."""
+        """Return a result between the keywords."""
         return (
-            f"{self.mark}RESULT{self.mark}: ",
-            screen,
-            f"{said}\n{self.mark}RETURN{self.mark}: ",
-        )
+            f"{self.mark}RESULT{self.mark}: ", screen, said, f"\n{self.mark}RETURN{self.mark}: ",
+        )  # fmt: skip
 
     def own_rules(self, task: str, space: ActionSpace, size_px: tuple[int, int]) -> str:
         """Describe the actions, or only name them."""

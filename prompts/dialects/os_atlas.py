@@ -29,7 +29,7 @@ from eyehand.prompts.parameters import parameters
 POINT = "<point>[[x-axis, y-axis]]</point>"
 _ACTIONS = re.compile(r"(?i)\bactions?\s{0,9}[:：]")
 _THOUGHTS = re.compile(r"(?i)\A\s*thoughts?\s{0,9}[:：]\s*")
-_CALL = re.compile(r"(?m)^\s*([A-Z][A-Z_]{1,39})\b[ \t]*(.*)$")
+_CALL = re.compile(r"(?m)^[^\S\n]*([A-Z][A-Z_]{1,39})\b[ \t]*(.*)$")
 _POINT = re.compile(r"<point>[^<]{0,100}</point>|<\|box_start\|>[^<]{0,100}<\|box_end\|>")
 _KEYS = {"SPACE": "Space", "TAB": "Tab", "ESC": "Escape", "PGDN": "PageDown", "DOWN": "ArrowDown",
          "ENTER": "Enter", "RIGHT": "ArrowRight", "LEFT": "ArrowLeft", "UP": "ArrowUp",

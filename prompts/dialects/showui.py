@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.arguments import read_arguments
 from eyehand.actions.codecs.marks import without_quoted_names
+from eyehand.actions.codecs.python_calls import MOST_CALLS
 from eyehand.actions.codecs.verbs import (
     Arguments,
     Here,
@@ -133,7 +134,7 @@ class ShowUiCodec(VerbCodec):
 
     def read_calls(self, text: str) -> tuple[str, list[VerbCall]]:
         """Read the dictionaries one after the other."""
-        starts = [match.start() for match in _START.finditer(text)]
+        starts = [match.start() for match in _START.finditer(text)][:MOST_CALLS]
         if not starts:
             raise Unparsable("the answer holds no action")
         calls: list[VerbCall] = []

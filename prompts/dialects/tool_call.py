@@ -13,6 +13,7 @@ class ToolCall(Keyword):
 
     name: ClassVar[str] = "tool_call"
     about: ClassVar[str] = "models that call functions in Qwen-Agent's tags, with eyehand's actions"
+    in_one_turn: ClassVar[bool] = False
 
     def make_codec(self) -> Codec:
         """Return the grammar of the calls."""

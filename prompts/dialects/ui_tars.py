@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.codecs.marks import without_words
-from eyehand.actions.codecs.python_calls import PythonCall, quoted, read_call
+from eyehand.actions.codecs.python_calls import MOST_CALLS, PythonCall, quoted, read_call
 from eyehand.actions.codecs.verbs import (
     Arguments,
     Here,
@@ -41,7 +41,7 @@ WAIT_S = 5.0
 _ACTION = re.compile(r"Action\s{0,9}[:：]")
 _THOUGHT = re.compile(r"\A\s*(?:Thought|Reflection)\s{0,9}[:：]\s*")
 _SUMMARY = re.compile(r"Action_Summary\s{0,9}[:：]\s*")
-_CALL = re.compile(r"(?m)^\s*[a-z_]{2,40}[(（]")
+_CALL = re.compile(r"(?m)^[^\S\n]*[a-z_]{2,40}[(（]")
 
 
 def _read_type(given: Arguments, here: Here) -> Arguments | None:
@@ -175,7 +175,7 @@ class UiTarsCodec(VerbCodec):
             thought, rest = text[: line.start()], text[line.start() :]
         calls: list[VerbCall] = []
         at = 0
-        while at < len(rest):
+        while at < len(rest) and len(calls) < MOST_CALLS:
             try:
                 found = read_call(rest, at)
             except Unparsable:

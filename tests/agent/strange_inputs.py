@@ -35,7 +35,7 @@ from eyehand.errors import EyehandError
 PLAN: dict[str, Any] = {
     "suite": "cards", "specs": [LINE, "cards:blackjack"], "declared": [None, {"name": "x"}],
     "episodes": 2, "first_seed": 1_000_000, "max_steps": None, "time_limit_s": 3.5,
-    "max_tokens": 100, "keep": "all", "batch": 1,
+    "max_tokens": 100, "max_cost_usd": 0.5, "keep": "all", "batch": 1,
     "options": {"policy": "model", "blind": False, "temperature": 0.5, "dialect": "keyword"},
     "policies": {LINE: {"name": "model", "model": "m"}},
     "tasks": [{"task": LINE, "ceiling": 0.5, "ceiling_source": "s"}],

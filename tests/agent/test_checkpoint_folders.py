@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eyehand.agent.cli.main import main
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 
 Run = Callable[..., tuple[int, str]]

@@ -295,7 +295,7 @@ def test_the_embedded_model_says_where_it_knows_nothing(
     monkeypatch: pytest.MonkeyPatch, model: str | None, policy: str, specs: list[str], says: str
 ) -> None:
     monkeypatch.setattr(
-        "eyehand.agent.policies.models.embedded.trained_for", lambda: ["miniwob:click-tab"]
+        "eyehand.agent.policies.models.checkpoint_files.trained_for", lambda: ["miniwob:click-tab"]
     )
     notice = outside_card_notice(model, policy, specs) or ""
     assert says in notice

@@ -11,7 +11,7 @@ from eyehand.actions.web import Click
 from eyehand.agent.policies.base import Decision
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_conversation import VlmConversation
-from eyehand.agent.policies.models.habits import (
+from eyehand.agent.policies.models.checkpoint_files import (
     EMBEDDED_HABITS,
     HABITS_FILE,
     Habits,

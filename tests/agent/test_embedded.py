@@ -10,7 +10,11 @@ from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.models.built_in import VlmPolicy
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT, model_card, trained_for
+from eyehand.agent.policies.models.checkpoint_files import (
+    EMBEDDED_CHECKPOINT,
+    model_card,
+    trained_for,
+)
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation
 from eyehand.envs.miniwob.tasks import permitted_actions, task_names

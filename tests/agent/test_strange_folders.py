@@ -1,13 +1,18 @@
 """Run folders that somebody else has made: nothing outside them is read, written or run."""
 
+import base64
+import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image, ImageColor
 from tests.agent.strange import (
     LINE,
     begun,
@@ -258,6 +263,7 @@ def test_no_picture_from_elsewhere_gets_into_a_page(
     [
         (png(30_000, 30_000), "pixels"),
         (png(8_000, 6_000), "8000 x 6000 pixels"),
+        (png(100_000, 1), "100000 x 1, more than 65,535 pixels a side"),
         (b"GIF89a" + b"\0" * 100, "is no PNG"),
         (png(64, 64)[:50], "cannot read"),
         (b"", "is no PNG"),
@@ -268,6 +274,64 @@ def test_a_picture_that_is_no_screen_is_left_out(tmp_path: Path, data: bytes, sa
     (folder / "screens" / "000.png").write_bytes(data)
     assert main(["view", str(folder)]) == 0
     assert said in (folder / "report.html").read_text()
+
+
+VIEW = """
+import resource, sys
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.agent.report.pages import episode_page
+from pathlib import Path
+
+def most_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+small, large = map(read_trajectory, sys.argv[1:])
+episode_page(small)
+before_mb = most_mb()
+page = episode_page(large)
+print(page.count("<img"), most_mb() - before_mb)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in KiB")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16", "P"])
+@pytest.mark.parametrize("size", [(5_000, 5_000), (65_535, 381), (381, 65_535)])
+def test_the_largest_pictures_are_shown_in_two_hundred_megabytes(
+    tmp_path: Path, mode: str, size: tuple[int, int]
+) -> None:
+    small, large = episode(tmp_path / "small"), episode(tmp_path / "large")
+    Image.new(mode, size).save(large / "screens" / "000.png")
+    command = [sys.executable, "-c", VIEW, str(small), str(large)]
+    ended = subprocess.run(command, timeout=300, capture_output=True, text=True, check=True)
+    pictures, memory_mb = ended.stdout.split()
+    assert pictures == "1"
+    assert float(memory_mb) < 200
+
+
+def test_a_large_screen_is_shown_reduced_and_whole(tmp_path: Path, read_page: ReadPage) -> None:
+    size, corners = (6_000, 4_001), [(0, 0), (5_990, 0), (0, 3_990), (5_990, 3_990)]
+    colours = ["#ff0000", "#00ff00", "#0000ff", "#ffff00"]
+    picture = Image.new("RGB", size, "#888888")
+    for corner, colour in zip(corners, colours, strict=True):
+        picture.paste(colour, (*corner, corner[0] + 11, corner[1] + 11))
+    folder = episode(tmp_path / "e")
+    picture.save(folder / "screens" / "000.png")
+    (data,) = re.findall(r'src="data:image/\w+;base64,([^"]+)"', write_report(folder).read_text())
+    with Image.open(io.BytesIO(base64.b64decode(data))) as shown:
+        assert shown.size == (3_000, 2_001)
+        pixels = np.asarray(shown.convert("RGB"), dtype=np.int16)
+    for (x, y), colour in zip(corners, colours, strict=True):
+        wanted = ImageColor.getrgb(colour)
+        assert np.abs(pixels[y // 2 + 2, x // 2 + 2] - wanted).max() < 60
+
+
+def test_a_video_of_many_large_frames_is_too_large(tmp_path: Path) -> None:
+    files = ["screens/000.png"] * 4
+    folder = episode(tmp_path / "e", first(), step(screen=screen(video=files)), outcome())
+    (folder / "screens" / "000.png").write_bytes(png(3_000, 3_000))
+    trajectory = read_trajectory(folder)
+    with pytest.raises(UsageError, match="more than 25,000,000 pixels in all its frames"):
+        trajectory.video(trajectory.steps[0].screen)
 
 
 def test_a_picture_that_many_steps_show_is_read_once(

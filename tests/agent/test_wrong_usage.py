@@ -14,7 +14,7 @@ import pytest
 from eyehand.agent import Agent
 from eyehand.agent.cli.main import main
 from eyehand.agent.episode import check_task
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.envs.env import Environment
 from eyehand.envs.gym.environment import GymEnvironment
 from eyehand.envs.registry import make

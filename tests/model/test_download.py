@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlparse
 import huggingface_hub.constants
 import pytest
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.errors import BadConfig, CheckpointError, UsageError
 from eyehand.model.download import parse_hub_name
 from eyehand.model.folder import resolve

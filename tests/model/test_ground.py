@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.errors import CheckpointError, UsageError
 from eyehand.model import Box, Qwen2VL, Qwen2VLConfig, Qwen2VLNetwork, save_checkpoint
 from eyehand.model.inputs.image import UInt8Array

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.errors import CheckpointError
 from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "model.md"
 

@@ -8,8 +8,8 @@ from tests.agent.test_vlm_policy import SPACE, save_model, screen
 from torch import Tensor, nn
 
 from eyehand.agent.policies.models.built_in import VlmPolicy
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.agent.policies.models.choose import model_policy
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
 from eyehand.errors import NotEnoughMemory, UsageError
 from eyehand.model import fitting
 from eyehand.model.folder import read_config

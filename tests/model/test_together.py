@@ -9,7 +9,7 @@ import torch
 from tests.model.replies import replies, reply
 from torch import Tensor
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.decode import GenerationConfig, generate

@@ -10,7 +10,7 @@ from tests.model.replies import reply
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.decode import GenerationConfig, generate

@@ -345,3 +345,25 @@ def test_a_prompt_names_no_other_numbers_than_the_codec_reads(name: str) -> None
     unit = dialect.codec.unit
     assert unit == "thousandths" or "0 to 1000" not in words
     assert unit == "pixels" or "pixels of the picture" not in words
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("showui", "{'action': 'INPUT', 'value': 'tea', 'position': [0.5, 0.25]}"),
+        ("holo", '{"note": "", "thought": "", "action": {"action": "write_element_abs", "content": '
+         '"tea", "element": "the box", "x": 644, "y": 182}}'),
+        ("fara", '<tool_call>{"name": "computer_use", "arguments": {"action": "type", "text": '
+         '"tea", "coordinate": [644, 182]}}</tool_call>'),
+        ("ui-tars", "Action: type(content='tea', start_box='<|box_start|>(500,250)<|box_end|>')"),
+        ("tool_call", '<tool_call>{"name": "type_text", "arguments": {"text": "tea", "point": '
+         "[500, 250]}}</tool_call>"),
+    ],
+)  # fmt: skip
+def test_a_model_may_say_where_it_types(name: str, answer: str) -> None:
+    codec = make_dialect(name).codec
+    action = codec.parse(answer, WEB, codec.coordinates(None, *SIZE)).action
+    assert isinstance(action, TypeText)
+    assert (action.text, action.point) == ("tea", HERE)
+    written = codec.write(action, codec.coordinates(None, *SIZE))
+    assert codec.parse(written, WEB, codec.coordinates(None, *SIZE)).action == action

@@ -40,7 +40,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.cli.progress import EvaluationProgress
     from eyehand.agent.evaluation.evaluate import run_evaluation
     from eyehand.agent.evaluation.plan import Plan
-    from eyehand.agent.policies.models.embedded import model_card
+    from eyehand.agent.policies.models.checkpoint_files import model_card
     from eyehand.agent.policies.registry import policy_maker
     from eyehand.agent.report import write_report
     from eyehand.envs.registry import make

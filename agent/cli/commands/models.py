@@ -36,7 +36,7 @@ def execute(arguments: argparse.Namespace) -> int:
         _print_one(found[0])
     else:
         for one in found:
-            shared.print_text(f"{one['name']:12} {one['about']}")
+            shared.print_text(f"{one['name']:13} {one['about']}")
     return EXIT_SUCCESS
 
 

@@ -15,7 +15,7 @@ from eyehand.agent.cli.doctor.screens import (
     check_mujoco,
     check_virtual_screen,
 )
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT, trained_for
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, trained_for
 from eyehand.envs.packages import ADB
 from eyehand.errors import EyehandError, MissingProgram
 

@@ -19,8 +19,7 @@ from eyehand.agent.policies.models.built_in_conversation import (
     VlmConversation,
     append_words,
 )
-from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
-from eyehand.agent.policies.models.habits import read_habits
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, read_habits
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_sampling, resolve
 from eyehand.model.hub import Qwen2VL, named_dtype

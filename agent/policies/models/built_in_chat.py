@@ -85,7 +85,7 @@ class BuiltInChatPolicy(ChatPolicy):
             return ContextFull(f"{session.num_tokens} tokens, and no room for an answer")
         ready_s = time.perf_counter()
         config = GenerationConfig(
-            self.max_new_tokens, self.dialect.codec.stop_words,
+            self.max_new_tokens, self._stop_words(),
             Sampling(temperature=self.temperature, top_p=self.top_p, seed=chat.seed),
         )  # fmt: skip
         (answer,) = generate([session], config)
@@ -99,19 +99,31 @@ class BuiltInChatPolicy(ChatPolicy):
         }  # fmt: skip
         return Written(answer.text, tokens, timings)
 
+    def _stop_words(self) -> tuple[str, ...]:
+        """The codec's stop words, also with the line end that comes before a result."""
+        words = self.dialect.codec.stop_words
+        return (*words, *(f"\n{word}" for word in words))
+
     def _history(self, chat: Chat) -> History:
         """Return a session that holds the chat: the one before, grown, or a new one."""
         kept = chat.memory.get("history")
         if isinstance(kept, History) and self._grows(kept, chat):
-            history, further = kept, chat.messages[len(kept.messages) + 1 :]
-            self._append(history.session, [Template("<|im_end|>\n")], chat)
+            history, begun = kept, len(kept.messages) + 1
         else:
-            history, further = History(self.checkpoint.session()), list(chat.messages)
-        pieces = [piece for message in further for piece in self._message(message)]
-        opened = Template(f"<|im_start|>assistant{chat.begins or chr(10)}")
-        self._append(history.session, [*pieces, opened], chat)
+            history, begun = History(self.checkpoint.session()), 0
+        pieces = [piece for place in range(begun, len(chat.messages))
+                  for piece in self._message(chat, place)]  # fmt: skip
+        self._append(history.session, [*pieces, *self._opened(chat, len(chat.messages))], chat)
         chat.memory["history"] = history
         return history
+
+    def _opened(self, chat: Chat, place: int) -> list[Piece]:
+        """Return what ends the turn before a place, and opens the model's own there."""
+        if place and chat.messages[place - 1].continues:
+            return []
+        begins = chat.begins if place == len(chat.messages) else ""
+        ends = [Template("<|im_end|>\n")] if place else []
+        return [*ends, Template(f"<|im_start|>assistant{begins or chr(10)}")]
 
     def _grows(self, kept: History, chat: Chat) -> bool:
         """Return whether a chat begins with what was said, and with the answer as it was given."""
@@ -120,14 +132,23 @@ class BuiltInChatPolicy(ChatPolicy):
             return False
         return chat.messages[count] == Message("assistant", (kept.answer,))
 
-    def _message(self, message: Message) -> list[Piece]:
-        pieces: list[Piece] = [Template(f"<|im_start|>{message.role}\n")]
+    def _message(self, chat: Chat, place: int) -> list[Piece]:
+        """Return a message and what parts it from the one before; its own end comes later."""
+        message = chat.messages[place]
+        pieces: list[Piece]
+        if message.continues:
+            pieces = [Template("\n")]
+        elif message.role == "assistant":
+            pieces = self._opened(chat, place)
+        else:
+            ends = "<|im_end|>\n" if place else ""
+            pieces = [Template(f"{ends}<|im_start|>{message.role}\n")]
         for part in message.parts:
             if isinstance(part, Picture):
                 pieces.append(ScreenSlot(part.step))
             else:
                 pieces += self._text(part)
-        return [*pieces, Template("<|im_end|>\n")]
+        return pieces
 
     def _text(self, text: str) -> list[Piece]:
         """Return a text whose marks of the dialect are tokens; all others stay characters."""

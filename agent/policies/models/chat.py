@@ -246,6 +246,27 @@ def resized(pixels: Pixels, bounds: PictureBounds) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
 
+def in_one_turn(messages: Sequence[Message]) -> list[Message]:
+    """Return a chat in which what continues the model's turn stands in it, on a new line.
+
+    Its last turn is then the model's own, and open.
+
+    Args:
+        messages: The chat as a dialect lays it out.
+    """
+    joined: list[Message] = []
+    before: Message | None = None
+    for message in messages:
+        if joined and (message.continues or (before and before.continues)):
+            between = ("\n",) if message.continues else ()
+            parts = (*joined[-1].parts, *between, *message.parts)
+            joined[-1] = replace(joined[-1], parts=parts)
+        else:
+            joined.append(message)
+        before = message
+    return joined
+
+
 def content(message: Message, picture: Callable[[Picture], dict[str, Any]]) -> Any:
     """Return a turn as chat templates and servers read it; one of text alone is a text.
 

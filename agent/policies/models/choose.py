@@ -230,7 +230,7 @@ def _made(
 
 def _folder(model: str | Path | None) -> tuple[Path, str]:
     """Return a model's folder and kind; another architecture's Hub id stays a name."""
-    from eyehand.agent.policies.models.embedded import EMBEDDED_CHECKPOINT
+    from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
     from eyehand.errors import BadConfig
     from eyehand.model.folder import resolve
 

@@ -6,15 +6,26 @@ processors ask for, the inputs are made of the image processor and the tokenizer
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written, content
+from eyehand.agent.policies.models.chat import (
+    Chat,
+    ChatPolicy,
+    ContextFull,
+    Written,
+    content,
+    in_one_turn,
+)
 from eyehand.errors import CheckpointError, MissingExtra
 from eyehand.model.hub import named_dtype
-from eyehand.prompts.dialects.dialect import Dialect, Picture
+from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
+
+JOINT = "\ufdd0"
+"""Stands between two texts of a rendered chat that are tokenised apart; no text may hold it."""
 
 
 class TransformersPolicy(ChatPolicy):
@@ -76,14 +87,17 @@ class TransformersPolicy(ChatPolicy):
 
     def _rendered(self, chat: Chat) -> str:
         """Return the chat as the checkpoint's own template writes it."""
+        messages = in_one_turn(chat.messages)
         turns = [
-            {"role": m.role, "content": content(m, lambda part: {"type": "image"})}
-            for m in chat.messages
+            {"role": m.role, "content": content(_jointed(m), lambda part: {"type": "image"})}
+            for m in messages
         ]
+        is_open = messages[-1].role == "assistant"
         try:
             text: str = self._tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
-            )
+                turns, tokenize=False, add_generation_prompt=not is_open,
+                continue_final_message=is_open,
+            )  # fmt: skip
         except (ValueError, TypeError) as error:
             raise CheckpointError(f"{self.model} cannot write a chat: {error}") from None
         return text.rstrip("\n") + chat.begins if chat.begins else text
@@ -134,7 +148,7 @@ def _input_maker(model: str, config: Any, tokenizer: Any) -> Any:
         lacking = " ".join(str(error).split())[:200]
     else:
         return lambda text, pictures: processor(
-            text=[text], images=list(pictures) or None, return_tensors="pt"
+            text=[text.replace(JOINT, "")], images=list(pictures) or None, return_tensors="pt"
         )
     merge = getattr(getattr(config, "vision_config", None), "spatial_merge_size", None)
     if merge is None or getattr(config, "image_token_id", None) is None:
@@ -155,11 +169,30 @@ def _input_maker(model: str, config: Any, tokenizer: Any) -> Any:
         filled = parts[0] + "".join(
             mark * count + part for count, part in zip(counts, parts[1:], strict=True)
         )
-        ids = tokenizer([filled], return_tensors="pt")
-        types = (ids["input_ids"] == config.image_token_id).long()
-        return BatchFeature({**ids, **seen, "mm_token_type_ids": types})
+        first, *others = filled.split(JOINT)
+        read = tokenizer(first)["input_ids"]
+        for part in others:
+            read += tokenizer(part, add_special_tokens=False)["input_ids"]
+        ids = torch.tensor([read])
+        return BatchFeature({
+            "input_ids": ids, "attention_mask": torch.ones_like(ids), **seen,
+            "mm_token_type_ids": (ids == config.image_token_id).long(),
+        })  # fmt: skip
 
     return made
+
+
+def _jointed(message: Message) -> Message:
+    """Return a turn with a joint behind each text that another one follows.
+
+    What a model wrote keeps its own tokens then, whatever stands before it.
+    """
+    texts = [part.replace(JOINT, "") if isinstance(part, str) else part for part in message.parts]
+    joined = [
+        f"{part}{JOINT}" if isinstance(part, str) and isinstance(after, str) else part
+        for part, after in zip(texts, [*texts[1:], None], strict=True)
+    ]
+    return replace(message, parts=tuple(joined))
 
 
 def _positions(config: Any) -> int | None:

@@ -309,7 +309,8 @@ def test_what_an_answer_costs_is_kept_and_limited(
         ran = json.loads(capsys.readouterr().out)
         main(["eval", *task, "--episodes", "2", "--out", str(tmp_path / "eval"), "--price", "2,5"])
         evaluated = json.loads(capsys.readouterr().out)
-        without_price = main(["run", "--env", *task, "--out", str(tmp_path / "no"), *limit])
+        again = ["run", "--env", *task, "--seed", "1", "--out", str(tmp_path / "no")]
+        without_price = main([*again, *limit])
         said = capsys.readouterr().err
     finally:
         server.close()

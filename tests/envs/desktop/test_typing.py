@@ -72,6 +72,15 @@ def test_text_of_any_script_arrives_exactly(
     assert "no key can type" not in observation.feedback
 
 
+def test_a_text_may_name_the_place_that_is_clicked_first(desk: Desk) -> None:
+    with desk.environment(settle_timeout_s=FAST_S) as environment:
+        environment.reset()
+        info = environment.step(TypeText(text="there", point=FIELD.point))[4]
+        assert desk.wait_for_text("there") == "there"
+    assert info["effect"].startswith("clicked (")
+    assert "then typed 5 characters" in info["effect"]
+
+
 def test_enter_is_pressed_where_it_is_asked_for(desk: Desk, typing: DesktopEnvironment) -> None:
     info = typing.step(TypeText(text="one", press_enter=True))[4]
     assert desk.wait_for_text("one\n") == "one\n"

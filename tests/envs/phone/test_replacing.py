@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eyehand.actions.android import ReplaceText, Tap
+from eyehand.actions.android import ReplaceText, Tap, TypeText
 from eyehand.envs.android.environment import AndroidEnvironment
 from eyehand.envs.env import Observation
 from eyehand.envs.phone.adb.device import AdbDevice
@@ -50,3 +50,26 @@ def test_a_notes_title_is_replaced(
     assert ("replaced" if text else "cleared" if combines_keys else "deleted") in info["effect"]
     tap(screen, environment, seen, "save")
     assert screen.state()["notes"][1]["title"] == text
+
+
+def test_a_text_may_name_the_field_that_is_tapped_first(phone: Any) -> None:
+    screen, environment = phone
+    seen, _ = environment.reset()
+    for key in ("app-notes", "note-2"):
+        seen = tap(screen, environment, seen, key)
+    place = screen.locate("field-title")
+    assert place is not None
+    assert place.point is not None
+    there = seen.geometry.to_point(*place.point)
+    seen, _, _, _, info = environment.step(ReplaceText(text="Other", point=there))
+    assert info["effect"].startswith("tapped (")
+    assert "then replaced" in info["effect"]
+    place = screen.locate("field-title")  # the keyboard may have moved it
+    assert place is not None
+    assert place.point is not None
+    more = TypeText(text="!", point=seen.geometry.to_point(*place.point))
+    seen, _, _, _, info = environment.step(more)
+    assert "then typed '!'" in info["effect"]
+    tap(screen, environment, seen, "save")
+    assert screen.state()["notes"][1]["title"].replace("!", "") == "Other"
+    assert "!" in screen.state()["notes"][1]["title"]

@@ -273,3 +273,22 @@ def test_lists_and_pickers_are_replaced_too(visit: Any) -> None:
 )
 def test_what_arrived_is_counted(text: str, fields: list[Field], count: int | None) -> None:
     assert arrived(text, fields) == count
+
+
+def test_a_text_may_name_the_place_that_is_clicked_first(visit: Any) -> None:
+    page = visit("typing.html")
+    page.do(web.TypeText(text="query", point=page.place("#line")))
+    assert page.ask("() => line.value") == "query"
+    assert re.match(r"clicked .* at .*, then typed 5 characters into", page.info["effect"])
+    page.do(web.ReplaceText(text="other", point=page.place("#area")))
+    assert page.ask("() => [line.value, area.value]") == ["query", "other"]
+    page.do(web.ReplaceText(text="", point=page.place("#line")))
+    assert page.ask("() => line.value") == ""
+
+
+def test_a_place_that_takes_no_text_is_clicked_and_that_is_told(visit: Any) -> None:
+    page = visit("typing.html")
+    page.do(web.TypeText(text="lost", point=at(page, 700, 700)))
+    assert page.info["effect"].startswith("clicked ")
+    assert "typed" not in page.info["effect"]
+    assert "has the focus" in page.observation.text

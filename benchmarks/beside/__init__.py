@@ -1,0 +1,1 @@
+"""The same checkpoint run by others: do the same actions come out?"""

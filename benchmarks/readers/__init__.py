@@ -1,0 +1,1 @@
+"""What the makers' own packages read and write, beside ours."""
