@@ -23,7 +23,7 @@ from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, 
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_sampling, resolve
 from eyehand.model.hub import Qwen2VL, named_dtype
-from eyehand.model.inference.bounded_history import History, cache_tokens
+from eyehand.model.inference.bounded_history import HistoryRule, cache_tokens
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import RESERVED_TOKENS, Session
@@ -104,7 +104,7 @@ class VlmPolicy(Policy):
         if max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
         # What was asked for is checked before a model is fetched and read.
-        self.history = History.named(history or "evict")
+        self.history = HistoryRule.named(history or "evict")
         written, precision = make_codec(codec, keyword_mark), named_dtype(dtype)
         folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
         self.habits = read_habits(folder)
