@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli import model_arguments
 from eyehand.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def asked_plan(arguments: argparse.Namespace) -> "Plan":
             "policy": given.policy,
             "blind": given.blind,
             **({"allow_private": True} if given.allow_private else {}),
-            **shared.model_options(given),
+            **model_arguments.model_options(given),
         },
     )
 
@@ -125,7 +125,9 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
     from eyehand.envs.registry import comes_with_the_package
 
     folder, options = arguments.resume, plan.options
-    unknown = sorted(options.keys() - {"policy", "blind", "allow_private", *shared.MODEL_OPTIONS})
+    unknown = sorted(
+        options.keys() - {"policy", "blind", "allow_private", *model_arguments.MODEL_OPTIONS}
+    )
     if unknown:
         raise UsageError(f"the plan in {folder} has options that are not known: {unknown[0]}")
     foreign = [spec for spec in plan.specs if not comes_with_the_package(spec)]

@@ -11,9 +11,9 @@ from torch import Tensor
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL
-from eyehand.model.inference.bounded_history import History, make_room
+from eyehand.model.inference.bounded_history import HistoryRule, make_room
 from eyehand.model.inference.decode import GenerationConfig, generate
-from eyehand.model.inference.session import Session
+from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.inference.visual_cache import VisualEncoder
 from eyehand.model.inputs.image import UInt8Array, preprocess
 from eyehand.model.inputs.image_settings import PUBLISHED
@@ -80,11 +80,12 @@ class Ours(Side):
 
     def __init__(self, checkpoint: Qwen2VL, history: str, max_tokens: int) -> None:
         self.name = f"eyehand, {history}"
-        self._history, self._max_tokens = History.named(history), max_tokens
+        self._history, self._max_tokens = HistoryRule.named(history), max_tokens
         encoder = VisualEncoder(checkpoint.network)  # its own: no side sees what another encoded
         self._session = Session(
-            checkpoint.network, checkpoint.tokenizer, encoder=encoder, settings=PUBLISHED
-        )
+            checkpoint.network, checkpoint.tokenizer, encoder=encoder, settings=PUBLISHED,
+            reserved_tokens=min(RESERVED_TOKENS, max_tokens),
+        )  # fmt: skip
         self._session.cache.bound = max_tokens
         self._permitted = torch.ones(checkpoint.network.config.text.vocab_size, dtype=torch.bool)
         self._permitted[never(checkpoint)] = False

@@ -20,7 +20,7 @@ _SPARE_POSITIONS = 4
 
 
 @dataclass(frozen=True)
-class History:
+class HistoryRule:
     """What stays of a conversation as it grows.
 
     Attributes:
@@ -69,7 +69,7 @@ def cache_tokens(
     return _UNBOUNDED if most_bytes is None else most_bytes // a_token
 
 
-def make_room(session: Session, history: History, max_tokens: int, max_positions: int) -> bool:
+def make_room(session: Session, history: HistoryRule, max_tokens: int, max_positions: int) -> bool:
     """Drops what has to go before the pending part of a conversation is read.
 
     Args:

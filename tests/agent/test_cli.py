@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from eyehand.agent.cli.arguments import outside_card_notice
 from eyehand.agent.cli.main import main
+from eyehand.agent.cli.model_arguments import outside_card_notice
 from eyehand.agent.trajectory.reader import read_trajectory
 
 LINE = "cards:number-line"

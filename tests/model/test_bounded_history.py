@@ -10,7 +10,7 @@ from tests.model.replies import reply
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.bounded_history import History, make_room
+from eyehand.model.inference.bounded_history import HistoryRule, make_room
 from eyehand.model.inference.session import Session
 from eyehand.model.inputs.image import concatenate, preprocess
 from eyehand.model.inputs.tokenizer import Tokenizer
@@ -54,7 +54,7 @@ class Whole:
         pads = [place for place, id_ in enumerate(self.ids) if id_ == self._pad]
         self.pictures.append(pads[PICTURE * len(self.pictures)])
 
-    def room(self, history: History, tokens: int = PLENTY, positions: int = PLENTY) -> bool:
+    def room(self, history: HistoryRule, tokens: int = PLENTY, positions: int = PLENTY) -> bool:
         session = self.session
         since, turns = self.alive[session.cached_tokens], session.read_turns
         pictures, alive = set(session.read_visuals), self.alive
@@ -112,7 +112,7 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 
 @pytest.mark.parametrize("name", ["full", "evict", "window:1", "window:2"])
 def test_scores_equal_one_pass_under_the_mask_of_what_went(whole: Whole, name: str) -> None:
-    history = History.named(name)
+    history = HistoryRule.named(name)
     for step in range(5):
         whole.show(f"step {step}")
         assert whole.room(history)
@@ -129,7 +129,7 @@ def test_where_there_is_no_room_old_pictures_go_first(whole: Whole) -> None:
         whole.answer()
     whole.show("and now")
     before = whole.session.num_tokens
-    assert whole.room(History(), tokens=before - 1)
+    assert whole.room(HistoryRule(), tokens=before - 1)
     assert whole.session.num_visuals < 5
     assert 4 in set(range(5)) - set(whole.session.read_visuals)  # the new one stays
     assert (before - whole.session.num_tokens) % PICTURE == 0
@@ -146,7 +146,7 @@ def test_then_old_turns_go_and_the_beginning_never(
     session = whole.session
     pinned = session.read_turns[0] - PICTURE
     words = session.num_tokens - 7 * PICTURE
-    assert whole.room(History(), tokens=words - 20)
+    assert whole.room(HistoryRule(), tokens=words - 20)
     assert session.num_visuals == 1
     text = tokenizer.decode(session.token_ids)
     assert text.startswith(SYSTEM)
@@ -162,8 +162,8 @@ def test_full_drops_nothing_and_says_so(whole: Whole) -> None:
     whole.answer()
     whole.show("b")
     before = whole.session.token_ids
-    assert not whole.room(History(drops=False), tokens=20)
-    assert not whole.room(History(drops=False), positions=20)
+    assert not whole.room(HistoryRule(drops=False), tokens=20)
+    assert not whole.room(HistoryRule(drops=False), positions=20)
     assert whole.session.token_ids == before
 
 
@@ -201,7 +201,7 @@ def test_keys_that_were_moved_back_are_those_of_their_new_positions(
     session, config = whole.session, whole.session.network.config.text
     whole.show("and now")
     pinned, most = session.read_turns[0], session.num_positions - 1
-    assert whole.room(History(), positions=most)
+    assert whole.room(HistoryRule(), positions=most)
     assert session.gap() == 0
     assert session.num_positions <= most - most // 4
 
@@ -221,7 +221,7 @@ def test_an_endless_conversation_stays_within_both_bounds(whole: Whole) -> None:
     reserved = []
     for _ in range(60):
         whole.show("go on")
-        assert whole.room(History(), tokens=150, positions=120)
+        assert whole.room(HistoryRule(), tokens=150, positions=120)
         whole.answer()
         assert whole.session.num_tokens <= 155
         assert whole.session.num_positions <= 125
@@ -243,7 +243,7 @@ def test_memory_ends_at_the_bound_where_it_suffices(session: Session, only_text:
 @pytest.mark.parametrize("name", ["", "none", "window", "window:0", "window:-1", "window:x"])
 def test_unknown_histories_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"full, evict or window:N"):
-        History.named(name)
+        HistoryRule.named(name)
 
 
 def test_turns_are_dropped_only_once_they_were_read(session: Session) -> None:

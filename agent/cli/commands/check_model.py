@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli import model_arguments
 
 if TYPE_CHECKING:
     from eyehand.agent.model_check.measure import Asked, ModelCheck
@@ -28,7 +29,7 @@ exit status: 0 when it fits, 1 when it does not; 2 wrong usage; 3 the server fai
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    shared.add_model_arguments(parser)
+    model_arguments.add_model_arguments(parser)
     parser.add_argument(
         "--targets", type=shared.positive_int, default=42, metavar="N",
         help="how many things to ask for (default: 42)",
@@ -50,7 +51,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from eyehand.agent.outcome import EXIT_NO_SUCCESS, EXIT_SUCCESS
     from eyehand.agent.policies.models.choose import model_policy
 
-    policy = model_policy(**shared.model_options(arguments))
+    policy = model_policy(**model_arguments.model_options(arguments))
 
     def follow(asked: "Asked") -> None:
         said = "hit" if asked.is_hit else "missed"

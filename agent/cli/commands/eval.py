@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli import model_arguments
 from eyehand.agent.cli.eval_plan import PLANNED, asked_plan, planned_policy
 from eyehand.agent.outcome import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_SUCCESS
 from eyehand.errors import UsageError
@@ -70,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_limits(parser)
     _add_folder(parser)
     _add_means(parser)
-    shared.add_policy_arguments(parser)
+    model_arguments.add_policy_arguments(parser)
     shared.add_json_argument(parser)
     # None is "not given": what an interrupted evaluation was begun with holds then.
     parser.set_defaults(**dict.fromkeys(PLANNED))
@@ -161,10 +162,13 @@ def execute(arguments: argparse.Namespace) -> int:
             _check(spec, environment.instruction, arguments)
             if plan.options.get("policy") == "model":
                 check_task(environment, None)  # before the model is loaded
-    notice = shared.outside_card_notice(
+    notice = model_arguments.outside_card_notice(
         plan.options.get("model"), str(plan.options.get("policy")), plan.specs
     )
-    for line in (notice, shared.ignored_notice(str(plan.options.get("policy")), plan.options)):
+    for line in (
+        notice,
+        model_arguments.ignored_notice(str(plan.options.get("policy")), plan.options),
+    ):
         if line:
             shared.say(line)
     with EvaluationProgress() as progress:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli import model_arguments
 from eyehand.errors import UsageError
 
 NAME = "run"
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEYS",
         help="what a person presses to end the episode (default: ctrl+alt+q)",
     )
-    shared.add_policy_arguments(parser)
+    model_arguments.add_policy_arguments(parser)
     shared.add_json_argument(parser)
 
 
@@ -97,17 +98,19 @@ def execute(arguments: argparse.Namespace) -> int:
 
     uploads = named_files(arguments.file)
     check_random(arguments.policy, [arguments.env], arguments.allow_random)
-    check_model_named(arguments.policy, shared.model_options(arguments))
+    check_model_named(arguments.policy, model_arguments.model_options(arguments))
     if arguments.out is not None:
         check_free(arguments.out)
     with make(arguments.env, **_environment_options(arguments)) as environment:
         check_task(environment, arguments.task)
         spec = environment.spec_uri or arguments.env
-        notice = shared.outside_card_notice(arguments.model, arguments.policy, [spec])
-        ignored = shared.ignored_notice(arguments.policy, shared.model_options(arguments))
+        notice = model_arguments.outside_card_notice(arguments.model, arguments.policy, [spec])
+        ignored = model_arguments.ignored_notice(
+            arguments.policy, model_arguments.model_options(arguments)
+        )
         for line in filter(None, (notice, ignored)):
             shared.say(line)
-        policy = policy_maker(arguments.policy, **shared.model_options(arguments))(spec)
+        policy = policy_maker(arguments.policy, **model_arguments.model_options(arguments))(spec)
         with (
             TrajectoryWriter(arguments.out or default_folder(spec)) as trajectory,
             EpisodeProgress() as progress,

@@ -4,26 +4,36 @@ It answers one conversation by itself, or several together: then each of the net
 computes the next token of all of them.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
-from eyehand.agent.policies.models.built_in_conversation import ContextLimits, VlmConversation
+from eyehand.agent.policies.models.built_in_conversation import (
+    ContextLimits,
+    VlmConversation,
+    append_words,
+)
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, read_habits
-from eyehand.agent.policies.models.openings import Openings
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_sampling, resolve
 from eyehand.model.hub import Qwen2VL, named_dtype
-from eyehand.model.inference.bounded_history import History, cache_tokens
+from eyehand.model.inference.bounded_history import HistoryRule, cache_tokens
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.sampling import Sampling
+from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.memory import free_bytes
-from eyehand.prompts.conversation import Layout
+from eyehand.prompts.conversation import Layout, Piece
 
 DEFAULT_MAX_NEW_TOKENS = 512
+
+MOST_OPENINGS = 4
+"""So many system prompts are kept; tasks with the same actions share one."""
 
 
 class VlmPolicy(Policy):
@@ -94,7 +104,7 @@ class VlmPolicy(Policy):
         if max_new_tokens < 1:
             raise UsageError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
         # What was asked for is checked before a model is fetched and read.
-        self.history = History.named(history or "evict")
+        self.history = HistoryRule.named(history or "evict")
         written, precision = make_codec(codec, keyword_mark), named_dtype(dtype)
         folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
         self.habits = read_habits(folder)
@@ -203,3 +213,43 @@ class VlmPolicy(Policy):
         if not isinstance(conversation, VlmConversation) or conversation.policy is not self:
             raise UsageError("a policy decides only for the conversations that it started")
         return conversation
+
+
+class Openings:
+    """The system prompts that were read last: their keys and values are copied, not computed.
+
+    One is read by itself, also for the first episode, so that an answer does not depend on who came
+    before.
+
+    Args:
+        checkpoint: The model that reads them.
+    """
+
+    def __init__(self, checkpoint: Qwen2VL) -> None:
+        self._checkpoint = checkpoint
+        self._read: OrderedDict[tuple[Piece, ...], Session] = OrderedDict()
+
+    def fork(self, pieces: Sequence[Piece], max_tokens: int) -> Session:
+        """Return a conversation that has read an opening.
+
+        Args:
+            pieces: The opening, words only.
+            max_tokens: Tokens that the conversation's memory is bounded to.
+        """
+        opening = tuple(pieces)
+        session = self._read.get(opening) or self._read_anew(opening)
+        self._read[opening] = session
+        self._read.move_to_end(opening)
+        while len(self._read) > MOST_OPENINGS:
+            self._read.popitem(last=False)
+        begun = session.fork(min(RESERVED_TOKENS, max_tokens))
+        begun.cache.bound = max_tokens
+        return begun
+
+    @torch.inference_mode()
+    def _read_anew(self, opening: tuple[Piece, ...]) -> Session:
+        session = self._checkpoint.session(reserved_tokens=256)
+        for piece in opening:
+            append_words(session, piece)
+        session.read_pending()
+        return session

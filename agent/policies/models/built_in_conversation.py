@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING
 
 from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
-from eyehand.agent.policies.models.openings import append_words
 from eyehand.envs.env import Observation
 from eyehand.errors import UsageError
 from eyehand.model.inference.bounded_history import make_room
 from eyehand.model.inference.decode import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
-from eyehand.prompts.conversation import MOST_EARLIER, Piece, ScreenSlot, observation_words
+from eyehand.prompts.conversation import (
+    MOST_EARLIER,
+    Piece,
+    Plain,
+    ScreenSlot,
+    Template,
+    observation_words,
+)
 
 if TYPE_CHECKING:
     from eyehand.agent.policies.models.built_in import VlmPolicy
@@ -239,6 +245,14 @@ class VlmConversation(Conversation):
         """Draw differently at each step: one generator serves one answer."""
         rule = self.policy.sampling
         return replace(rule, seed=self._seed * _SEED_STRIDE + self._step)
+
+
+def append_words(session: Session, piece: Piece) -> None:
+    """Append a piece of text; control tokens are live in the program's own words only."""
+    if isinstance(piece, Plain):
+        session.append_text(piece.text)
+    elif isinstance(piece, Template):
+        session.append_template(piece.text)
 
 
 LONGEST_TOKEN = 32
