@@ -194,6 +194,7 @@ class VerbCodec(Codec):
             thought, calls = self.read_calls(text)
         except Unparsable as error:
             return Parsed(text.strip(), error=Unparsable(f"{error}; write {self.expected}"))
+        thought = encodable(thought)  # JSON may name half a character by its number
         others = tuple(shorten(call.text) for call in calls[1:])
         try:
             action = self._action(calls[0], space, where, thought)

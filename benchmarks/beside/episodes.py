@@ -110,10 +110,15 @@ def _play(policy: Policy, environment: Environment, seed: int) -> Played:
 
 
 def why(found: Compared) -> str:
-    """Return whose doing the first difference is."""
-    if found.in_chat is None or found.in_chat.actions != found.beside.actions:
+    """Return whose doing the first difference is; what comes after it has another history."""
+    at = _first(found)
+    if found.in_chat is None or _answer(found.in_chat, at) != _answer(found.beside, at):
         return NETWORK
-    return TURNS if _first(found) else RESIZE
+    return TURNS if at else RESIZE
+
+
+def _answer(way: Played, step: int) -> str:
+    return way.answers[step].strip() if step < len(way.answers) else ""
 
 
 def _first(found: Compared) -> int:

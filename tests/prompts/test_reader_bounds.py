@@ -88,6 +88,14 @@ def test_what_their_reader_acts_on_by_halves_is_feedback_here(answer: str) -> No
     assert parsed.error is not None
 
 
+def test_half_a_character_in_a_thought_can_be_written_down() -> None:
+    answer = '{"note": "", "thought": "\\ud800 ok", "action": {"action": "wait", "seconds": 2}}'
+    codec = make_dialect("holo").codec
+    parsed = codec.parse(answer, WEB, codec.coordinates(None, *SIZE))
+    assert parsed.action == Wait(seconds=2.0)
+    assert parsed.thought.encode() == b"? ok"
+
+
 def test_calls_and_arguments_have_a_bound() -> None:
     many = UiTarsCodec().parse("Action: " + "wait()\n\n" * 500, WEB)
     assert many.action == Wait(seconds=5.0)
