@@ -206,5 +206,5 @@ def test_a_folder_of_a_strangers_is_one_line(tmp_path: Path, file: str, content:
 def test_a_dtype_that_is_none_is_said(tmp_path: Path, kind: str | None) -> None:
     folder = save_other(tmp_path / "other", kind) if kind else save_qwen2vl(tmp_path / "mine")
     for wrong in ("float", "save", "__name__"):
-        with pytest.raises(UsageError, match="one of float32, bfloat16"):
+        with pytest.raises(UsageError, match="one of auto, float32, bfloat16"):
             model_policy(folder, dtype=wrong)
