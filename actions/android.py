@@ -122,9 +122,7 @@ class TypeText(Action):
     """Type text into the field that has the focus."""
 
     text: Text = Field(description="what to type, any characters")
-    point: Point | None = Field(
-        default=None, description="where to tap first, else what has the focus"
-    )
+    point: Point | None = Field(default=None, description="where to tap first")
 
 
 class ReplaceText(Action):
@@ -133,9 +131,7 @@ class ReplaceText(Action):
     text: str = Field(
         max_length=MAX_TEXT_LENGTH, description="what the field holds then; empty to clear it"
     )
-    point: Point | None = Field(
-        default=None, description="where to tap first, else what has the focus"
-    )
+    point: Point | None = Field(default=None, description="where to tap first")
 
 
 class Press(Action):

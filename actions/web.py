@@ -52,9 +52,7 @@ class TypeText(Action):
 
     text: Text = Field(description="what to type, any characters")
     press_enter: bool | None = Field(default=None, description="press Enter afterwards")
-    point: Point | None = Field(
-        default=None, description="where to click first, else what has the focus"
-    )
+    point: Point | None = Field(default=None, description="where to click first")
 
 
 class ReplaceText(Action):
@@ -64,9 +62,7 @@ class ReplaceText(Action):
         max_length=MAX_TEXT_LENGTH, description="what the field holds then; empty to clear it"
     )
     press_enter: bool | None = Field(default=None, description="press Enter afterwards")
-    point: Point | None = Field(
-        default=None, description="where to click first, else what has the focus"
-    )
+    point: Point | None = Field(default=None, description="where to click first")
 
 
 class PressKeys(Action):

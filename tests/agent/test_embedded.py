@@ -24,7 +24,7 @@ from eyehand.model.inputs.image import preprocess
 from eyehand.prompts.conversation import Plain, ScreenSlot, Template
 
 MOST_BYTES = 40_000_000
-MOST_FIRST_TURN_TOKENS = 600
+MOST_FIRST_TURN_TOKENS = 640  # with the place that a text may name
 LONG_TASK = "Find the email by Evangelia and forward it to Rosalinda, then star it. " * 2
 
 
@@ -74,7 +74,7 @@ def test_training_used_training_seeds_only() -> None:
         assert 0 <= first <= last < 1_000_000
 
 
-def test_every_first_turn_of_miniwob_stays_under_600_tokens(policy: VlmPolicy) -> None:
+def test_every_first_turn_of_miniwob_stays_short(policy: VlmPolicy) -> None:
     by_name = {action.name: action for action in WEB_ACTIONS}
     for task in task_names():
         space = ActionSpace([by_name[name] for name in permitted_actions(task)])
