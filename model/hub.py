@@ -22,7 +22,7 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.stored_weights import stored_weights, weight_files
-from eyehand.model.weights import LOADING, load_checkpoint
+from eyehand.model.weights import LOADING, checked_weights, load_checkpoint
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 """What the network runs in, by the name that options have."""
@@ -123,7 +123,8 @@ class Qwen2VL:
         settings = replace(settings, min_pixels=area[0], max_pixels=area[1])
         files = weight_files(folder)
         with memory_told(where, LOADING, sum(file.stat().st_size for file in files)):
-            fitting = Fitting(config, stored_weights(files), settings, where, int8)
+            stored = checked_weights(config, folder, stored_weights(files))
+            fitting = Fitting(config, stored, settings, where, int8)
         dtype = dtype or fitting.chosen_dtype()
         fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)

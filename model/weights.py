@@ -75,17 +75,27 @@ def load_checkpoint(
     config = read_config(folder)
     files, target = weight_files(folder), torch.device(device)
     with memory_told(target, LOADING, sum(file.stat().st_size for file in files)):
-        stored = _fitting(config, folder, stored_weights(files))
+        stored = checked_weights(config, folder, stored_weights(files))
         with torch.device("meta"):
             model = Qwen2VLNetwork(config)
         _fill(model, stored, dtype, target, int8)
     return model.eval()
 
 
-def _fitting(config: Qwen2VLConfig, folder: Path, stored: dict[str, Stored]) -> dict[str, Stored]:
+def checked_weights(
+    config: Qwen2VLConfig, folder: Path, stored: dict[str, Stored]
+) -> dict[str, Stored]:
     """Return the weights of a model, after their headers were compared with its configuration.
 
     A configuration may ask for any size; what the files hold is what a model may be built of.
+
+    Args:
+        config: The model's.
+        folder: The checkpoint's, for messages.
+        stored: What there is, by published name.
+
+    Raises:
+        CheckpointError: a weight is missing, without a place, or has another shape.
     """
     head = stored.pop(HEAD, None) if config.text.tie_word_embeddings else None
     if head is not None and EMBEDDING not in stored:
