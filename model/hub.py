@@ -22,7 +22,7 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.stored_weights import stored_weights, weight_files
-from eyehand.model.weights import LOADING, checked_weights, load_checkpoint
+from eyehand.model.weights import LOADING, build_network, checked_weights
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 """What the network runs in, by the name that options have."""
@@ -122,16 +122,17 @@ class Qwen2VL:
         area = limits(settings.min_pixels, settings.max_pixels, min_pixels, max_pixels)
         settings = replace(settings, min_pixels=area[0], max_pixels=area[1])
         files = weight_files(folder)
-        with memory_told(where, LOADING, sum(file.stat().st_size for file in files)):
+        size = sum(file.stat().st_size for file in files)
+        with memory_told(where, LOADING, size):
             stored = checked_weights(config, folder, stored_weights(files))
             fitting = Fitting(config, stored, settings, where, int8)
         dtype = dtype or fitting.chosen_dtype()
         fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)
         tokenizer.check_fits(config)
-        return cls(
-            load_checkpoint(folder, dtype=dtype, device=where, int8=int8), tokenizer, settings
-        )
+        with memory_told(where, LOADING, size):
+            network = build_network(config, stored, dtype, where, int8)
+        return cls(network, tokenizer, settings)
 
     def session(self, reserved_tokens: int = RESERVED_TOKENS) -> Session:
         """Starts an empty conversation.

@@ -76,9 +76,28 @@ def load_checkpoint(
     files, target = weight_files(folder), torch.device(device)
     with memory_told(target, LOADING, sum(file.stat().st_size for file in files)):
         stored = checked_weights(config, folder, stored_weights(files))
-        with torch.device("meta"):
-            model = Qwen2VLNetwork(config)
-        _fill(model, stored, dtype, target, int8)
+        return build_network(config, stored, dtype, target, int8)
+
+
+def build_network(
+    config: Qwen2VLConfig,
+    stored: dict[str, Stored],
+    dtype: torch.dtype | None,
+    device: torch.device,
+    int8: bool = False,
+) -> Qwen2VLNetwork:
+    """Build a model of weights that were compared with its configuration; see `load_checkpoint`.
+
+    Args:
+        config: The model's.
+        stored: What `checked_weights` returned.
+        dtype: Of the weights; None keeps the stored one.
+        device: Where they go.
+        int8: Whether the layers' weights become int8.
+    """
+    with torch.device("meta"):
+        model = Qwen2VLNetwork(config)
+    _fill(model, stored, dtype, device, int8)
     return model.eval()
 
 

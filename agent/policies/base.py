@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.envs.env import Environment, Observation
@@ -63,6 +63,20 @@ class Conversation(ABC):
 
 Request = tuple[Conversation, Observation]
 """A conversation of this policy, and what it has to decide on."""
+
+
+Own = TypeVar("Own", bound=Conversation)
+
+
+def started_by(policy: "Policy", conversation: Conversation, kind: type[Own]) -> Own:
+    """Return a conversation as one of a policy's own, which knows it as `policy`.
+
+    Raises:
+        UsageError: another policy started it.
+    """
+    if not isinstance(conversation, kind) or getattr(conversation, "policy", None) is not policy:
+        raise UsageError("a policy decides only for the conversations that it started")
+    return conversation
 
 
 Placement = Literal["worker", "shared"]

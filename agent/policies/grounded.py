@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 from eyehand.actions import Action, ActionSpace, Point
 from eyehand.actions.space import holds_point
 from eyehand.actions.web import Click
-from eyehand.agent.policies.base import COST, Conversation, Decision, Policy, Request
+from eyehand.agent.policies.base import COST, Conversation, Decision, Policy, Request, started_by
 from eyehand.envs.env import Observation
-from eyehand.errors import InvalidArgument, ModelFeedback, UsageError
+from eyehand.errors import InvalidArgument, ModelFeedback
 
 Number = TypeVar("Number", int, float)
 
@@ -52,7 +52,10 @@ class GroundedPolicy(Policy):
 
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
         """Let the planner decide for all, then find all their targets together."""
-        mine = [(self._own(conversation), seen) for conversation, seen in requests]
+        mine = [
+            (started_by(self, conversation, _GroundedConversation), seen)
+            for conversation, seen in requests
+        ]
         planned = self.planner.decide_many([(own.planned, seen) for own, seen in mine])
         targets = [
             _Target(number, name, text, mine[number][1])
@@ -79,11 +82,6 @@ class GroundedPolicy(Policy):
             conversation = self.grounder.start(task, _CLICK, mine[target.number][0].seed)
             asked.append((conversation, replace(target.seen, text="", feedback="")))
         return self.grounder.decide_many(asked) if asked else []
-
-    def _own(self, conversation: Conversation) -> "_GroundedConversation":
-        if not isinstance(conversation, _GroundedConversation) or conversation.policy is not self:
-            raise UsageError("a policy decides only for the conversations that it started")
-        return conversation
 
 
 class _GroundedConversation(Conversation):

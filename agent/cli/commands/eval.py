@@ -162,13 +162,9 @@ def execute(arguments: argparse.Namespace) -> int:
             _check(spec, environment.instruction, arguments)
             if plan.options.get("policy") == "model":
                 check_task(environment, None)  # before the model is loaded
-    notice = model_arguments.outside_card_notice(
-        plan.options.get("model"), str(plan.options.get("policy")), plan.specs
-    )
-    for line in (
-        notice,
-        model_arguments.ignored_notice(str(plan.options.get("policy")), plan.options),
-    ):
+    policy = str(plan.options.get("policy"))
+    notice = model_arguments.outside_card_notice(plan.options.get("model"), policy, plan.specs)
+    for line in (notice, model_arguments.ignored_notice(policy, plan.options)):
         if line:
             shared.say(line)
     with EvaluationProgress() as progress:

@@ -98,19 +98,18 @@ def execute(arguments: argparse.Namespace) -> int:
 
     uploads = named_files(arguments.file)
     check_random(arguments.policy, [arguments.env], arguments.allow_random)
-    check_model_named(arguments.policy, model_arguments.model_options(arguments))
+    options = model_arguments.model_options(arguments)
+    check_model_named(arguments.policy, options)
     if arguments.out is not None:
         check_free(arguments.out)
     with make(arguments.env, **_environment_options(arguments)) as environment:
         check_task(environment, arguments.task)
         spec = environment.spec_uri or arguments.env
         notice = model_arguments.outside_card_notice(arguments.model, arguments.policy, [spec])
-        ignored = model_arguments.ignored_notice(
-            arguments.policy, model_arguments.model_options(arguments)
-        )
+        ignored = model_arguments.ignored_notice(arguments.policy, options)
         for line in filter(None, (notice, ignored)):
             shared.say(line)
-        policy = policy_maker(arguments.policy, **model_arguments.model_options(arguments))(spec)
+        policy = policy_maker(arguments.policy, **options)(spec)
         with (
             TrajectoryWriter(arguments.out or default_folder(spec)) as trajectory,
             EpisodeProgress() as progress,

@@ -13,7 +13,14 @@ import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.codecs import make_codec
-from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, TokenCallback
+from eyehand.agent.policies.base import (
+    Conversation,
+    Decision,
+    Policy,
+    Request,
+    TokenCallback,
+    started_by,
+)
 from eyehand.agent.policies.models.built_in_conversation import (
     ContextLimits,
     VlmConversation,
@@ -153,7 +160,10 @@ class VlmPolicy(Policy):
             UsageError: a conversation is another policy's, or occurs twice, or its context is
                 full.
         """
-        mine = [(self._own(conversation), observation) for conversation, observation in requests]
+        mine = [
+            (started_by(self, conversation, VlmConversation), observation)
+            for conversation, observation in requests
+        ]
         if not mine:
             return []
         on_text = self.on_text if len(mine) == 1 else None
@@ -208,11 +218,6 @@ class VlmPolicy(Policy):
             )
         positions = network.config.text.max_position_embeddings
         return ContextLimits(max_new_tokens, positions, most)
-
-    def _own(self, conversation: Conversation) -> VlmConversation:
-        if not isinstance(conversation, VlmConversation) or conversation.policy is not self:
-            raise UsageError("a policy decides only for the conversations that it started")
-        return conversation
 
 
 class Openings:

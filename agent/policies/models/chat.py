@@ -11,7 +11,7 @@ from PIL import Image
 
 from eyehand.actions import ActionSpace, Point
 from eyehand.actions.codecs.marks import without_control_tokens
-from eyehand.agent.policies.base import Conversation, Decision, Policy, Request
+from eyehand.agent.policies.base import Conversation, Decision, Policy, Request, started_by
 from eyehand.envs.env import Observation, Pixels
 from eyehand.errors import UsageError
 from eyehand.model.inputs.image import smart_resize
@@ -101,7 +101,9 @@ class ChatPolicy(Policy):
 
         A chat that is too long for the model is shortened once, to its last two steps.
         """
-        conversations = [self._own(conversation) for conversation, _ in requests]
+        conversations = [
+            started_by(self, conversation, ChatConversation) for conversation, _ in requests
+        ]
         for conversation, (_, observation) in zip(conversations, requests, strict=True):
             conversation.look(observation)
         written = self.answers([conversation.chat() for conversation in conversations])
@@ -131,11 +133,6 @@ class ChatPolicy(Policy):
             "max_pixels": self.bounds.max_pixels, "temperature": self.temperature,
             "top_p": self.top_p, "max_new_tokens": self.max_new_tokens,
         }  # fmt: skip
-
-    def _own(self, conversation: Conversation) -> "ChatConversation":
-        if not isinstance(conversation, ChatConversation) or conversation.policy is not self:
-            raise UsageError("a policy decides only for the conversations that it started")
-        return conversation
 
 
 class ChatConversation(Conversation):

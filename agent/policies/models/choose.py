@@ -83,6 +83,7 @@ def model_policy(
             raise UsageError("--served-grounder and --grounder-dialect belong to a --grounder")
         return _one_model(model, dialect=dialect, **options)
     from eyehand.agent.policies.grounded import GroundedPolicy
+    from eyehand.agent.policies.models.chat import ChatPolicy
 
     planner_dialect = dialect or PLANNING[0]
     if planner_dialect not in PLANNING:
@@ -95,8 +96,8 @@ def model_policy(
         grounder, served_model=served_grounder, dialect=grounder_dialect, pointing=True, **kept
     )
     plans = _one_model(model, dialect=planner_dialect, **options)
-    named = finds.describe().get("dialect", "keyword")
-    return GroundedPolicy(plans, finds, make_dialect(named).points_only)
+    bare = isinstance(finds, ChatPolicy) and finds.dialect.points_only
+    return GroundedPolicy(plans, finds, bare)
 
 
 def _one_model(
