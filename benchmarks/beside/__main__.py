@@ -12,31 +12,28 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar
 
 from benchmarks.beside.episodes import Task, compare
 from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.models.address import is_address
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
-from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, read_habits
 from eyehand.agent.policies.models.endpoint import EndpointPolicy
 from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 from eyehand.agent.results.statistics import wilson_interval
 from eyehand.envs.suites import suite_specs
-from eyehand.prompts.dialects import make_dialect
 from eyehand.prompts.dialects.keyword import Keyword
 
 FIRST_SEED = 1_000_000
-DIALECT = "keyword"
 MOST_TOKENS = 64
 """An answer of the embedded model has about 30; a longer one runs away."""
 
 
-class TurnsApart(Keyword):
-    """The chat as a server gets it: every result is a turn of the user."""
-
-    in_one_turn: ClassVar[bool] = False
+def embedded_dialect() -> Keyword:
+    """Return the dialect with the habits of the embedded checkpoint."""
+    habits = read_habits(EMBEDDED_CHECKPOINT)
+    return Keyword(brief=habits.brief, newest_only=habits.newest_only)
 
 
 def main() -> None:
@@ -51,8 +48,9 @@ def main() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.episodes)
     built_in = VlmPolicy(max_new_tokens=MOST_TOKENS)
     beside = _beside(arguments.beside, arguments.served_model)
-    chat = TurnsApart() if is_address(arguments.beside) else make_dialect(DIALECT)
-    in_chat = BuiltInChatPolicy(EMBEDDED_CHECKPOINT, chat, "embedded", max_new_tokens=MOST_TOKENS)
+    in_chat = BuiltInChatPolicy(
+        EMBEDDED_CHECKPOINT, embedded_dialect(), "embedded", max_new_tokens=MOST_TOKENS
+    )
     tasks: list[Task] = []
     for spec in suite_specs(arguments.suite):
         tasks.append(compare(spec, seeds, built_in, beside, in_chat, _say))
@@ -78,7 +76,7 @@ def table(tasks: list[Task]) -> str:
 
 
 def _beside(name: str, served_model: str | None) -> Policy:
-    dialect = make_dialect(DIALECT)
+    dialect = embedded_dialect()
     if is_address(name):
         model = served_model or str(EMBEDDED_CHECKPOINT)
         return EndpointPolicy(name, model, dialect, max_new_tokens=MOST_TOKENS)

@@ -34,6 +34,7 @@ from eyehand.envs.registry import make
 from eyehand.errors import UsageError
 
 FREEWAY = "atari:freeway"
+SEEN_PIXELS = 112 * 84
 UP = "✿FUNCTION✿: up\n✿ARGS✿: {}"
 
 
@@ -64,7 +65,7 @@ class Watching(Policy, Conversation):
 
 @pytest.fixture(scope="module")
 def model() -> VlmPolicy:
-    return VlmPolicy(device="cpu", max_new_tokens=12)
+    return VlmPolicy(device="cpu", max_new_tokens=12, history="full", max_pixels=SEEN_PIXELS)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +89,8 @@ def test_the_model_reads_every_screen_of_a_game_as_a_video(
     assert ids.count(config.image_token_id) == 0
     assert ids.count(config.video_token_id) == sum(step.tokens["image"] for step in steps)
     assert conversation.session.num_visuals == len(steps) == 4
-    # 224 x 168 pixels a frame (the checkpoint's largest area is 80 tokens), two pairs of frames.
-    assert {step.tokens["image"] for step in steps} == {8 * 6 * 2}
+    # 112 x 84 pixels a frame at most, tokens of 14 pixels, two pairs of frames.
+    assert {step.tokens["image"] for step in steps} == {7 * 6 * 2}
 
 
 @torch.inference_mode()

