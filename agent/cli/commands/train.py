@@ -28,8 +28,8 @@ into one folder with different first seeds. `read` teaches a vision tower alone 
 with a tokenizer of its own, or further from a checkpoint. Both go on where they were interrupted
 when they are called again; with `--branch` they go on from another run's state, so that the
 learning rate may fall there while that run goes on. `gpu` does all of it in one go, with the
-documents in the GPU's memory and each step recorded: many times quicker there. Only the training seeds 0 to 999,999 are used:
-the others are for evaluation.
+documents in the GPU's memory and each step recorded: many times quicker there. Only the training
+seeds 0 to 999,999 are used: the others are for evaluation.
 """
 
 
