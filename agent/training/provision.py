@@ -19,7 +19,7 @@ from eyehand.model.training.screens import DrawnScreens
 MOST_MADE = {"pages": 300_000, "texts": 100_000, "drawn": 120_000}
 """So many pages, texts and drawn screens are made at most; then they are seen again."""
 
-_SURVEYED = 24
+_SURVEYED = 16
 _SPARE = 1.2
 _SHARE_OF_MEMORY = 0.6
 
