@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from eyehand.agent.training.packers import News, Packer, Portion, work
+from eyehand.agent.training.packers import Packer, PackerNotice, Portion, work
 from eyehand.errors import UsageError
 from eyehand.model.training.packing import Pool, Size
 
@@ -93,7 +93,7 @@ class Feeder:
     """
 
     def __init__(self, packers: Sequence[Packer]) -> None:
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
         self._failure = ""
         self._unread = len(packers)
         self._closing = False
@@ -129,10 +129,10 @@ class Feeder:
         Raises:
             UsageError: a packing process failed.
         """
-        with self._news:
+        with self._changed:
             while not enough() and self._open:
                 self.check()
-                self._news.wait(1.0)
+                self._changed.wait(1.0)
             self.check()
 
     def wait_for_demonstrations(self) -> None:
@@ -186,9 +186,9 @@ class Feeder:
                     assert isinstance(connection, Connection)
                     self._take(connection, pools, lock)
         except Exception as error:  # a device that is full, for one
-            with self._news:
+            with self._changed:
                 self._failure = self._failure or str(error).partition("\n")[0]
-                self._news.notify_all()
+                self._changed.notify_all()
 
     def _take(
         self, connection: Connection, pools: Mapping[Size, SourcedPool],
@@ -198,24 +198,24 @@ class Feeder:
         if isinstance(message, Portion) and message.size in pools:
             with lock:
                 pools[message.size].add(message)
-        with self._news:
-            if isinstance(message, News):
+        with self._changed:
+            if isinstance(message, PackerNotice):
                 self._heed(message, connection)
-            self._news.notify_all()
+            self._changed.notify_all()
 
-    def _message(self, connection: Connection) -> Portion | News:
+    def _message(self, connection: Connection) -> Portion | PackerNotice:
         try:
-            message: Portion | News = connection.recv()
+            message: Portion | PackerNotice = connection.recv()
         except (EOFError, OSError):
             self._open = [other for other in self._open if other is not connection]
             connection.close()
             if connection in self._ended or self._closing:
-                return News()
-            return News(failure="a process ended early, perhaps for want of memory")
+                return PackerNotice()
+            return PackerNotice(failure="a process ended early, perhaps for want of memory")
         return message
 
-    def _heed(self, news: News, connection: Connection) -> None:
-        self._unread -= news.read
-        self._failure = self._failure or news.failure
-        if news.ended:
+    def _heed(self, notice: PackerNotice, connection: Connection) -> None:
+        self._unread -= notice.read
+        self._failure = self._failure or notice.failure
+        if notice.ended:
             self._ended.add(connection)

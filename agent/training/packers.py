@@ -35,7 +35,7 @@ _IN_A_PORTION = 16
 
 
 @dataclass(frozen=True)
-class Order:
+class PackingPlan:
     """What a run's packers make together.
 
     Attributes:
@@ -71,7 +71,7 @@ class Portion:
 
 
 @dataclass(frozen=True)
-class News:
+class PackerNotice:
     """What a packer says beside its portions.
 
     Attributes:
@@ -86,10 +86,10 @@ class News:
 
 
 class Packer:
-    """Makes one process's part of an order.
+    """Makes one process's part of a packing plan.
 
     Args:
-        order: What all of them make.
+        packing: What all of them make.
         encoder: Encodes documents.
         settings: How the model sees a screen.
         config: The model's.
@@ -98,30 +98,31 @@ class Packer:
     """
 
     def __init__(
-        self, order: Order, encoder: Encoder, settings: ImageSettings, config: Qwen2VLConfig,
-        index: int = 0, count: int = 1,
+        self, packing: PackingPlan, encoder: Encoder, settings: ImageSettings,
+        config: Qwen2VLConfig, index: int = 0, count: int = 1,
     ) -> None:  # fmt: skip
-        self._order, self._encoder, self._settings, self._config = order, encoder, settings, config
+        self._packing, self._encoder = packing, encoder
+        self._settings, self._config = settings, config
         self._index, self._count = index, count
-        self._draw = random.Random(f"packer/{order.seed}/{index}")
-        self._texts = CopyingTexts(order.seed)
-        self._screens = DrawnScreens(order.seed, (DRAWN_PX,))
+        self._draw = random.Random(f"packer/{packing.seed}/{index}")
+        self._texts = CopyingTexts(packing.seed)
+        self._screens = DrawnScreens(packing.seed, (DRAWN_PX,))
 
-    def all(self) -> Iterator[Portion | News]:
+    def all(self) -> Iterator[Portion | PackerNotice]:
         """Yield some of each kind, then pages, demonstrations, and what is left to be drawn."""
-        pages = self._pages(self._numbers(self._order.pages))
-        texts = self._drawn_texts(self._numbers(self._order.texts))
-        screens = self._drawn_screens(self._numbers(self._order.drawn))
+        pages = self._pages(self._numbers(self._packing.pages))
+        texts = self._drawn_texts(self._numbers(self._packing.texts))
+        screens = self._drawn_screens(self._numbers(self._packing.drawn))
         for kind in (pages, texts, screens):
             yield from (portion for portion in (next(kind, None),) if portion)
         yield from pages
         yield from self._demonstrations()
-        yield News(read=True)
+        yield PackerNotice(read=True)
         for portion in screens:
             yield portion
             yield from (text for text in (next(texts, None),) if text)
         yield from texts
-        yield News(ended=True)
+        yield PackerNotice(ended=True)
 
     def _numbers(self, total: int) -> Iterator[range]:
         """Yield this process's numbers out of so many, some at a time."""
@@ -132,28 +133,28 @@ class Packer:
     def _pages(self, numbers: Iterator[range]) -> Iterator[Portion]:
         words, _ = word_lists()
         for some in numbers:
-            pages = [draw_page(self._order.seed, number, PAGE_PX, words) for number in some]
+            pages = [draw_page(self._packing.seed, number, PAGE_PX, words) for number in some]
             packed = [pack_page(page, self._config.vision) for page in pages]
-            yield Portion(self._order.page, packed, [PAGE_SOURCE] * len(packed))
+            yield Portion(self._packing.page, packed, [PAGE_SOURCE] * len(packed))
 
     def _drawn_texts(self, numbers: Iterator[range]) -> Iterator[Portion]:
         for some in numbers:
-            packed = [self._packed(self._texts.document(n), self._order.text) for n in some]
+            packed = [self._packed(self._texts.document(n), self._packing.text) for n in some]
             fitting = [document for document in packed if document is not None]
             if fitting:
-                yield Portion(self._order.text, fitting, [SOURCE] * len(fitting))
+                yield Portion(self._packing.text, fitting, [SOURCE] * len(fitting))
 
     def _drawn_screens(self, numbers: Iterator[range]) -> Iterator[Portion]:
         for some in numbers:
             yield from self._portions(self._screens.document(number) for number in some)
 
     def _demonstrations(self) -> Iterator[Portion]:
-        for path in self._order.shards[self._index :: self._count]:
+        for path in self._packing.shards[self._index :: self._count]:
             shard = open_shard(path)
             kept = (
                 index
                 for index, source in enumerate(shard.sources())
-                if self._order.weights.get(source, 1.0) > 0
+                if self._packing.weights.get(source, 1.0) > 0
             )
             yield from self._portions(map(shard.document, kept))
             shard.close()
@@ -164,7 +165,7 @@ class Packer:
         for document in documents:
             encoded = self._encoder.encode(some_branches(document, self._draw))
             grid = grid_of(encoded)
-            size = None if grid is None else self._order.screens.get(grid)
+            size = None if grid is None else self._packing.screens.get(grid)
             packed = size and pack(encoded, size, self._settings, self._config.image_token_id)
             if not size or not packed:
                 continue
@@ -194,7 +195,7 @@ def work(packer: Packer, connection: Connection) -> None:
     except (BrokenPipeError, ConnectionResetError):
         pass  # nobody listens any more
     except Exception as error:
-        connection.send(News(failure=str(error) or "it gave no reason"))
+        connection.send(PackerNotice(failure=str(error) or "it gave no reason"))
 
 
 def _end_with_parent() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from eyehand.agent.training.copying import CopyingTexts
-from eyehand.agent.training.packers import DRAWN_PX, PAGE_PX, Order
+from eyehand.agent.training.packers import DRAWN_PX, PAGE_PX, PackingPlan
 from eyehand.agent.training.survey import Found, Grid, most_frequent, survey, survey_of
 from eyehand.model.memory import check_room, free_bytes
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
@@ -29,12 +29,12 @@ class Provision:
     """The pools of a run.
 
     Attributes:
-        order: What is made for them.
+        packing: What is made for them.
         capacities: How many documents each has room for.
         drawn_grid: The grid of drawn screens.
     """
 
-    order: Order
+    packing: PackingPlan
     capacities: Mapping[Size, int]
     drawn_grid: Grid
 
@@ -72,11 +72,11 @@ def provide(
         kinds["drawn"] = screens[drawn_grid]
     shown = {screens[grid]: int(each.documents * _SPARE) + 1 for grid, each in kept.items()}
     made, rooms = _fitting(made, kinds, shown, config, device)
-    order = Order(
+    packing = PackingPlan(
         seed=seed, shards=() if data is None else shards(data), weights=weights, screens=screens,
         page=kinds["pages"], text=kinds["texts"], **made,
     )  # fmt: skip
-    return Provision(order, rooms, drawn_grid)
+    return Provision(packing, rooms, drawn_grid)
 
 
 def _grid(size_px: tuple[int, int], config: Qwen2VLConfig) -> Grid:

@@ -121,7 +121,7 @@ def train_resident(
     )
     run = _Run(learner, plan, needed, out, follow)
     packers = [
-        Packer(needed.order, encoder, SETTINGS, model.config, index, plan.workers)
+        Packer(needed.packing, encoder, SETTINGS, model.config, index, plan.workers)
         for index in range(plan.workers)
     ]
     try:
@@ -162,13 +162,13 @@ class _Run:
         self, learner: Learner, plan: ResidentPlan, needed: Provision, out: Path, follow: Follow
     ) -> None:
         self._learner, self._plan, self._out, self._follow = learner, plan, out, follow
-        self._order, self._lock = needed.order, threading.Lock()
+        self._packing, self._lock = needed.packing, threading.Lock()
         model = learner.model
         self._pools = {
             size: SourcedPool(Pool(size, capacity, model.device, model.config))
             for size, capacity in needed.capacities.items()
         }
-        self._drawn_size = self._order.screens.get(needed.drawn_grid)
+        self._drawn_size = self._packing.screens.get(needed.drawn_grid)
         self._compiled = CompiledBlocks(model) if model.device.type == "cuda" else None
         self._generator = np.random.default_rng(plan.seed)
         self._began_s = self._logged_s = time.monotonic()
@@ -180,7 +180,7 @@ class _Run:
         self._learner.model.train()
         feeder.fill(self._pools, self._lock)
         if self._plan.reading_steps:
-            page = self._pools[self._order.page].pool
+            page = self._pools[self._packing.page].pool
             feeder.wait_for(lambda: page.count > 0)
             self._stage(self._read(), self._plan.reading_steps, feeder, tower_only=True)
         feeder.wait_for_demonstrations()
@@ -218,7 +218,10 @@ class _Run:
 
     def _read(self) -> "Iterator[_Batch]":
         """Yield pages, and from a third of the stage on every third time screens."""
-        page, drawn = self._pools[self._order.page], self._pools.get(self._drawn_size or Size(0, 0))
+        page, drawn = (
+            self._pools[self._packing.page],
+            self._pools.get(self._drawn_size or Size(0, 0)),
+        )
         for step in range(self._plan.reading_steps):
             late = step > self._plan.reading_steps // 3 and step % 3 == 0
             pool = drawn if late and drawn and drawn.pool.count else page
@@ -229,12 +232,14 @@ class _Run:
     def _mixed(self) -> "Iterator[_Batch]":
         """Yield documents of all kinds by their shares."""
         weights, plan = self._plan.weights, self._plan
-        screens = [size for size in self._order.screens.values() if self._pools[size].pool.count]
+        screens = [size for size in self._packing.screens.values() if self._pools[size].pool.count]
         shown = np.array([self._pools[size].weight(weights) for size in screens])
         rest = [
-            size for size in (self._order.text, self._order.page) if self._pools[size].pool.count
+            size
+            for size in (self._packing.text, self._packing.page)
+            if self._pools[size].pool.count
         ]
-        apart = {self._order.text: _TEXT_SHARE, self._order.page: _PAGE_SHARE}
+        apart = {self._packing.text: _TEXT_SHARE, self._packing.page: _PAGE_SHARE}
         for step in range(plan.steps):
             drawn = plan.drawn * (1 - 0.5 * step / plan.steps) if shown.sum() else 1.0
             of_shown = (1 - drawn) * shown / max(shown.sum(), 1e-9)
@@ -252,8 +257,8 @@ class _Run:
 
     def _often(self) -> set[Size]:
         """Return the sizes that are worth compiling for: pages, and the most frequent screens."""
-        screens = list(self._order.screens.values())
-        return {self._order.page, *([self._drawn_size] if self._drawn_size else screens[:1])}
+        screens = list(self._packing.screens.values())
+        return {self._packing.page, *([self._drawn_size] if self._drawn_size else screens[:1])}
 
     def _count(self, documents: int, means: Callable[[], dict[str, float]], feeder: Feeder) -> None:
         self.steps += 1

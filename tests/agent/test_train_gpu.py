@@ -221,25 +221,25 @@ def test_sizes_are_those_of_the_documents(
     data: Path, tokenizer: Tokenizer, config: Qwen2VLConfig
 ) -> None:
     found, encoder = provision(data, tokenizer, config)
-    assert set(found.order.screens) == {(12, 16), (40, 32)}
+    assert set(found.packing.screens) == {(12, 16), (40, 32)}
     assert found.drawn_grid == (40, 32) == (DRAWN_PX[1] // 7, DRAWN_PX[0] // 7)
-    small = found.order.screens[12, 16]
+    small = found.packing.screens[12, 16]
     longest = max(len(encoder.encode(shown(number)).ids) for number in range(4))
     assert small.tokens % 32 == 0
     assert small.tokens <= longest + 32
     assert found.capacities[small] >= 8
-    assert found.capacities[found.order.screens[40, 32]] >= 8 + 20
+    assert found.capacities[found.packing.screens[40, 32]] >= 8 + 20
     without, _ = provision(data, tokenizer, config, drawn=0)
-    assert without.capacities[without.order.screens[40, 32]] < 20
+    assert without.capacities[without.packing.screens[40, 32]] < 20
 
 
 def test_packers_make_every_document_once(
     data: Path, tokenizer: Tokenizer, config: Qwen2VLConfig
 ) -> None:
     found, encoder = provision(data, tokenizer, config, drawn=40)
-    order = found.order
+    packing = found.packing
     made: dict[str, int] = {}
-    packers = [Packer(order, encoder, SETTINGS, config, index, 3) for index in range(3)]
+    packers = [Packer(packing, encoder, SETTINGS, config, index, 3) for index in range(3)]
     pools = {
         size: SourcedPool(Pool(size, room, torch.device("cpu"), config))
         for size, room in found.capacities.items()
@@ -256,7 +256,7 @@ def test_packers_make_every_document_once(
     assert "test:never" not in made
     assert 15 <= made["text:copy"] <= 20
     assert 30 <= made["drawn"] <= 40
-    usual = pools[order.screens[40, 32]]
+    usual = pools[packing.screens[40, 32]]
     generator = np.random.default_rng(0)
     never = set(usual.choose(generator, 400, {}, drawn_share=0.0).tolist())
     always = set(usual.choose(generator, 400, {}, drawn_share=1.0).tolist())
@@ -268,8 +268,8 @@ def test_a_failure_of_a_packing_process_is_told(
     data: Path, tokenizer: Tokenizer, config: Qwen2VLConfig, tmp_path: Path
 ) -> None:
     found, encoder = provision(data, tokenizer, config)
-    order = replace(found.order, shards=[tmp_path / "gone.shard.zip"])
-    with Feeder([Packer(order, encoder, SETTINGS, config)]) as feeder:
+    packing = replace(found.packing, shards=[tmp_path / "gone.shard.zip"])
+    with Feeder([Packer(packing, encoder, SETTINGS, config)]) as feeder:
         feeder.fill({}, Lock())
         with pytest.raises(UsageError, match=r"could not be made ready: .*gone\.shard\.zip"):
             feeder.wait_for_demonstrations()
