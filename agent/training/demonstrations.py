@@ -85,33 +85,35 @@ class DocumentWriter:
             read: Questions about the screen, each with its answer in words.
         """
         own = self.layout.task(task, shown.said, shown.earlier)
-        branches = [[*self._parts(own), *self._answer(action)]]
+        branches = [[*self.parts(own), *self.answer(action)]]
         if shown.said or shown.earlier:
-            branches.append([*self._parts(self.layout.task(task)), *self._answer(action)])
+            branches.append([*self.parts(self.layout.task(task)), *self.answer(action)])
         for other, its_action in others:
-            branches.append([*self._parts(self.layout.task(other)), *self._answer(its_action)])
+            branches.append([*self.parts(self.layout.task(other)), *self.answer(its_action)])
         for question, answer in read:
-            branches.append([*self._parts(self.layout.task(question)), *_words(answer)])
+            branches.append([*self.parts(self.layout.task(question)), *words_answer(answer)])
         return Document(
             source=environment.spec_uri,
             seed=seed,
-            trunk=self._parts(self.layout.opening(environment.action_space)),
+            trunk=self.parts(self.layout.opening(environment.action_space)),
             branches=branches,
             images=[shown.pixels],
             characters=[[c for word in shown.words for c in word.characters]],
         )
 
-    def _answer(self, action: Action) -> list[DocumentPart]:
+    def answer(self, action: Action) -> list[DocumentPart]:
+        """Return an action as the model learns to write it."""
         codec = self.layout.codec
         written = codec.write(rounded(action), Coordinates())
         stop = DocumentPart("template", codec.before_observation, learned=True)
         return [DocumentPart("plain", written, learned=True), stop]
 
-    def _parts(self, pieces: Sequence[Piece]) -> list[DocumentPart]:
+    def parts(self, pieces: Sequence[Piece]) -> list[DocumentPart]:
+        """Return pieces of a conversation as parts that are read, not learned."""
         return [_part(piece) for piece in pieces]
 
 
-def _words(answer: str) -> list[DocumentPart]:
+def words_answer(answer: str) -> list[DocumentPart]:
     """Return an answer in words; it ends the turn, as no action does."""
     return [
         DocumentPart("plain", answer, learned=True),

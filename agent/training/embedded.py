@@ -31,7 +31,8 @@ from eyehand.prompts import render_system
 _DRAWN_QUESTIONS = (
     'Where is ""? Where is the field ""? Where is the checkbox ""? Where is the radio button ""? '
     "What stands at [120, 340]? Where is the red blue olive lime black grey purple orange yellow "
-    "cyan pink magenta green aqua box? Where is the 1st 2nd 3rd 4th 5th field checkbox?"
+    "cyan pink magenta green aqua box? Where is the 1st 2nd 3rd 4th 5th field checkbox? "
+    'Write "" in capitals. Write "" in small letters.'
 )
 
 
@@ -103,10 +104,10 @@ def train_embedded(
         UsageError: there are no shards, there is no such device, or the tower cannot be used.
         CheckpointError: the initial checkpoint cannot be used.
     """
-    _check_device(device)
+    check_device(device)
     source = training_source(data, plan.seed, drawn_share, only)
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer, model = _begin(data, out, plan, initial)
+    tokenizer, model = begin(data, out, plan.seed, initial)
     head = None if tower is None else _give_tower(model, tower)
     tokenizer.save(out)
     write_image_settings(out, SETTINGS)
@@ -118,7 +119,12 @@ def train_embedded(
     return summary
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Try whether there is such a device.
+
+    Raises:
+        UsageError: there is none.
+    """
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -126,16 +132,27 @@ def _check_device(device: str) -> None:
         raise UsageError(f"nothing can be trained on {device!r} here: {problem}") from None
 
 
-def _begin(
-    data: Path | None, out: Path, plan: TrainingPlan, initial: Path | None
+def begin(
+    data: Path | None, out: Path, seed: int, initial: Path | None
 ) -> tuple[Tokenizer, Qwen2VLNetwork]:
+    """Return what a run begins with: a checkpoint's tokenizer and network, or new ones.
+
+    Args:
+        data: Folder of the shards that a new tokenizer is made from; None for none.
+        out: The run's folder; a tokenizer that lies there is kept.
+        seed: Of new weights.
+        initial: The checkpoint folder to go on from, or None.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+    """
     if initial is not None:
         known_words = Tokenizer.from_folder(initial)
         known_words.check_fits(read_config(initial))
         return known_words, _trainable(load_checkpoint(initial, dtype=torch.float32))
     known = (out / "tokenizer.json").is_file()  # an interrupted run keeps its vocabulary
     tokenizer = Tokenizer.from_folder(out) if known else _new_tokenizer(data)
-    return tokenizer, new_model(embedded_config(tokenizer), plan.seed)
+    return tokenizer, new_model(embedded_config(tokenizer), seed)
 
 
 def _new_tokenizer(data: Path | None) -> Tokenizer:

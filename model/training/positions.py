@@ -25,16 +25,51 @@ MOST_CELLS = 64
 """Rows and columns that the head can name; screens of up to 1792 pixels a side."""
 
 
+POSITION_LAYER = 1
+"""The decoder layer whose output names rows and columns; later ones can read what it knows."""
+LOOK_LAYER = 2
+"""The decoder layer whose first head looks, after the one that knows the positions."""
+
+
+def position_head(model: Qwen2VLNetwork) -> nn.Linear:
+    """Return a new head that names rows and columns."""
+    return nn.Linear(model.config.text.hidden_size, 2 * MOST_CELLS)
+
+
+def position_loss(head: nn.Linear, hidden: Tensor, place: Tensor) -> Tensor:
+    """Return the mean cross-entropy of rows and columns, a scalar.
+
+    Args:
+        head: Of `position_head`.
+        hidden: (n, C), a decoder layer's output at the vision tokens.
+        place: LongTensor (n, 2), their rows and columns.
+    """
+    scale = hidden.pow(2).mean(-1, keepdim=True).add(1e-6).rsqrt()
+    named = head(hidden * scale).float().view(-1, MOST_CELLS)  # (n * 2, cells)
+    return F.cross_entropy(named, place.clamp(max=MOST_CELLS - 1).flatten())
+
+
+def first_head(attention: SelfAttention, x: Tensor, step: Pass) -> tuple[Tensor, Tensor]:
+    """Return the rotated queries and keys of a layer's first head, (B, L, D) each."""
+    size = attention.head_dim
+    split = (x.shape[0], x.shape[1], 1, size)
+    q, k = (
+        rotate(project(x)[..., :size].reshape(split).transpose(1, 2), step.cos, step.sin)[:, 0]
+        for project in (attention.q_proj, attention.k_proj)
+    )
+    return q, k
+
+
 class PositionLoss:
     """Predicts rows and columns of vision tokens from the output of one decoder layer.
 
     Args:
         model: The network; a hook is put on its layer.
-        layer: Index of the decoder layer; later ones can read what it knows.
+        layer: Index of the decoder layer.
     """
 
-    def __init__(self, model: Qwen2VLNetwork, layer: int = 1) -> None:
-        self.head = nn.Linear(model.config.text.hidden_size, 2 * MOST_CELLS)
+    def __init__(self, model: Qwen2VLNetwork, layer: int = POSITION_LAYER) -> None:
+        self.head = position_head(model)
         self._image_token_id = model.config.image_token_id
         self._hidden: Tensor | None = None
         self._hook = model.model.layers[layer].register_forward_hook(self._keep)
@@ -54,11 +89,9 @@ class PositionLoss:
             return torch.zeros(())
         seen = ids.to(self._hidden.device) == self._image_token_id  # (B, L)
         hidden = self._hidden[seen]  # (n, C)
-        scale = hidden.pow(2).mean(-1, keepdim=True).add(1e-6).rsqrt()
-        rows_and_columns = self.head(hidden * scale).view(-1, 2, MOST_CELLS)  # (n, 2, cells)
-        place = (positions[1:] - positions[:1])[:, seen].T.clamp(max=MOST_CELLS - 1)  # (n, 2)
+        place = (positions[1:] - positions[:1])[:, seen].T  # (n, 2)
         self._hidden = None
-        return F.cross_entropy(rows_and_columns.flatten(0, 1), place.flatten())
+        return position_loss(self.head, hidden, place)
 
     def _keep(self, module: nn.Module, inputs: object, output: Tensor) -> None:
         self._hidden = output
@@ -69,10 +102,10 @@ class LookLoss:
 
     Args:
         model: The network; a hook is put on one layer's attention.
-        layer: Index of the decoder layer, after the one that knows the positions.
+        layer: Index of the decoder layer.
     """
 
-    def __init__(self, model: Qwen2VLNetwork, layer: int = 2) -> None:
+    def __init__(self, model: Qwen2VLNetwork, layer: int = LOOK_LAYER) -> None:
         self._attention = cast(SelfAttention, model.model.layers[layer].self_attn)
         self._seen: tuple[Tensor, Pass] | None = None
         self._hook = self._attention.register_forward_pre_hook(self._keep)
@@ -92,15 +125,11 @@ class LookLoss:
             return torch.zeros(())
         x, step = self._seen
         self._seen = None
-        size = self._attention.head_dim
-        split = (x.shape[0], x.shape[1], 1, size)
-        q = self._attention.q_proj(x)[..., :size].reshape(split).transpose(1, 2)  # (B, 1, L, D)
-        k = self._attention.k_proj(x)[..., :size].reshape(split).transpose(1, 2)
-        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
-        scores = (q @ k.transpose(-1, -2)) / size**0.5  # (B, 1, L, L)
+        q, k = first_head(self._attention, x, step)
+        scores = (q @ k.transpose(-1, -2)) / self._attention.head_dim**0.5  # (B, L, L)
         if step.mask is not None:
-            scores = scores + step.mask
-        return F.cross_entropy(scores[:, 0][rows], looks[rows])
+            scores = scores + step.mask[:, 0]
+        return F.cross_entropy(scores[rows], looks[rows])
 
     def _keep(self, module: nn.Module, inputs: tuple[Tensor, Pass]) -> None:
         self._seen = inputs

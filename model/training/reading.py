@@ -23,6 +23,7 @@ from eyehand.model.qwen2vl.config import VisionConfig
 from eyehand.model.qwen2vl.vision import VisionTower
 from eyehand.model.training.characters import Cells, CharacterHead, character_loss
 from eyehand.model.training.embedded import WHITE_MEAN, WHITE_STD
+from eyehand.model.training.optimizer import BETAS, parameter_groups
 from eyehand.model.training.pages import FONTS, Page, draw_page, word_lists
 from eyehand.model.training.state import read_state, write_state
 from eyehand.model.training.tower import grow, initialise_tower
@@ -192,13 +193,8 @@ class ReadingRun:
         yield from self.head.parameters()
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
-        matrices = [p for p in self.tower.parameters() if p.ndim > 1]
-        others = [p for p in self.tower.parameters() if p.ndim < 2] + list(self.head.parameters())
-        groups = [
-            {"params": matrices, "weight_decay": self.plan.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=(0.9, 0.95))
+        groups = parameter_groups(self.tower, [self.head], self.plan.weight_decay)
+        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=BETAS)
 
     def _state(self) -> dict[str, Any]:
         return {

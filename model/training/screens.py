@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from eyehand.model.training.characters import Character
+from eyehand.model.training.characters import ALPHABET, Character
 from eyehand.model.training.documents import Document, DocumentPart
 from eyehand.model.training.pages import FONTS, Box, draw_page, set_word, text_font, word_lists
 
@@ -33,6 +33,7 @@ _TEXT_SIZES_PX = (12, 13, 14, 14, 15, 16, 18)
 _BARS = ("#ffff00", "#3366cc", "#f0f0f0", "#dddddd")
 _INKS = ("black", "black", "#333333", "#555555")
 _FACES = (("#efefef", "black"), ("#efefef", "black"), ("#3366cc", "white"), ("white", "#1a73e8"))
+_CODE = ALPHABET[:62]
 _MARGIN_PX = 3
 _TRIES = 40
 OPENING = (DocumentPart("template", "<|im_start|>user\n"), DocumentPart("screen", screen=0))
@@ -116,7 +117,9 @@ class DrawnScreens:
         """Return screen `number` with its questions."""
         screen = self.screen(number)
         questions = ask(screen.items, screen.size)
-        random.Random(f"questions/{self._seed}/{number}").shuffle(questions)
+        draw = random.Random(f"questions/{self._seed}/{number}")
+        questions += copying(draw, self._words)
+        draw.shuffle(questions)
         return Document(
             source=f"drawn:{screen.kind}",
             seed=number,
@@ -148,6 +151,23 @@ def ask(items: Sequence[Item], size: tuple[int, int]) -> list[Question]:
         if names.count(item.name) == 1 and item.name.endswith("box"):
             questions.append((f"Where is the {item.name}?", point(item.box, size)))
     return questions + _by_order(items, size)
+
+
+def copying(draw: random.Random, words: Sequence[str]) -> list[Question]:
+    """Return what is answered from the question alone: words and codes are written again.
+
+    Typing what an instruction names is this skill, and a screen does not teach it.
+    """
+    few = [draw.choice(words) for _ in range(draw.randint(1, 3))]
+    code = "".join(draw.choice(_CODE) for _ in range(draw.randint(2, 8)))
+    lone = draw.choice(words)
+    lone = lone.capitalize() if draw.random() < 0.5 else lone
+    return [
+        (f'Write "{" ".join(few)}".', " ".join(few)),
+        (f'Write "{code}".', code),
+        (f'Write "{lone}" in capitals.', lone.upper()),
+        (f'Write "{lone}" in small letters.', lone.lower()),
+    ]
 
 
 def _by_order(items: Sequence[Item], size: tuple[int, int]) -> list[Question]:

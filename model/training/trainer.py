@@ -25,6 +25,7 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.batching import Batch, Encoded, Encoder, collate
 from eyehand.model.training.characters import CharacterHead, CharacterLoss
+from eyehand.model.training.optimizer import BETAS, parameter_groups, rate_share
 from eyehand.model.training.positions import LookLoss, PositionLoss
 from eyehand.model.training.precision import fast_dtype
 from eyehand.model.training.sources import DocumentSource
@@ -72,9 +73,7 @@ class TrainingPlan:
 
     def rate(self, tokens: int) -> float:
         """Return the share of the learning rate after so many tokens: up, level, down to zero."""
-        rising = (tokens + 1) / self.warmup_tokens if self.warmup_tokens else 1.0
-        falling = (self.tokens - tokens) / self.decay_tokens if self.decay_tokens else 1.0
-        return max(0.0, min(1.0, rising, falling))
+        return rate_share(tokens, self.tokens, self.warmup_tokens, self.decay_tokens)
 
 
 class Pools(Dataset[list[Batch]]):
@@ -285,22 +284,11 @@ class TrainingRun:
             yield from (p for p in module.parameters() if p.requires_grad)
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
-        """AdamW; only matrices decay, embeddings, norms, biases and heads do not."""
-        decayed = [
-            parameter
-            for name, parameter in self.model.named_parameters()
-            if parameter.ndim > 1 and not name.endswith("embed_tokens.weight")
-            if parameter.requires_grad
-        ]
-        known = set(map(id, decayed))
-        groups = [
-            {"params": decayed, "weight_decay": self.plan.weight_decay},
-            {"params": [p for p in self._parameters() if id(p) not in known], "weight_decay": 0.0},
-        ]
+        groups = parameter_groups(self.model, self._heads().values(), self.plan.weight_decay)
         return torch.optim.AdamW(
             groups,
             lr=self.plan.learning_rate,
-            betas=(0.9, 0.95),
+            betas=BETAS,
             fused=self.model.device.type != "cpu",
         )
 

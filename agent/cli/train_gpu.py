@@ -1,0 +1,130 @@
+"""`eyehand train gpu`: reading and everything else in one run, with all documents in memory."""
+
+import argparse
+import json
+from pathlib import Path
+
+from eyehand.agent.cli import arguments as shared
+from eyehand.agent.outcome import EXIT_SUCCESS
+from eyehand.errors import UsageError
+
+SUMMARY = "train on a GPU: all documents in its memory, each step recorded"
+
+
+def add_arguments(gpu: argparse.ArgumentParser) -> None:
+    """Declare the part's arguments."""
+    gpu.add_argument(
+        "--data", type=Path, metavar="DIR", help="the shards' folder (default: drawn screens only)"
+    )
+    gpu.add_argument("--out", type=Path, required=True, metavar="DIR", help="the checkpoint's")
+    gpu.add_argument(
+        "--from",
+        dest="initial",
+        type=Path,
+        metavar="DIR",
+        help="go on from this checkpoint (default: a new network)",
+    )
+    _add_number(gpu, "--steps", 20_000, "steps in which everything is learned")
+    _add_number(gpu, "--reading-steps", 4_000, "steps before, in which the tower learns to read")
+    gpu.add_argument("--device", default="cuda", metavar="D", help="cuda, cpu, ... (default: cuda)")
+    _add_number(gpu, "--seed", 0, "of documents and weights")
+    gpu.add_argument(
+        "--rate",
+        type=shared.positive_float,
+        default=0.0012,
+        metavar="R",
+        help="learning rate at its highest (default: 0.0012)",
+    )
+    gpu.add_argument(
+        "--drawn",
+        type=shared.share_or_none,
+        default=0.5,
+        metavar="SHARE",
+        help="share of drawn screens at the beginning, 0 to 1; it falls to half (default: 0.5)",
+    )
+    gpu.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help='JSON of how much a source is shown, such as {"miniwob:click-test": 0.5} (default: 1)',
+    )
+    gpu.add_argument(
+        "--workers",
+        type=shared.positive_int,
+        metavar="N",
+        help="processes that draw and pack documents (default: one fewer than CPUs)",
+    )
+    _add_number(gpu, "--batch", 32, "MiniWoB screens a step; of larger ones fewer, of pages more")
+
+
+def _add_number(gpu: argparse.ArgumentParser, option: str, default: int, text: str) -> None:
+    may_be_none = option in ("--seed", "--reading-steps")
+    kind = shared.seed if may_be_none else shared.positive_int
+    gpu.add_argument(
+        option, type=kind, default=default, metavar="N", help=f"{text} (default: {default})"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Train, and say how far it is."""
+    weights = {} if arguments.weights is None else read_weights(arguments.weights)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from eyehand.agent.training.resident import ResidentPlan, train_resident
+
+    given = {} if arguments.workers is None else {"workers": arguments.workers}
+    plan = ResidentPlan(
+        steps=arguments.steps, reading_steps=arguments.reading_steps, batch=arguments.batch,
+        learning_rate=arguments.rate, drawn=arguments.drawn, seed=arguments.seed, weights=weights,
+        **given,
+    )  # fmt: skip
+    now: dict[str, float] = {}
+    try:
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task("getting documents ready", total=plan.steps + plan.reading_steps)
+
+            def follow(line: dict[str, float]) -> None:
+                now.update(line)
+                bar.update(task, completed=line["steps"], description=_described(line))
+
+            summary = train_resident(
+                arguments.data, arguments.out, plan, arguments.initial, arguments.device, follow
+            )
+    except KeyboardInterrupt:
+        if now:
+            shared.say(f"the checkpoint so far is in {arguments.out}")
+        raise
+    shared.say(f"{_described(summary)}: {arguments.out}")
+    if arguments.json:
+        shared.print_json({**summary, "folder": str(arguments.out)})
+    return EXIT_SUCCESS
+
+
+def read_weights(path: Path) -> dict[str, float]:
+    """Return the weights of sources in a JSON file.
+
+    Raises:
+        UsageError: it is no mapping of names to numbers from 0 on.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the weights of --weights cannot be read: {path}: {error}") from None
+    if not isinstance(found, dict) or not all(map(_is_weight, found.values())):
+        raise UsageError(
+            f'{path} is no mapping of sources to numbers from 0 on: {{"miniwob:click-test": 0.5}}'
+        )
+    return {name: float(weight) for name, weight in found.items()}
+
+
+def _is_weight(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= float(str(value)) < float("inf")
+
+
+def _described(line: dict[str, float]) -> str:
+    # Without a loss of answers the tower is learning to read.
+    name = "loss" if "loss" in line else "character_loss"
+    losses = f", {name.replace('_', ' ')} {line[name]:.3f}" if name in line else ""
+    return f"step {line['steps']:.0f}{losses}"
