@@ -16,7 +16,7 @@ from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.inference.visual_cache import VisualEncoder
 from eyehand.model.inputs.image import UInt8Array, preprocess
-from eyehand.model.inputs.image_settings import PUBLISHED
+from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
@@ -46,7 +46,8 @@ def model(name: str) -> Qwen2VL:
     """Return a model of a shape, with random weights that are the same in every run."""
     torch.manual_seed(0)
     network = Qwen2VLNetwork(shape(name)).eval().requires_grad_(False)
-    return Qwen2VL(network, Tokenizer.from_folder(EMBEDDED_CHECKPOINT), PUBLISHED)
+    settings = read_image_settings(EMBEDDED_CHECKPOINT, network.config.vision)
+    return Qwen2VL(network, Tokenizer.from_folder(EMBEDDED_CHECKPOINT), settings)
 
 
 class Side(ABC):
@@ -83,7 +84,8 @@ class Ours(Side):
         self._history, self._max_tokens = HistoryRule.named(history), max_tokens
         encoder = VisualEncoder(checkpoint.network)  # its own: no side sees what another encoded
         self._session = Session(
-            checkpoint.network, checkpoint.tokenizer, encoder=encoder, settings=PUBLISHED,
+            checkpoint.network, checkpoint.tokenizer, encoder=encoder,
+            settings=checkpoint.settings,
             reserved_tokens=min(RESERVED_TOKENS, max_tokens),
         )  # fmt: skip
         self._session.cache.bound = max_tokens
@@ -133,7 +135,7 @@ class Transformers(Side):
     def _shown(self, screen: UInt8Array) -> tuple[list[int], Tensor, Tensor]:
         """Return a step's new ids, and the screen's patches and grid."""
         encode = self._checkpoint.tokenizer
-        seen = preprocess(screen, PUBLISHED)
+        seen = preprocess(screen, self._checkpoint.settings)
         count = int(torch.tensor(seen.grid).prod()) // 4
         picture = f"<|vision_start|>{'<|image_pad|>' * count}<|vision_end|>"
         begin = NEXT if self._ids else OPENING

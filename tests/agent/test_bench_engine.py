@@ -24,4 +24,4 @@ def test_all_sides_are_measured_and_the_exact_ones_agree(
     }
     assert all(seconds > 0 for times in document["cpu_s"].values() for seconds in times)
     assert main(asked[:-1], make_parser) == 0
-    assert "6M parameters, 56x56" in capsys.readouterr().out
+    assert "12M parameters, 56x56" in capsys.readouterr().out

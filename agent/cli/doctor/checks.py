@@ -30,6 +30,7 @@ CHECKPOINT_FILES = (
     "model.safetensors",
     "tokenizer.json",
     "preprocessor_config.json",
+    "eyehand.json",
     "model_card.json",
 )
 
