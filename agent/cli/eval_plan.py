@@ -123,11 +123,12 @@ def _require_named(plan: "Plan", arguments: argparse.Namespace) -> None:
     policy = options.get("policy")
     if policy not in (None, *POLICIES) and arguments.policy is None:
         raise UsageError(f"the plan in {folder} names the policy {policy}: name it too: --policy")
-    if options.get("key_env") is not None and arguments.key_env is None:
-        raise UsageError(
-            f"the plan in {folder} names the variable {options['key_env']}, whose value is sent as "
-            "a key: name it too: --key-env"
-        )
+    for key in ("key_env", "grounder_key_env"):
+        if options.get(key) is not None and getattr(arguments, key) is None:
+            raise UsageError(
+                f"the plan in {folder} names the variable {options[key]}, whose value is sent as "
+                f"a key: name it too: --{key.replace('_', '-')}"
+            )
     if options.get("prompt") is not None and arguments.prompt is None:
         raise UsageError(
             f"the plan in {folder} names the file {options['prompt']}, which is told to the model: "

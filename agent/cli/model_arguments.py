@@ -18,7 +18,7 @@ MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
     "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "dtype", "min_pixels",
     "max_pixels", "quantize", "history", "cache_gb", "prompt", "price", "grounder",
-    "served_grounder", "grounder_dialect",
+    "served_grounder", "grounder_dialect", "grounder_key_env",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -157,6 +157,11 @@ def _add_grounder_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--served-grounder", metavar="NAME", help="the grounder's name, where M is a server"
     )
+    group.add_argument(
+        "--grounder-key-env", metavar="NAME",
+        help="environment variable with its server's key (default: the planner's, where both are "
+        "one server, else OPENAI_API_KEY)",
+    )  # fmt: skip
     group.add_argument(
         "--grounder-dialect", metavar="NAME", type=_dialect,
         help="how the grounder is asked (default: by its folder and name)",

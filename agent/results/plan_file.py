@@ -87,6 +87,7 @@ class _Options(_Document):
     grounder: Name | None = None
     served_grounder: Name | None = None
     grounder_dialect: Name | None = None
+    grounder_key_env: Name | None = None
     price: Annotated[list[Price], Field(min_length=2, max_length=2)] | None = None
     allow_private: StrictBool = False
 

@@ -18,10 +18,12 @@ class ScriptedServer:
 
     Attributes:
         requests: The JSON of every request.
+        keys: What came as its authorization.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,6 +33,7 @@ class ScriptedServer:
                 size = int(self.headers.get("Content-Length", 0))
                 request = json.loads(self.rfile.read(size))
                 server.requests.append(request)
+                server.keys.append(self.headers.get("Authorization", ""))
                 body = "".join(_events(answer(request))).encode("utf-8")
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")

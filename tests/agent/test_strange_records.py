@@ -38,6 +38,7 @@ Capture = pytest.CaptureFixture[str]
         ({"options": {"policy": "model", "model": "a/b"}}, "names the model a/b"),
         ({"options": {"policy": "model", "model": "http://x/v1"}}, "names the model http://x/v1"),
         ({"options": {"policy": "model", "key_env": "HOME"}}, "names the variable HOME"),
+        ({"options": {"policy": "model", "grounder_key_env": "HOME"}}, "--grounder-key-env"),
         ({"options": {"policy": "model", "temperature": "hot"}}, "options.temperature: "),
         ({"policies": [1]}, "policies: "),
         ({"keep": "everything"}, "keep: "),

@@ -59,6 +59,7 @@ def model_policy(
     grounder: str | Path | None = None,
     served_grounder: str | None = None,
     grounder_dialect: str | None = None,
+    grounder_key_env: str | None = None,
     **options: Any,
 ) -> Policy:
     """Return the policy that asks a model, or two: one that plans, and one that finds its targets.
@@ -69,6 +70,8 @@ def model_policy(
         grounder: A second model, which says where the first one's targets are.
         served_grounder: Its name on its server.
         grounder_dialect: How it was taught to act.
+        grounder_key_env: Name of the variable with its server's key; None is the planner's where
+            both are one server.
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
             `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
             `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
@@ -79,8 +82,10 @@ def model_policy(
         CheckpointError: a model's folder cannot be used.
     """
     if grounder is None:
-        if served_grounder or grounder_dialect:
-            raise UsageError("--served-grounder and --grounder-dialect belong to a --grounder")
+        if served_grounder or grounder_dialect or grounder_key_env:
+            raise UsageError(
+                "--served-grounder, --grounder-dialect and --grounder-key-env belong to --grounder"
+            )
         return _one_model(model, dialect=dialect, **options)
     from eyehand.agent.policies.grounded import GroundedPolicy
     from eyehand.agent.policies.models.chat import ChatPolicy
@@ -91,10 +96,13 @@ def model_policy(
             f"with a grounder the model names its targets in words, which the dialect {dialect} "
             f"cannot: --dialect is one of {', '.join(PLANNING)}"
         )
-    kept = {name: options[name] for name in ("key_env", "device", "dtype") if name in options}
+    kept = {name: options[name] for name in ("device", "dtype") if name in options}
+    if grounder_key_env is None and is_address(grounder) and str(grounder) == str(model):
+        grounder_key_env = options.get("key_env")
     finds = _one_model(
-        grounder, served_model=served_grounder, dialect=grounder_dialect, pointing=True, **kept
-    )
+        grounder, served_model=served_grounder, dialect=grounder_dialect, pointing=True,
+        key_env=grounder_key_env, **kept,
+    )  # fmt: skip
     plans = _one_model(model, dialect=planner_dialect, **options)
     bare = isinstance(finds, ChatPolicy) and finds.dialect.points_only
     return GroundedPolicy(plans, finds, bare)

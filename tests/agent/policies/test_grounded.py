@@ -90,6 +90,28 @@ def test_a_task_is_solved_by_a_planner_that_sees_no_numbers(
     assert "the big button (not found)" in page
 
 
+@pytest.mark.parametrize(
+    ("own", "sent"), [({"grounder_key_env": "ITS_KEY"}, "its-key"), ({}, "usual-key")]
+)
+def test_each_server_gets_its_own_key(
+    own: dict[str, str], sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, key in (("PLAN", "plan-key"), ("ITS", "its-key"), ("OPENAI_API", "usual-key")):
+        monkeypatch.setenv(f"{name}_KEY", key)
+    with two_servers(planned(point="the button"), ["(1, 2)"]) as (planner, grounder):
+        policy = model_policy(**named(planner, grounder), key_env="PLAN_KEY", **own)
+        policy.start("x", SPACE).decide(SCREEN)
+    assert planner.keys == ["Bearer plan-key"]
+    assert grounder.keys == [f"Bearer {sent}"]
+
+
+def test_one_server_for_both_gets_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAN_KEY", "plan-key")
+    with two_servers(planned(point="the button"), ["(1, 2)"]) as (both, _):
+        model_policy(**named(both, both), key_env="PLAN_KEY").start("x", SPACE).decide(SCREEN)
+    assert both.keys == ["Bearer plan-key"] * 2
+
+
 def test_a_drag_has_two_targets_and_conversations_are_asked_together() -> None:
     call = planned(name="drag", start="the card", end="the pile")
     with two_servers(call, ["(100, 200)", "(300, 400)"]) as (planner, grounder):
