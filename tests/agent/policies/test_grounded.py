@@ -169,7 +169,7 @@ def test_a_folder_points_in_its_own_dialect(tmp_path: Path, name: str, dialect: 
 def test_what_does_not_fit_is_said_before_anything_is_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UsageError, match="belong to a --grounder"):
+    with pytest.raises(UsageError, match="belong to --grounder"):
         model_policy(served_grounder="x")
     with pytest.raises(UsageError, match="names its targets in words"):
         model_policy("http://127.0.0.1:1/v1", served_model="x", dialect="ui-tars", grounder="x")
