@@ -19,6 +19,9 @@ WANTED = 1
 MOST_SEEDS = 6
 """Some screens have no visible target (it lies under another): collecting passes them over."""
 
+TRIED = [task for task in EXPERT_TASKS if f"{task}-nodelay" not in EXPERT_TASKS]
+"""Where a page has a twin that only lacks its delays, the twin is played."""
+
 OF_CHANCE = {"tic-tac-toe"}
 """Tasks that the best play loses at some seeds."""
 
@@ -57,7 +60,7 @@ def go_on(environment: MiniWobEnvironment) -> bool | None:
     return False
 
 
-@pytest.mark.parametrize("task", EXPERT_TASKS)
+@pytest.mark.parametrize("task", TRIED)
 def test_an_expert_solves_its_miniwob_task(task: str) -> None:
     verdicts: list[bool] = []
     with opened(task) as environment:
