@@ -30,7 +30,7 @@ HELD_OUT_FONTS = ("Lato-Regular", "Lato-Bold")
 """Fonts that no training page has: what reading loses on them is measured."""
 SIZES_PX = (11, 12, 12, 13, 13, 14, 14, 14, 15, 15, 16, 16, 17, 18, 18, 20, 22, 24)
 PACKAGES = (
-    "fonts-liberation", "fonts-dejavu-core", "fonts-roboto-hinted", "fonts-open-sans",
+    "fonts-liberation", "fonts-dejavu-core", "fonts-roboto-unhinted", "fonts-open-sans",
     "fonts-lato", "fonts-noto-core", "fonts-freefont-ttf", "wamerican",
 )  # fmt: skip
 """Debian's packages of the fonts and of the word list."""

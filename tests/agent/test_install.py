@@ -152,6 +152,22 @@ def test_what_cannot_be_installed_is_one_line(machine: Machine) -> None:
     assert result.returncode == 1
 
 
+@pytest.mark.parametrize(
+    "told", ["Unable to locate package absent", "Package 'absent' has no installation candidate"]
+)
+def test_a_package_that_the_release_does_not_have_does_not_keep_the_others_away(
+    told: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuses = f"""case "$*" in *absent*) echo "E: {told}" >&2; exit 100 ;; esac"""
+    machine.program("apt-get", APT_GET, refuses)
+    monkeypatch.setenv("PATH", str(machine.programs))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    said: list[str] = []
+    install_packages(("xvfb", "absent", "libegl1"), said.append)
+    assert machine.called()[-1].endswith(" xvfb libegl1")
+    assert "this system's release has no absent; installing the others" in said
+
+
 def test_nothing_is_installed_where_everything_is_there(machine: Machine, chromium: str) -> None:
     (machine.programs / "chromium").symlink_to(chromium)
     machine.program("apt-get", APT_GET)

@@ -1,6 +1,7 @@
 """Debian's packages through apt-get, with sudo where this is not root."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -15,11 +16,15 @@ QUIET = ("-y", "-qq", "--no-install-recommends", "-o", "APT::Status-Fd=3")
 # apt takes the descriptor of its status away from the packages' scripts, so it gets its own one;
 # sudo would close it, so a shell below sudo opens it.
 WITH_STATUS = ("sh", "-c", 'exec "$0" "$@" 3>&1')
+# What a release does not have (Debian 13 lost packages that 12 has), as apt names it in English.
+ABSENT = re.compile(
+    r"E: (?:Unable to locate package (?P<unknown>\S+)|Package '(?P<lost>\S+)' has no installation)"
+)
 PHASES = {"dlstatus": "downloaded", "pmstatus": "installed"}
 
 
 def install_packages(packages: tuple[str, ...], say: Say) -> None:
-    """Install Debian's packages.
+    """Install Debian's packages; those that this release does not have are said and left out.
 
     Args:
         packages: Their names.
@@ -33,6 +38,11 @@ def install_packages(packages: tuple[str, ...], say: Say) -> None:
     # A repository of others may be out of reach; whether the packages can be had is seen below.
     subprocess.run([*command, "update", "-qq"], stdout=subprocess.DEVNULL, check=False)
     status, said = run_told([*command, "install", *QUIET, *packages], _progress, say)
+    absent = {found[found.lastgroup or 0] for found in map(ABSENT.match, said) if found}
+    rest = tuple(name for name in packages if name not in absent)
+    if status != 0 and absent and rest:
+        say(f"this system's release has no {', '.join(sorted(absent))}; installing the others")
+        status, said = run_told([*command, "install", *QUIET, *rest], _progress, say)
     if status != 0:
         raise UsageError(f"`{apt_command(packages)}` failed: {_reason(said) or f'status {status}'}")
 
@@ -49,7 +59,8 @@ def _apt_get(packages: tuple[str, ...]) -> list[str]:
             "there is no apt-get on this system; install what Debian calls "
             f"{', '.join(packages)} by its own means"
         )
-    command = ["env", "DEBIAN_FRONTEND=noninteractive", *WITH_STATUS, program, *OPTIONS]
+    english = ("DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8")
+    command = ["env", *english, *WITH_STATUS, program, *OPTIONS]
     if os.geteuid() == 0:
         return command
     if sudo is None:
