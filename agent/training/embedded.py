@@ -57,9 +57,8 @@ def training_source(
     Raises:
         UsageError: there are no shards, or none of them holds a source of `only`.
     """
+    check_data(data, drawn_share)
     if data is None:
-        if drawn_share < 1:
-            raise UsageError("without --data all screens are drawn: pass --drawn 1")
         return DrawnScreens(seed)
     demonstrations = ShardSource(data, seed, only)
     if drawn_share == 0:
@@ -119,6 +118,18 @@ def train_embedded(
     return summary
 
 
+def check_data(data: Path | None, drawn_share: float) -> None:
+    """Look whether there is something to learn from.
+
+    Raises:
+        UsageError: the folder holds no shard, or there is none and not all screens are drawn.
+    """
+    if data is not None:
+        shards(data)
+    elif drawn_share < 1:
+        raise UsageError("without --data all screens are drawn: pass --drawn 1")
+
+
 def check_device(device: str) -> None:
     """Try whether there is such a device.
 
@@ -151,12 +162,8 @@ def begin(
         known_words.check_fits(read_config(initial))
         return known_words, _trainable(load_checkpoint(initial, dtype=torch.float32))
     known = (out / "tokenizer.json").is_file()  # an interrupted run keeps its vocabulary
-    tokenizer = Tokenizer.from_folder(out) if known else _new_tokenizer(data)
+    tokenizer = Tokenizer.from_folder(out) if known else make_tokenizer(data, prompt_texts())
     return tokenizer, new_model(embedded_config(tokenizer), seed)
-
-
-def _new_tokenizer(data: Path | None) -> Tokenizer:
-    return make_tokenizer(data if data and shards(data) else None, prompt_texts())
 
 
 def _give_tower(model: Qwen2VLNetwork, path: Path) -> CharacterHead:

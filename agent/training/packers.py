@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 
 from eyehand.agent.training.copying import SOURCE, CopyingTexts
-from eyehand.agent.training.survey import Grid, grid_of, open_shard, some_branches
+from eyehand.agent.training.survey import Grid, grid_of, some_branches
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.training.batching import Encoder
-from eyehand.model.training.documents import Document
+from eyehand.model.training.documents import Document, Shard
 from eyehand.model.training.packing import Packed, Size, pack, pack_page
 from eyehand.model.training.pages import draw_page, word_lists
 from eyehand.model.training.reading import PAGE_SIZES_PX
@@ -150,7 +150,7 @@ class Packer:
 
     def _demonstrations(self) -> Iterator[Portion]:
         for path in self._packing.shards[self._index :: self._count]:
-            shard = open_shard(path)
+            shard = Shard(path)
             kept = (
                 index
                 for index, source in enumerate(shard.sources())

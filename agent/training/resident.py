@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_HABITS, write_habits
 from eyehand.agent.training.demonstrations import TRAINING_SEEDS
-from eyehand.agent.training.embedded import begin, check_device
+from eyehand.agent.training.embedded import begin, check_data, check_device
 from eyehand.agent.training.feeding import Feeder, SourcedPool
 from eyehand.agent.training.packers import Packer
 from eyehand.agent.training.provision import Provision, provide
@@ -28,7 +28,6 @@ from eyehand.model.inputs.image_settings import write_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.batching import Encoder
-from eyehand.model.training.documents import shards
 from eyehand.model.training.embedded import SETTINGS
 from eyehand.model.training.optimizer import rate_share
 from eyehand.model.training.packing import Pool, Size
@@ -138,10 +137,7 @@ def _check(data: Path | None, plan: ResidentPlan, device: str) -> None:
     """Refuse what could fail later, before anything slow is begun."""
     if plan.seed not in TRAINING_SEEDS:
         raise UsageError(f"seed {plan.seed} is outside the training seeds 0 to 999,999")
-    if data is not None and not shards(data):
-        raise UsageError(f"no shards in {data}; make some: eyehand train collect")
-    if data is None and plan.drawn < 1:
-        raise UsageError("without --data all screens are drawn: pass --drawn 1")
+    check_data(data, plan.drawn)
     check_device(device)
     check_drawing()
 
@@ -201,14 +197,11 @@ class _Run:
         recorded = RecordedSteps(
             losses, trained, heads, learner.model.device, compiled=self._compiled, lock=self._lock
         )
-        known: set[tuple[Size, int]] = set()
         rising, falling = min(300, 1 + steps // 10), 1 + steps // 2
         for step in range(steps):
             size, places = next(batches)
             pool = self._pools[size].pool
-            if (size, len(places)) not in known:
-                known.add((size, len(places)))
-                recorded.record(pool, len(places), compiled=size in self._often())
+            recorded.record(pool, len(places), compiled=size in self._often())
             share = rate_share(step, steps, rising, falling)
             recorded.step(pool, places, plan.learning_rate * share)
             self._count(len(places), recorded.means, feeder)

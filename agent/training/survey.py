@@ -6,8 +6,7 @@ every source are encoded, and each size of screen gets room for all but the long
 
 import math
 import random
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from eyehand.errors import UsageError
 from eyehand.model.qwen2vl.model import IGNORED_TARGET
 from eyehand.model.training.batching import Encoded, Encoder
-from eyehand.model.training.documents import Document, Shard, shards
+from eyehand.model.training.documents import Document, documents_by_source
 from eyehand.model.training.packing import Size
 
 MOST_BRANCHES = 9
@@ -86,9 +85,10 @@ def survey(folder: Path, encoder: Encoder, weights: Mapping[str, float]) -> dict
     Raises:
         UsageError: there is no shard, one cannot be read, or no document is left.
     """
-    places = _places(folder, weights)
     found: dict[Grid, Found] = {}
-    for source, of_source in places.items():
+    for source, of_source in documents_by_source(folder).items():
+        if weights.get(source, 1.0) == 0:
+            continue
         chosen = of_source[:: max(1, len(of_source) // _OF_A_SOURCE)]
         for shard, index in chosen:
             draw = random.Random(f"survey/{source}/{index}")
@@ -112,28 +112,3 @@ def survey_of(documents: Iterable[Document], encoder: Encoder) -> Found:
 def most_frequent(found: Mapping[Grid, Found]) -> list[Grid]:
     """Return the grids of most documents, at most `MOST_SIZES`."""
     return sorted(found, key=lambda grid: -found[grid].documents)[:MOST_SIZES]
-
-
-def open_shard(path: Path) -> Shard:
-    """Open a shard.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return Shard(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path} cannot be read as a shard: {error}") from None
-
-
-def _places(folder: Path, weights: Mapping[str, float]) -> dict[str, Sequence[tuple[Shard, int]]]:
-    paths = shards(folder)
-    if not paths:
-        raise UsageError(f"no shards in {folder}; make some: eyehand train collect")
-    places: dict[str, list[tuple[Shard, int]]] = {}
-    for path in paths:
-        shard = open_shard(path)
-        for index, source in enumerate(shard.sources()):
-            if weights.get(source, 1.0) > 0:
-                places.setdefault(source, []).append((shard, index))
-    return dict(places)

@@ -177,7 +177,7 @@ class VisionTower(nn.Module):
         """
         self._check(patches, grid_thw)
         coordinates = patch_coordinates(grid_thw, self.config.spatial_merge_size)
-        cos, sin = self._rotations(coordinates.to(patches.device))
+        cos, sin = self.rotations(coordinates.to(patches.device))
         segments = frame_segments(grid_thw)
         x = self.patch_embed(patches)
         for block in self.blocks:
@@ -185,8 +185,11 @@ class VisionTower(nn.Module):
         merged: Tensor = self.merger(x)
         return merged
 
-    def _rotations(self, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines, float32 (P, D/2): the first half by row, the second by column."""
+    def rotations(self, coordinates: Tensor) -> tuple[Tensor, Tensor]:
+        """Return cosines and sines of patches at `patch_coordinates` (P, 2).
+
+        Both are float32 (P, D/2): the first half by row, the second by column.
+        """
         quarter = self.config.head_dim // 4
         frequencies = inverse_frequencies(quarter, VISION_ROPE_THETA, coordinates.device)
         angles = (coordinates[..., None] * frequencies).flatten(1)  # (P, 2, D/4) -> (P, D/2)

@@ -118,12 +118,18 @@ class Shard:
 
     Args:
         path: The shard's path.
+
+    Raises:
+        UsageError: it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._process = path, os.getpid()
-        self._archive = zipfile.ZipFile(path)
-        self._lines = self._archive.read("documents.jsonl").decode("utf-8").splitlines()
+        try:
+            self._archive = zipfile.ZipFile(path)
+            self._lines = self._archive.read("documents.jsonl").decode("utf-8").splitlines()
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise UsageError(f"{path} cannot be read as a shard: {error}") from None
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -162,8 +168,28 @@ def read_shard(path: Path) -> Iterator[Document]:
 
 
 def shards(folder: Path) -> list[Path]:
-    """Return the complete shards of a folder, in order of their names."""
-    return sorted(folder.glob(f"*{SHARD_SUFFIX}"))
+    """Return the complete shards of a folder, in order of their names.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = sorted(folder.glob(f"*{SHARD_SUFFIX}"))
+    if not found:
+        raise UsageError(f"no shards in {folder}; make some: eyehand train collect")
+    return found
+
+
+def documents_by_source(folder: Path) -> dict[str, list[tuple[Shard, int]]]:
+    """Return where the documents of each source lie: their shards, and their places in them.
+
+    Raises:
+        UsageError: there is no shard, or one cannot be read.
+    """
+    found: dict[str, list[tuple[Shard, int]]] = {}
+    for shard in map(Shard, shards(folder)):
+        for index, source in enumerate(shard.sources()):
+            found.setdefault(source, []).append((shard, index))
+    return found
 
 
 def _read_image(archive: zipfile.ZipFile, index: int) -> NDArray[np.uint8]:

@@ -112,11 +112,15 @@ class RecordedSteps:
     def record(self, pool: Pool, batch: int, compiled: bool = False) -> None:
         """Prepare the steps of a pool, with `batch` documents each; it must hold one document.
 
+        What has been prepared is kept.
+
         Args:
             pool: The documents.
             batch: How many a step.
             compiled: Whether compiled blocks are used, which takes a minute to prepare.
         """
+        if (pool.size, batch) in self._recorded:
+            return
         step = _Recorded(
             torch.zeros(batch, dtype=torch.long, device=self._device),
             torch.zeros(len(LOSSES), device=self._device),
@@ -134,8 +138,7 @@ class RecordedSteps:
             places: Theirs (B,); a number B that was not recorded is recorded now.
             rate: The learning rate.
         """
-        if (pool.size, len(places)) not in self._recorded:
-            self.record(pool, len(places))
+        self.record(pool, len(places))
         recorded = self._recorded[pool.size, len(places)]
         recorded.places.copy_(torch.from_numpy(places))
         self._set_rate(rate)

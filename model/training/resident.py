@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from eyehand.errors import UsageError
 from eyehand.model.inputs.image_settings import ImageSettings
-from eyehand.model.qwen2vl.attention import additive_mask, inverse_frequencies
-from eyehand.model.qwen2vl.config import VISION_ROPE_THETA
+from eyehand.model.qwen2vl.attention import additive_mask
 from eyehand.model.qwen2vl.language import Pass, SelfAttention
 from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
 from eyehand.model.qwen2vl.vision import patch_coordinates
@@ -120,12 +119,10 @@ class Learner:
         """Return cosines and sines of a batch's patches; made before a step is recorded."""
         key = (size.rows, size.columns, batch)
         if key not in self._turns:
-            config = self.model.config.vision
+            tower = self.model.visual
             grid = torch.tensor([[1, size.rows, size.columns]])
-            places = patch_coordinates(grid, config.spatial_merge_size)
-            turns = inverse_frequencies(config.head_dim // 4, VISION_ROPE_THETA, places.device)
-            angles = (places[..., None] * turns).flatten(1).repeat(batch, 1).to(self.model.device)
-            self._turns[key] = angles.cos(), angles.sin()
+            places = patch_coordinates(grid, tower.config.spatial_merge_size).repeat(batch, 1)
+            self._turns[key] = tower.rotations(places.to(self.model.device))
         return self._turns[key]
 
     def _read(self, tokens: Tensor, cells: Tensor) -> Tensor:

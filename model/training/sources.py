@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eyehand.errors import UsageError
-from eyehand.model.training.documents import Document, Shard, shards
+from eyehand.model.training.documents import Document, documents_by_source
 
 
 class DocumentSource(Protocol):
@@ -42,14 +42,8 @@ class ShardSource:
         weights: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
         self._seed = seed
-        found = [Shard(path) for path in shards(folder)]
-        if not found:
-            raise UsageError(f"no shards in {folder}; make some: eyehand train collect")
-        self._places: dict[str, list[tuple[Shard, int]]] = {}
-        for shard in found:
-            for index, source in enumerate(shard.sources()):
-                if not only or source in only:
-                    self._places.setdefault(source, []).append((shard, index))
+        found = documents_by_source(folder)
+        self._places = {name: found[name] for name in found if not only or name in only}
         if not self._places:
             raise UsageError(f"{folder} holds no document of {', '.join(sorted(only))}")
         self._names = sorted(self._places)

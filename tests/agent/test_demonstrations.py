@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.small_embedded import small_config
 
 from eyehand.actions import Action, Coordinates, Point
 from eyehand.actions.web import Click
@@ -30,12 +31,11 @@ from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inputs.image_settings import write_image_settings
-from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
 from eyehand.model.training.batching import Encoded, Encoder
 from eyehand.model.training.characters import ALPHABET
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, read_shard
-from eyehand.model.training.embedded import SETTINGS, embedded_config, make_tokenizer
+from eyehand.model.training.embedded import SETTINGS, make_tokenizer
 from eyehand.model.weights import save_checkpoint
 
 SEED = 2
@@ -52,15 +52,8 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> VlmPolicy:
     """A network of the embedded model's kind, as small as one may be: only its reading matters."""
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = make_tokenizer(None, ["Task: Reach the target.\nEarlier: plus {}; minus {}"])
-    full = embedded_config(tokenizer)
-    text = replace(
-        full.text, hidden_size=64, num_hidden_layers=1, num_attention_heads=4,
-        num_key_value_heads=2, intermediate_size=64, mrope_section=(2, 3, 3),
-    )  # fmt: skip
-    vision = replace(full.vision, depth=1, embed_dim=64, num_heads=2, hidden_size=64)
-    config: Qwen2VLConfig = replace(full, text=text, vision=vision)
     torch.manual_seed(0)
-    save_checkpoint(Qwen2VLNetwork(config).eval(), folder)
+    save_checkpoint(Qwen2VLNetwork(small_config(tokenizer, 1, 1)).eval(), folder)
     tokenizer.save(folder)
     write_image_settings(folder, SETTINGS)
     write_habits(folder, EMBEDDED_HABITS)

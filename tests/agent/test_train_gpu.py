@@ -14,6 +14,7 @@ from threading import Lock
 import numpy as np
 import pytest
 import torch
+from tests.small_embedded import small_config
 
 from eyehand.agent.cli.main import main
 from eyehand.agent.outcome import EXIT_INTERRUPTED
@@ -33,7 +34,7 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.training.batching import Encoder
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, ShardWriter
-from eyehand.model.training.embedded import SETTINGS, embedded_config, make_tokenizer, new_model
+from eyehand.model.training.embedded import SETTINGS, make_tokenizer, new_model
 from eyehand.model.training.packing import Pool
 from eyehand.model.training.screens import DrawnScreens
 from eyehand.model.weights import load_checkpoint, save_checkpoint
@@ -56,13 +57,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def config(tokenizer: Tokenizer) -> Qwen2VLConfig:
-    full = embedded_config(tokenizer)
-    text = replace(
-        full.text, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, intermediate_size=64, mrope_section=(2, 3, 3),
-    )  # fmt: skip
-    vision = replace(full.vision, depth=1, embed_dim=64, num_heads=2, hidden_size=64)
-    return replace(full, text=text, vision=vision)
+    return small_config(tokenizer, depth=1)
 
 
 @pytest.fixture(scope="module")

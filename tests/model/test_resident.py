@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.small_embedded import small_config
 
 from eyehand.errors import UsageError
 from eyehand.model.inputs.image_settings import ImageSettings
@@ -16,7 +17,7 @@ from eyehand.model.qwen2vl.model import IGNORED_TARGET
 from eyehand.model.training.batching import Encoded, Encoder, collate
 from eyehand.model.training.characters import UNKNOWN
 from eyehand.model.training.documents import Document, DocumentPart
-from eyehand.model.training.embedded import embedded_config, new_model
+from eyehand.model.training.embedded import new_model
 from eyehand.model.training.optimizer import rate_share
 from eyehand.model.training.packing import Packed, Pool, Size, cut, document_bytes, pack, pack_page
 from eyehand.model.training.pages import draw_page
@@ -48,13 +49,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def config(tokenizer: Tokenizer) -> Qwen2VLConfig:
-    full = embedded_config(tokenizer)
-    text = replace(
-        full.text, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, intermediate_size=96, mrope_section=(2, 3, 3),
-    )  # fmt: skip
-    vision = replace(full.vision, depth=2, embed_dim=64, num_heads=4, hidden_size=64)
-    return replace(full, text=text, vision=vision)
+    return small_config(tokenizer)
 
 
 @pytest.fixture(scope="module")

@@ -69,9 +69,8 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         shown = f"{text} (default: {default})"
         run.add_argument(option, type=kind, default=default, metavar="N", help=shown)
 
-    run.add_argument(
-        "--data", type=Path, metavar="DIR", help="the shards' folder (default: drawn screens only)"
-    )
+    train_gpu.add_documents(run, "share of drawn screens among the documents, 0 to 1", 0.0)
+    train_gpu.add_learning(run, "cpu", 0.001)
     run.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of checkpoint and state"
     )
@@ -82,16 +81,6 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     number("--batch", 8, "documents a step")
     number("--branches", 8, "at most so many answers of a screen at a time")
     number("--processes", 0, "that make batches ahead of the network")
-    run.add_argument(
-        "--device", default="cpu", metavar="D", help="where to train: cpu, cuda, ... (default: cpu)"
-    )
-    run.add_argument(
-        "--rate",
-        type=shared.positive_float,
-        default=0.001,
-        metavar="R",
-        help="learning rate at its highest (default: 0.001)",
-    )
 
 
 def _add_beginning(run: argparse.ArgumentParser) -> None:
@@ -100,23 +89,9 @@ def _add_beginning(run: argparse.ArgumentParser) -> None:
         "--branch", type=Path, metavar="DIR", help="begin with a copy of this run's state"
     )
     run.add_argument(
-        "--from",
-        dest="initial",
-        type=Path,
-        metavar="DIR",
-        help="go on from this checkpoint (default: a new network)",
-    )
-    run.add_argument(
         "--tower", type=Path, metavar="FILE", help="begin with this tower.safetensors of `read`"
     )
     run.add_argument("--freeze-tower", action="store_true", help="train the language model alone")
-    run.add_argument(
-        "--drawn",
-        type=shared.share_or_none,
-        default=0.0,
-        metavar="SHARE",
-        help="share of drawn screens among the documents, 0 to 1 (default: 0)",
-    )
     run.add_argument(
         "--guide",
         type=shared.share_or_none,
