@@ -103,6 +103,14 @@ VERBS: tuple[Verb, ...] = (
     Verb("IMPOSSIBLE", "finish", *_fixed(status="failure"), "IMPOSSIBLE"),
 )  # fmt: skip
 _BASIC = ("CLICK", "TYPE", "SCROLL")
+_WORDS = frozenset(known.word for known in VERBS)
+_OWN = "OWN_"
+
+
+def own_word(name: str) -> str:
+    """Return the word of an environment's action: its name in capitals, told apart from ours."""
+    word = name.upper()
+    return f"{_OWN}{word}" if word in _WORDS else word
 
 
 class OsAtlasCodec(VerbCodec):
@@ -126,8 +134,10 @@ class OsAtlasCodec(VerbCodec):
         points = [place(re.sub(r"[\[\]]+", " ", found)) for found in _POINT.findall(rest)]
         inner = _POINT.sub("", rest).strip()
         arguments: Arguments = {}
-        if word not in {known.word for known in self.verbs}:
+        if word not in _WORDS:
             word = word.lower()
+            if word.upper().removeprefix(_OWN) in _WORDS:
+                word = word.removeprefix(_OWN.lower())
             if inner.startswith("{"):
                 arguments = dict(read_arguments(inner).value)
                 inner = ""
@@ -139,13 +149,13 @@ class OsAtlasCodec(VerbCodec):
 
     def write_call(self, word: str, arguments: Arguments, coordinates: Coordinates) -> str:
         """Write the word, the places, then the rest."""
-        parts = [word.upper()]
+        parts = [word if word in _WORDS else own_word(word)]
         for value in arguments.values():
             if isinstance(value, Point):
                 x, y = coordinates.write(value)
                 parts.append(f"<point>[[{x},{y}]]</point>")
         rest = {name: v for name, v in arguments.items() if not isinstance(v, Point)}
-        if set(rest) == {"text"} and word in {known.word for known in self.verbs}:
+        if set(rest) == {"text"} and word in _WORDS:
             parts.append(f"[{_on_a_line(rest['text'])}]")
         elif rest:
             parts.append(json.dumps(rest, ensure_ascii=False))
@@ -202,8 +212,9 @@ class OsAtlas(Dialect):
         custom = [(w.word, w.shown, space.type_named(w.action).description())
                   for w in words if w.word not in _BASIC]  # fmt: skip
         for other in self.codec.others(space):
-            shown = " ".join([other.name.upper(), *self._shown_arguments(other)])
-            custom.append((other.name.upper(), shown, other.description()))
+            word = own_word(other.name)
+            shown = " ".join([word, *self._shown_arguments(other)])
+            custom.append((word, shown, other.description()))
         lines = [
             "You operate screens as a foundation model of actions. Two kinds of actions are yours:",
             "1. Basic Actions",

@@ -104,6 +104,23 @@ def test_what_a_dialect_writes_it_reads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIALECTS)
+def test_an_own_action_that_is_called_like_a_word_of_the_dialect_is_itself(name: str) -> None:
+    codec = make_dialect(name).codec
+    where = codec.coordinates(None, *SIZE)
+    verbs = getattr(codec, "verbs", ())
+    words = {known.word.lower() for known in verbs if known.word.isidentifier()}
+    for word in sorted(words - {known.action for known in verbs} - set(WEB.names)):
+        own = type("Own", (Action,), {"name": word, "__annotations__": {"text": str, "count": int}})
+        space = ActionSpace((*WEB.types, own))
+        for action in (own(text="a", count=2), Finish(status="success"), WEB_CALLS[0]):
+            try:
+                text = codec.write(action, where)
+            except UsageError:
+                continue
+            assert type(codec.parse(text, space, where).action) is type(action), text
+
+
+@pytest.mark.parametrize("name", DIALECTS)
 def test_pixels_thousandths_and_fractions_mean_the_same_place(name: str) -> None:
     codec = make_dialect(name).codec
     where = codec.coordinates("screen-3", *SIZE)
