@@ -160,7 +160,7 @@ def begin(
     if initial is not None:
         known_words = Tokenizer.from_folder(initial)
         known_words.check_fits(read_config(initial))
-        return known_words, _trainable(load_checkpoint(initial, dtype=torch.float32))
+        return known_words, trainable(load_checkpoint(initial, dtype=torch.float32))
     known = (out / "tokenizer.json").is_file()  # an interrupted run keeps its vocabulary
     tokenizer = Tokenizer.from_folder(out) if known else make_tokenizer(data, prompt_texts())
     return tokenizer, new_model(embedded_config(tokenizer), seed)
@@ -177,8 +177,8 @@ def _give_tower(model: Qwen2VLNetwork, path: Path) -> CharacterHead:
     return head
 
 
-def _trainable(model: Qwen2VLNetwork) -> Qwen2VLNetwork:
-    """Give the weights memory of their own: loaded ones lie on the checkpoint's file."""
+def trainable(model: Qwen2VLNetwork) -> Qwen2VLNetwork:
+    """Give a loaded network's weights memory of their own: they lie on the checkpoint's file."""
     for parameter in model.parameters():
         parameter.data = parameter.data.clone()
         parameter.requires_grad_(True)

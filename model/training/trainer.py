@@ -28,6 +28,7 @@ from eyehand.model.training.characters import CharacterHead, CharacterLoss
 from eyehand.model.training.optimizer import BETAS, parameter_groups, rate_share
 from eyehand.model.training.positions import LookLoss, PositionLoss
 from eyehand.model.training.precision import fast_dtype
+from eyehand.model.training.replicas import Replicas
 from eyehand.model.training.sources import DocumentSource
 from eyehand.model.training.state import read_state, write_state
 
@@ -37,6 +38,8 @@ Follow = Callable[[dict[str, float]], None]
 POOL_BATCHES = 8
 """So many batches are drawn together and sorted by length, so that little is padding."""
 LOG_STEPS = 20
+
+_ALONE = Replicas()
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class TrainingPlan:
         guide_weight: Weight of the auxiliary losses that teach pointing; 0 for none.
         character_weight: Weight of the loss that teaches reading; 0 for none.
         freeze_tower: Whether the vision tower stays as it is.
+        adapted: Whether adapters are trained beside weights that stay as they are: they alone are
+            the run's state.
         save_s: Seconds between two states on disk.
     """
 
@@ -69,6 +74,7 @@ class TrainingPlan:
     guide_weight: float = 1.0
     character_weight: float = 1.0
     freeze_tower: bool = False
+    adapted: bool = False
     save_s: float = 300.0
 
     def rate(self, tokens: int) -> float:
@@ -85,14 +91,15 @@ class Pools(Dataset[list[Batch]]):
         plan: Gives the batch size, the branches and the seed.
         pad_id: Fills up short rows.
         dtype: Of the patches; half of float32's bytes travel where the network reads bfloat16.
+        replicas: Processes that share every batch.
     """
 
     def __init__(
         self, source: DocumentSource, encoder: Encoder, plan: TrainingPlan, pad_id: int,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype = torch.float32, replicas: Replicas = _ALONE,
     ) -> None:  # fmt: skip
         self._source, self._encoder, self._plan, self._pad_id = source, encoder, plan, pad_id
-        self._dtype = dtype
+        self._dtype, self._replicas = dtype, replicas
 
     def __getitem__(self, pool: int) -> list[Batch]:
         """Return the batches of the steps from `pool * POOL_BATCHES` on."""
@@ -106,7 +113,7 @@ class Pools(Dataset[list[Batch]]):
         encoded.sort(key=lambda document: (len(document.cells), len(document.ids)))
         batches = [encoded[first : first + size] for first in range(0, count, size)]
         random.Random(f"pool/{self._plan.seed}/{pool}").shuffle(batches)
-        return batches
+        return [self._replicas.part(batch) for batch in batches]
 
     def _encoded(self, number: int) -> Encoded:
         document = self._source.document(number)
@@ -154,24 +161,30 @@ class TrainingRun:
         settings: How the model sees a screen.
         head: The character head to begin with; a new one where there is none.
         workers: Processes that make batches ahead; 0 makes them in this one.
+        replicas: Processes that train together, see `Replicas`.
 
     Raises:
-        UsageError: the folder's state belongs to another plan.
+        UsageError: the folder's state belongs to another plan, or the processes cannot share a
+            batch.
     """
 
     def __init__(
         self, model: Qwen2VLNetwork, tokenizer: Tokenizer, source: DocumentSource, folder: Path,
         plan: TrainingPlan, settings: ImageSettings, head: CharacterHead | None = None,
-        workers: int = 0,
+        workers: int = 0, replicas: Replicas = _ALONE,
     ) -> None:  # fmt: skip
+        replicas.check_batch(plan.batch)
         torch.manual_seed(plan.seed)
         self.model, self.plan, self.folder, self._workers = model, plan, folder, workers
+        self._replicas = replicas
         self._dtype = fast_dtype(model.device)
         encoder = Encoder(tokenizer, model.config, settings)
-        self._pools = Pools(source, encoder, plan, tokenizer.pad_id, self._dtype)
-        model.visual.requires_grad_(not plan.freeze_tower)
-        self._positions, self._looks = PositionLoss(model), LookLoss(model)
-        self._characters = CharacterLoss(model, head)
+        self._pools = Pools(source, encoder, plan, tokenizer.pad_id, self._dtype, replicas)
+        if plan.freeze_tower:
+            model.visual.requires_grad_(False)
+        self._positions = PositionLoss(model) if plan.guide_weight else None
+        self._looks = LookLoss(model) if plan.guide_weight else None
+        self._characters = CharacterLoss(model, head) if plan.character_weight else None
         for module in self._heads().values():
             module.to(model.device)
         self.optimizer = self._make_optimizer()
@@ -181,11 +194,6 @@ class TrainingRun:
         self._losses: dict[str, float] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._restore()
-
-    @property
-    def head(self) -> CharacterHead:
-        """The head that names characters; it is no part of a checkpoint."""
-        return self._characters.head
 
     def train(self, follow: Follow = lambda now: None) -> dict[str, float]:
         """Go on to the plan's last token, and write the state.
@@ -204,17 +212,18 @@ class TrainingRun:
             if self._counts["steps"] % LOG_STEPS == 0:
                 self._log(follow)
             if time.monotonic() - saved > self.plan.save_s:
-                write_state(self.folder, self._state())
+                self._save()
                 saved = time.monotonic()
         self.model.eval()
-        write_state(self.folder, self._state())
+        self._save()
         self._log(follow)
         return self.summary()
 
     def close(self) -> None:
         """Take the losses' hooks off the model."""
         for loss in (self._positions, self._looks, self._characters):
-            loss.close()
+            if loss:
+                loss.close()
 
     def summary(self) -> dict[str, float]:
         """Return the counts and the mean losses so far."""
@@ -228,11 +237,14 @@ class TrainingRun:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate * share
         losses = self._forward(batch)
-        self._weighted(losses).backward()  # type: ignore[no-untyped-call]
+        answers = int((batch.targets >= 0).sum())
+        of_all, tokens = self._replicas.total(answers, batch.tokens)
+        (self._weighted(losses) * (answers / of_all)).backward()  # type: ignore[no-untyped-call]
+        self._replicas.add_gradients(self._parameters())
         nn.utils.clip_grad_norm_(self._parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._count(batch, losses, time.process_time() - begun)
+        self._count(int(tokens), int(of_all), losses, time.process_time() - begun)
 
     def _forward(self, batch: Batch) -> dict[str, Tensor]:
         with torch.autocast(
@@ -242,26 +254,29 @@ class TrainingRun:
                 batch.ids, batch.targets, patches=batch.patches, grid_thw=batch.grid_thw,
                 position_ids=batch.positions, attention_mask=batch.mask,
             )  # fmt: skip
-            return {
-                "loss": loss,
-                "position_loss": self._positions(batch.ids, batch.positions),
-                "look_loss": self._looks(batch.looks),
-                "character_loss": self._characters(batch.cells),
-            }
+            losses = {"loss": loss}
+            if self._positions and self._looks:
+                losses["position_loss"] = self._positions(batch.ids, batch.positions)
+                losses["look_loss"] = self._looks(batch.looks)
+            if self._characters:
+                losses["character_loss"] = self._characters(batch.cells)
+            return losses
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
-        guides = losses["position_loss"] + losses["look_loss"]
-        characters = losses["character_loss"] if not self.plan.freeze_tower else 0.0
-        return (
-            losses["loss"]
-            + self.plan.guide_weight * guides
-            + self.plan.character_weight * characters
-        )
+        total = losses["loss"]
+        if self._positions:
+            guides = losses["position_loss"] + losses["look_loss"]
+            total = total + self.plan.guide_weight * guides
+        if self._characters and not self.plan.freeze_tower:
+            total = total + self.plan.character_weight * losses["character_loss"]
+        return total
 
-    def _count(self, batch: Batch, losses: Mapping[str, Tensor], cpu_s: float) -> None:
+    def _count(
+        self, tokens: int, answer_tokens: int, losses: Mapping[str, Tensor], cpu_s: float
+    ) -> None:
         added = {
-            "steps": 1, "documents": len(batch.ids), "tokens": batch.tokens,
-            "answer_tokens": int((batch.targets >= 0).sum()), "cpu_s": cpu_s,
+            "steps": 1, "documents": self.plan.batch, "tokens": tokens,
+            "answer_tokens": answer_tokens, "cpu_s": cpu_s,
         }  # fmt: skip
         for name, value in added.items():
             self._counts[name] += value
@@ -271,13 +286,16 @@ class TrainingRun:
             self._losses[name] = now if math.isnan(old) else 0.98 * old + 0.02 * now
 
     def _log(self, follow: Follow) -> None:
+        if self._replicas.rank:
+            return
         line = {**self.summary(), "rate": round(self.plan.rate(int(self._counts["tokens"])), 4)}
         with (self.folder / "training_log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         follow(line)
 
     def _heads(self) -> dict[str, nn.Module]:
-        return {"positions": self._positions.head, "characters": self._characters.head}
+        losses = {"positions": self._positions, "characters": self._characters}
+        return {name: loss.head for name, loss in losses.items() if loss}
 
     def _parameters(self) -> Iterator[nn.Parameter]:
         for module in (self.model, *self._heads().values()):
@@ -292,10 +310,21 @@ class TrainingRun:
             fused=self.model.device.type != "cpu",
         )
 
+    def _save(self) -> None:
+        if not self._replicas.rank:
+            write_state(self.folder, self._state())
+
+    def _weights(self) -> dict[str, Tensor]:
+        """What is trained; what a run leaves as it was is no part of its state."""
+        trained = {name for name, p in self.model.named_parameters() if p.requires_grad}
+        everything = not self.plan.adapted
+        state: dict[str, Tensor] = self.model.state_dict()
+        return {name: state[name] for name in state if everything or name in trained}
+
     def _state(self) -> dict[str, Any]:
         return {
             "plan": asdict(self.plan), "counts": self._counts, "losses": self._losses,
-            "dtype": str(self._dtype), "model": self.model.state_dict(),
+            "dtype": str(self._dtype), "model": self._weights(),
             "heads": {name: head.state_dict() for name, head in self._heads().items()},
             "optimizer": self.optimizer.state_dict(),
         }  # fmt: skip
@@ -304,14 +333,14 @@ class TrainingRun:
         state = read_state(self.folder)
         if state is None:
             return
-        for name in ("seed", "batch", "branches", "freeze_tower"):
-            now, before = getattr(self.plan, name), state["plan"][name]
+        for name in ("seed", "batch", "branches", "freeze_tower", "adapted"):
+            now, before = getattr(self.plan, name), state["plan"].get(name, False)
             if now != before:
                 raise UsageError(
                     f"{self.folder} was begun with {name} {before}, not {now}: "
                     "name another folder, or the same plan"
                 )
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"], strict=not self.plan.adapted)
         for name, head in self._heads().items():
             head.load_state_dict(state["heads"][name])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
-from eyehand.agent.cli import train_gpu
+from eyehand.agent.cli.train import gpu as train_gpu
+from eyehand.agent.cli.train import tune
 from eyehand.agent.outcome import EXIT_SUCCESS
 
 NAME = "train"
@@ -20,6 +21,9 @@ examples:
       --tokens 20000000 --decay-tokens 8000000
   eyehand train gpu --data demonstrations --out my-model --steps 20000
   eyehand eval embedded --model my-model --episodes 100
+  eyehand train tune --data runs/mine --out my-own
+  eyehand train tune --data runs/mine --model Qwen/Qwen2-VL-2B-Instruct --lora 16 --out my-adapter
+  torchrun --nproc-per-node 2 -m eyehand train tune --data runs/mine --out my-own
 
 `collect` lets the experts act in real environments, MiniWoB++ and the cards where none are named,
 and writes what they saw and did, in the runtime's own prompt format, as shards. Several may write
@@ -28,8 +32,9 @@ into one folder with different first seeds. `read` teaches a vision tower alone 
 with a tokenizer of its own, or further from a checkpoint. Both go on where they were interrupted
 when they are called again; with `--branch` they go on from another run's state, so that the
 learning rate may fall there while that run goes on. `gpu` does all of it in one go, with the
-documents in the GPU's memory and each step recorded: many times quicker there. Only the training
-seeds 0 to 999,999 are used: the others are for evaluation.
+documents in the GPU's memory and each step recorded: many times quicker there. `tune` learns from
+your own recorded episodes, for any Qwen2-VL checkpoint: whole, or with LoRA adapters. Of
+seeds only 0 to 999,999 are trained on: the others are for evaluation.
 """
 
 
@@ -59,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_read_arguments(read)
     gpu = parts.add_parser("gpu", help=train_gpu.SUMMARY)
     train_gpu.add_arguments(gpu)
-    for part in (collect, run, read, gpu):
+    own = parts.add_parser("tune", help=tune.SUMMARY)
+    tune.add_arguments(own)
+    for part in (collect, run, read, gpu, own):
         shared.add_json_argument(part)
 
 
@@ -143,7 +150,13 @@ def _add_read_arguments(read: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Collect, train, or read."""
-    parts = {"collect": _collect, "run": _train, "read": _read, "gpu": train_gpu.execute}
+    parts = {
+        "collect": _collect,
+        "run": _train,
+        "read": _read,
+        "gpu": train_gpu.execute,
+        "tune": tune.execute,
+    }
     return parts[arguments.part](arguments)
 
 
