@@ -129,15 +129,11 @@ def tune(
     total = plan.rounds * tokens
     if not replicas.rank:
         begin(_found(episodes, left_out, len(source), tokens), total)
-    own = TrainingPlan(
-        tokens=total, warmup_tokens=int(total * _WARM_UP_SHARE),
-        decay_tokens=int(total * _DECAY_SHARE), batch=plan.batch,
-        learning_rate=plan.learning_rate or _rate(network, plan), seed=plan.seed,
-        guide_weight=0, character_weight=0,
-        freeze_tower=not plan.train_tower, adapted=plan.lora > 0, save_s=plan.save_s,
-    )  # fmt: skip
     before = _loss(network, held, encoder, tokenizer.pad_id)
-    run = TrainingRun(network, tokenizer, source, out, own, settings, replicas=replicas)
+    run = TrainingRun(
+        network, tokenizer, source, out, _training_plan(network, plan, total), settings,
+        replicas=replicas,
+    )  # fmt: skip
     summary: dict[str, Any] = dict(run.train(follow))
     run.close()
     after = _loss(network, held, encoder, tokenizer.pad_id)
@@ -160,6 +156,17 @@ def _network(folder: Path, plan: TuningPlan, device: str) -> Qwen2VLNetwork:
         torch.manual_seed(plan.seed)
         add_adapters(network, plan.lora)
     return network
+
+
+def _training_plan(network: Qwen2VLNetwork, plan: TuningPlan, tokens: int) -> TrainingPlan:
+    """Return how the trainer runs: on the answers alone, without losses that teach seeing."""
+    return TrainingPlan(
+        tokens=tokens, warmup_tokens=int(tokens * _WARM_UP_SHARE),
+        decay_tokens=int(tokens * _DECAY_SHARE), batch=plan.batch,
+        learning_rate=plan.learning_rate or _rate(network, plan), seed=plan.seed,
+        guide_weight=0, character_weight=0,
+        freeze_tower=not plan.train_tower, adapted=plan.lora > 0, save_s=plan.save_s,
+    )  # fmt: skip
 
 
 def _rate(network: Qwen2VLNetwork, plan: TuningPlan) -> float:
