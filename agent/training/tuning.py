@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from eyehand.actions.codecs import make_codec
-from eyehand.agent.policies.models.checkpoint_files import read_habits
+from eyehand.agent.policies.models.checkpoint_files import Habits, read_habits
 from eyehand.agent.training.demonstrations import EVALUATION_SEEDS
 from eyehand.agent.training.embedded import check_device, trainable
 from eyehand.agent.training.recorded_episodes import EpisodeDocuments, find_episodes
@@ -100,7 +100,7 @@ def tune(
         plan: How.
         outcomes: How an episode ended that is learned from; empty for any way.
         codec: The dialect that the model is asked in, "keyword" or "tool_call".
-        device: Where: "cpu", "cuda", ... Under PyTorch's launcher each process has one GPU.
+        device: "cpu", "cuda", ... Under PyTorch's launcher each process has a GPU of its own.
         follow: Called every few steps with the counts so far.
         begin: Called once with what was found, in a line, and the tokens of the whole run.
 
@@ -115,36 +115,26 @@ def tune(
     check_device(device)
     episodes, left_out = find_episodes(data, outcomes)
     folder = resolve(model)
-    habits = read_habits(folder)
-    layout = Layout(make_codec(codec), brief=habits.brief)
+    source, held = _documents(episodes, read_habits(folder), codec, plan)
     tokenizer = Tokenizer.from_folder(folder)
     replicas = Replicas.launched(torch.device(device))
     network = _network(folder, plan, device)
     settings = read_image_settings(folder, network.config.vision)
     encoder = Encoder(tokenizer, network.config, settings)
-    learned, apart = _shared_out(episodes, plan)
-    source = EpisodeDocuments(learned, layout, habits, plan.screens, plan.seed)
-    held = EpisodeDocuments(apart, layout, habits, plan.screens, plan.seed) if apart else None
     tokens = _tokens(source, encoder, network.config)
     total = plan.rounds * tokens
     if not replicas.rank:
         begin(_found(episodes, left_out, len(source), tokens), total)
     before = _loss(network, held, encoder, tokenizer.pad_id)
-    run = TrainingRun(
-        network, tokenizer, source, out, _training_plan(network, plan, total), settings,
-        replicas=replicas,
-    )  # fmt: skip
+    own = _training_plan(network, plan, total)
+    run = TrainingRun(network, tokenizer, source, out, own, settings, replicas=replicas)
     summary: dict[str, Any] = dict(run.train(follow))
-    run.close()
     after = _loss(network, held, encoder, tokenizer.pad_id)
     if not replicas.rank:
         _save(network, folder, out, str(model), plan)
     replicas.close()
-    return {
-        **summary, "episodes": len(episodes), "left_out": dict(left_out),
-        "different_documents": len(source), "held_out_documents": len(held) if held else 0,
-        "held_out_loss_before": before, "held_out_loss": after,
-    }  # fmt: skip
+    summary |= {"episodes": len(episodes), "left_out": dict(left_out)}
+    return summary | {"held_out_loss_before": before, "held_out_loss": after}
 
 
 def _network(folder: Path, plan: TuningPlan, device: str) -> Qwen2VLNetwork:
@@ -176,17 +166,21 @@ def _rate(network: Qwen2VLNetwork, plan: TuningPlan) -> float:
     return SMALL_RATE if small else LARGE_RATE
 
 
-def _shared_out(
-    episodes: Sequence[Trajectory], plan: TuningPlan
-) -> tuple[list[Trajectory], list[Trajectory]]:
-    """Return the episodes to learn from, and those that are held out: some of every ten."""
+def _documents(
+    episodes: Sequence[Trajectory], habits: Habits, codec: str, plan: TuningPlan
+) -> tuple[EpisodeDocuments, EpisodeDocuments | None]:
+    """Return what is learned from, and what is held out."""
+    layout = Layout(make_codec(codec), brief=habits.brief)
     order = torch.randperm(len(episodes), generator=torch.Generator().manual_seed(plan.seed))
     count = int(plan.held_out * len(episodes))
     apart = {int(place) for place in order[:count]}
-    return (
-        [episode for place, episode in enumerate(episodes) if place not in apart],
-        [episode for place, episode in enumerate(episodes) if place in apart],
-    )
+    learned = [episode for place, episode in enumerate(episodes) if place not in apart]
+    held = [episode for place, episode in enumerate(episodes) if place in apart]
+
+    def told(some: Sequence[Trajectory]) -> EpisodeDocuments:
+        return EpisodeDocuments(some, layout, habits, plan.screens, plan.seed)
+
+    return told(learned), told(held) if held else None
 
 
 def _tokens(source: EpisodeDocuments, encoder: Encoder, config: Qwen2VLConfig) -> int:

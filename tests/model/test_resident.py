@@ -15,7 +15,7 @@ from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import IGNORED_TARGET
 from eyehand.model.training.batching import Encoded, Encoder, collate
-from eyehand.model.training.characters import UNKNOWN
+from eyehand.model.training.characters import UNKNOWN, CharacterHead
 from eyehand.model.training.documents import Document, DocumentPart
 from eyehand.model.training.embedded import new_model
 from eyehand.model.training.optimizer import rate_share
@@ -99,7 +99,10 @@ def test_the_losses_are_those_of_a_training_run(
     )
     run._dtype = torch.float32
     wanted = run._forward(collate(encoded, tokenizer.pad_id))
-    learner = Learner(run.model, SETTINGS, run.head, run._positions.head)
+    heads = run._heads()
+    assert isinstance(heads["characters"], CharacterHead)
+    assert isinstance(heads["positions"], torch.nn.Linear)
+    learner = Learner(run.model, SETTINGS, heads["characters"], heads["positions"])
     pool = pool_of([packed(each, SIZE, config) for each in encoded], SIZE, config)
     found = learner.losses(pool.drawn(torch.arange(3)), SIZE)
     learner.close()
