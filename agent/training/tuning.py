@@ -172,7 +172,7 @@ def _documents(
     """Return what is learned from, and what is held out."""
     layout = Layout(make_codec(codec), brief=habits.brief)
     order = torch.randperm(len(episodes), generator=torch.Generator().manual_seed(plan.seed))
-    count = int(plan.held_out * len(episodes))
+    count = min(int(plan.held_out * len(episodes)), len(episodes) - 1)
     apart = {int(place) for place in order[:count]}
     learned = [episode for place, episode in enumerate(episodes) if place not in apart]
     held = [episode for place, episode in enumerate(episodes) if place in apart]
