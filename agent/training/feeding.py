@@ -169,7 +169,8 @@ class Feeder:
         self._open = []
 
     def _start(self, packer: Packer) -> None:
-        context = multiprocessing.get_context("fork")
+        # A fork would copy what libraries of this process do not survive, such as their threads.
+        context = multiprocessing.get_context("forkserver")
         receiving, sending = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(packer, sending), daemon=True)
         process.start()

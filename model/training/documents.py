@@ -9,7 +9,6 @@ time.
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -124,12 +123,16 @@ class Shard:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._process = path, os.getpid()
+        self._path = path
         try:
             self._archive = zipfile.ZipFile(path)
             self._lines = self._archive.read("documents.jsonl").decode("utf-8").splitlines()
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise UsageError(f"{path} cannot be read as a shard: {error}") from None
+
+    def __reduce__(self) -> tuple[type["Shard"], tuple[Path]]:
+        """Another process opens the file itself: a file's place is not shared."""
+        return Shard, (self._path,)
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -141,8 +144,6 @@ class Shard:
 
     def document(self, index: int) -> Document:
         """Return a document."""
-        if self._process != os.getpid():  # a file's place is shared with the process before a fork
-            self._archive, self._process = zipfile.ZipFile(self._path), os.getpid()
         loaded = json.loads(self._lines[index])
         return Document(
             source=loaded["source"],

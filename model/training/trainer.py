@@ -135,6 +135,8 @@ def batches(pools: Pools, step: int, workers: int) -> Iterator[Batch]:
     loader = DataLoader(
         pools, batch_size=None, sampler=_NumbersFrom(first), num_workers=workers,
         prefetch_factor=2 if workers else None,
+        # A fork would copy what libraries of this process do not survive, such as their threads.
+        multiprocessing_context="forkserver" if workers else None,
     )  # fmt: skip
     for pool in loader:
         yield from pool[passed_over:]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,11 @@ def kill_browser() -> None:
     while waiting:
         for pid in tree.get(waiting.pop(), []):
             waiting.append(pid)
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if b"--remote-debugging-pi" in command and b"--type=" not in command:
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
+            with suppress(OSError):  # one that has ended in the meantime
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                if b"--remote-debugging-pi" in command and b"--type=" not in command:
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
     assert killed == 1
 
 
