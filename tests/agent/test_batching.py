@@ -116,11 +116,8 @@ def test_the_inner_policy_hears_of_the_batch(policy: VlmPolicy) -> None:
     RandomPolicy().set_batch_size(3)  # it need not know
 
 
-@pytest.mark.parametrize("temperature", [0.0, 1.5])
-def test_one_two_and_four_workers_give_the_same_files_for_a_batch(
-    tmp_path: Path, temperature: float
-) -> None:
-    make_policy = policy_maker("model", device="cpu", temperature=temperature, max_new_tokens=24)
+def test_one_two_and_four_workers_give_the_same_files_for_a_batch(tmp_path: Path) -> None:
+    make_policy = policy_maker("model", device="cpu", temperature=1.5, max_new_tokens=24)
     for workers in (1, 2, 4):
         plan = Plan("s", [LINE], 6, max_steps=3, out=tmp_path / str(workers), batch=4)
         run_evaluation(plan, make, make_policy, compute=ComputeConfig(workers))

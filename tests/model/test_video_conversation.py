@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from tests.model.replies import reply
+from tests.small_embedded import small_config
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -22,6 +23,7 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.inputs.video import MAX_FRAME_PIXELS, MIN_FRAME_PIXELS, preprocess_video
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.mrope import position_ids
+from eyehand.model.training.embedded import SETTINGS, new_model
 
 OPENING = "<|im_start|>user\n"
 TURN = "<|im_end|>\n<|im_start|>assistant\n"
@@ -192,7 +194,9 @@ def test_frames_are_no_larger_than_a_checkpoint_wants_its_pictures(
 
 @pytest.fixture(scope="module")
 def loaded() -> Qwen2VL:
-    return Qwen2VL.load(EMBEDDED_CHECKPOINT, device="cpu")
+    """The embedded model's words and pictures, with a network that costs little."""
+    tokenizer = Tokenizer.from_folder(EMBEDDED_CHECKPOINT)
+    return Qwen2VL(new_model(small_config(tokenizer), 0).eval(), tokenizer, SETTINGS)
 
 
 def conversation(loaded: Qwen2VL, number: int) -> Session:
