@@ -16,7 +16,7 @@ from eyehand.model.inputs.image import smart_resize
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.memory import free_bytes, reading_bytes, token_bytes, vision_bytes
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.stored_weights import Stored, Target, asked_bytes, common_dtype
+from eyehand.model.stored_weights import Stored, WeightTarget, asked_bytes, common_dtype
 from eyehand.model.units import size_text
 
 SCREEN_PX = (728, 1288)
@@ -76,7 +76,7 @@ class Fitting:
     config: Qwen2VLConfig
     stored: Mapping[str, Stored]
     settings: ImageSettings
-    target: Target
+    target: WeightTarget
 
     def need(self, dtype: torch.dtype | None) -> Need:
         """Estimate what the model takes in a dtype; None is the stored one."""

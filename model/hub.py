@@ -22,8 +22,8 @@ from eyehand.model.inputs.image_settings import ImageSettings, limits, read_imag
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
-from eyehand.model.qwen2vl.quantized import QUANTIZED
-from eyehand.model.stored_weights import Target, stored_weights, weight_files
+from eyehand.model.qwen2vl.quantized import check_quantize
+from eyehand.model.stored_weights import WeightTarget, stored_weights, weight_files
 from eyehand.model.weights import LOADING, build_network, checked_weights
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -118,8 +118,7 @@ class Qwen2VL:
             CheckpointError: The folder's contents cannot be used.
             NotEnoughMemory: The model does not fit; options that would help are named.
         """
-        if quantize not in (None, *QUANTIZED):
-            raise UsageError(f"quantize is one of {', '.join(QUANTIZED)}; got {quantize!r}")
+        check_quantize(quantize)
         where, folder = named_device(device), resolve(model)
         config, packing = read_config(folder), read_folder_packing(folder)
         settings = read_image_settings(folder, config.vision)
@@ -133,7 +132,9 @@ class Qwen2VL:
             if adapter is not None:
                 merged = read_adapter(adapter, stored, config.text.tie_word_embeddings)
             changed = frozenset() if merged is None else merged.changed
-            fitting = Fitting(config, stored, settings, Target(dtype, where, quantize, changed))
+            fitting = Fitting(
+                config, stored, settings, WeightTarget(dtype, where, quantize, changed)
+            )
         dtype = dtype or fitting.chosen_dtype()
         fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)

@@ -76,7 +76,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Target:
+class WeightTarget:
     """What weights shall become.
 
     Attributes:
@@ -278,7 +278,7 @@ def common_dtype(stored: Mapping[str, Stored]) -> torch.dtype | None:
     return counts.most_common(1)[0][0] if len(counts) > 1 else None
 
 
-def asked_bytes(stored: Mapping[str, Stored], target: Target) -> int:
+def asked_bytes(stored: Mapping[str, Stored], target: WeightTarget) -> int:
     """Return the memory that loading asks for; weights that stay mapped from their file need none.
 
     Args:
@@ -297,7 +297,9 @@ def asked_bytes(stored: Mapping[str, Stored], target: Target) -> int:
     return total
 
 
-def tensors(stored: Mapping[str, Stored], target: Target) -> Iterator[tuple[str, Tensor | Codes]]:
+def tensors(
+    stored: Mapping[str, Stored], target: WeightTarget
+) -> Iterator[tuple[str, Tensor | Codes]]:
     """Yield every weight as it is stored; packed ones unpacked.
 
     One that shall become something else is read through a mapping of its own, which is released

@@ -24,7 +24,7 @@ from eyehand.model.packed import Codes
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.int4 import Int4Linear
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
-from eyehand.model.qwen2vl.quantized import narrowed
+from eyehand.model.qwen2vl.quantized import check_quantize, narrowed
 from eyehand.model.qwen2vl.shapes import weight_shapes
 from eyehand.model.stored_weights import (
     EMBEDDING,
@@ -32,7 +32,7 @@ from eyehand.model.stored_weights import (
     INDEX_FILE,
     SINGLE_FILE,
     Stored,
-    Target,
+    WeightTarget,
     asked_bytes,
     check_complete,
     check_tied_head,
@@ -76,20 +76,22 @@ def load_checkpoint(
         ShapeMismatch: weights whose shape differs from the configuration's.
         CheckpointError: a file is not a readable safetensors file of floating-point weights.
         NotEnoughMemory: the weights do not fit.
+        UsageError: there is no such `quantize`.
     """
+    check_quantize(quantize)
     folder = Path(folder)
     config = read_config(folder)
     files, where = weight_files(folder), torch.device(device)
     with memory_told(where, LOADING, sum(file.stat().st_size for file in files)):
         found = stored_weights(files, read_folder_packing(folder))
         stored = checked_weights(config, folder, found)
-        return build_network(config, stored, Target(dtype, where, quantize))
+        return build_network(config, stored, WeightTarget(dtype, where, quantize))
 
 
 def build_network(
     config: Qwen2VLConfig,
     stored: dict[str, Stored],
-    target: Target,
+    target: WeightTarget,
     adapter: Adapter | None = None,
 ) -> Qwen2VLNetwork:
     """Build a model of weights that were compared with its configuration; see `load_checkpoint`.
@@ -132,7 +134,7 @@ def checked_weights(
 
 
 def _fill(
-    model: Qwen2VLNetwork, stored: dict[str, Stored], target: Target, adapter: Adapter | None
+    model: Qwen2VLNetwork, stored: dict[str, Stored], target: WeightTarget, adapter: Adapter | None
 ) -> None:
     """Give every parameter of an empty model its stored weight."""
     check_room(asked_bytes(stored, target), target.device, LOADING)
@@ -151,7 +153,7 @@ def _fill(
             _set(model, owner, narrowed(kind, plain), target)
 
 
-def _set(model: nn.Module, owner: str, layer: nn.Module, target: Target) -> None:
+def _set(model: nn.Module, owner: str, layer: nn.Module, target: WeightTarget) -> None:
     """Put a narrow layer in the place of a linear one, whose bias it keeps."""
     layer.to(target.device)
     setattr(layer, "bias", getattr(model.get_submodule(owner), "bias", None))  # noqa: B010

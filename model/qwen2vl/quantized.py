@@ -4,11 +4,22 @@ import math
 
 from torch import Tensor, nn
 
+from eyehand.errors import UsageError
 from eyehand.model.qwen2vl.int4 import GROUP, Int4Linear, fits_int4
 from eyehand.model.qwen2vl.int8 import Int8Linear
 
 QUANTIZED = ("int8", "int4")
 """What `quantize` may be."""
+
+
+def check_quantize(quantize: str | None) -> None:
+    """Refuse what weights cannot be kept as.
+
+    Raises:
+        UsageError: it is neither None nor one of `QUANTIZED`.
+    """
+    if quantize not in (None, *QUANTIZED):
+        raise UsageError(f"quantize is one of {', '.join(QUANTIZED)}; got {quantize!r}")
 
 
 def is_of_a_layer(name: str, shape: tuple[int, ...]) -> bool:

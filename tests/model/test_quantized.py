@@ -18,7 +18,7 @@ from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.qwen2vl import int4, int8
 from eyehand.model.qwen2vl.int4 import Int4Linear
 from eyehand.model.qwen2vl.int8 import Int8Linear
-from eyehand.model.stored_weights import Target, stored_weights, weight_files
+from eyehand.model.stored_weights import WeightTarget, stored_weights, weight_files
 
 BOUND = {"int8": 0.02, "int4": 0.12}
 """Of the largest score, on the embedded model; bfloat16 moves them by 0.04."""
@@ -130,9 +130,9 @@ def test_a_model_fits_narrow_where_it_does_not_in_32_bits(
     stored = stored_weights(weight_files(folder))
     settings = read_image_settings(folder, config.vision)
     wide, narrow = (
-        fitting.Fitting(config, stored, settings, Target(None, torch.device("cpu"), way)).need(
-            torch.float32
-        )
+        fitting.Fitting(
+            config, stored, settings, WeightTarget(None, torch.device("cpu"), way)
+        ).need(torch.float32)
         for way in (None, quantize)
     )
     assert narrow.weights < wide.weights * {"int8": 0.5, "int4": 0.35}[quantize]
