@@ -5,7 +5,6 @@ its screens, and prints what that took as one line of JSON.
 """
 
 import json
-import resource
 import sys
 import time
 from dataclasses import replace
@@ -69,14 +68,18 @@ def _since(began: tuple[float, float]) -> dict[str, float]:
 
 def _peak_bytes() -> int:
     """Most memory that was resident, with the pages of files that stay mapped."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return _status_bytes("VmHWM")  # getrusage would count the memory of who started this process
 
 
 def _own_bytes() -> int:
     """Memory that is resident now and belongs to no file."""
+    return _status_bytes("RssAnon")
+
+
+def _status_bytes(name: str) -> int:
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     fields = dict(line.split(":", 1) for line in lines)
-    return int(fields["RssAnon"].split()[0]) * 1024
+    return int(fields[name].split()[0]) * 1024
 
 
 if __name__ == "__main__":

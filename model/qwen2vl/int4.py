@@ -11,16 +11,14 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from eyehand.model.qwen2vl.widened import WIDE_ROWS, wide_dtype, widened_product
+from eyehand.model.qwen2vl.widened import BLOCK, piece_rows, wide_dtype, widened_product
 
 GROUP = 32
 """Numbers of a row that share a step and a middle, where weights are quantised here."""
 GROUPS = (32, 64, 128, 256)
 """Sizes of groups that the kernel knows."""
-MOST_ROWS = 32
+MOST_ROWS = 64
 """Up to so many rows a CPU multiplies with the codes as they are; more pay for widening."""
-BLOCK = 64
-"""A weight's rows are a multiple of it."""
 
 
 def fits_int4(shape: tuple[int, ...], group: int = GROUP) -> bool:
@@ -54,7 +52,7 @@ class Int4Linear(nn.Module):
     @classmethod
     def of(cls, weight: Tensor, bias: nn.Parameter | None) -> Self:
         """Quantise a weight (out, in): each group's ends, and 14 values between them."""
-        pieces = [_rounded(rows) for rows in torch.split(weight, WIDE_ROWS)]
+        pieces = [_rounded(rows) for rows in torch.split(weight, piece_rows(weight.shape[1]))]
         codes, steps = zip(*pieces, strict=True)
         return cls(torch.cat(codes), torch.cat(steps, dim=1), bias)
 
@@ -75,7 +73,7 @@ class Int4Linear(nn.Module):
         """Yield the weight's rows in order, some (some, in) at a time, computed in float32."""
         _, width, half = self.codes.shape
         begin = 0
-        for packed in torch.split(self.codes, WIDE_ROWS // (2 * half)):
+        for packed in torch.split(self.codes, piece_rows(width) // (2 * half)):
             codes = _unpacked(packed)  # (some, in)
             end = begin + len(codes)
             step, middle = self.steps[:, begin:end].float().permute(2, 1, 0).contiguous()[..., None]

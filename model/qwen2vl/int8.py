@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from eyehand.model.qwen2vl.widened import WIDE_ROWS, wide_dtype, widened_product
+from eyehand.model.qwen2vl.widened import piece_rows, wide_dtype, widened_product
 
 MOST_ROWS = 16
 """Up to so many rows a CPU multiplies with the int8 weights as they are; more pay for widening."""
@@ -23,7 +23,7 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: nn.Parameter | None) -> None:
         super().__init__()
         narrow, scales = [], []
-        for rows in torch.split(weight, WIDE_ROWS):
+        for rows in torch.split(weight, piece_rows(weight.shape[1])):
             wide = rows.float()
             scale = wide.abs().amax(dim=1, keepdim=True).clamp_(min=1e-30) / 127  # (some, 1)
             narrow.append((wide / scale).round_().to(torch.int8))
@@ -40,6 +40,7 @@ class Int8Linear(nn.Module):
             packed = torch._weight_int8pack_mm(narrow, self.weight, scale)
             out = packed.to(x.dtype).view(*x.shape[:-1], -1)
         else:
-            pieces = (piece.to(wide_dtype(x)) for piece in torch.split(self.weight, WIDE_ROWS))
+            kept = torch.split(self.weight, piece_rows(x.shape[-1]))
+            pieces = (piece.to(wide_dtype(x)) for piece in kept)
             out = widened_product(x, pieces) * self.scale.to(x.dtype)
         return out if self.bias is None else out + self.bias

@@ -6,8 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WIDE_ROWS = 1024
-"""Rows of a weight that are widened at once."""
+BLOCK = 64
+"""Rows that stay together where a weight is cut into pieces."""
+_NUMBERS = 2**21
+"""About so many numbers of a weight are widened at once."""
+
+
+def piece_rows(width: int) -> int:
+    """Return how many rows of so many numbers are widened at once, a multiple of `BLOCK`."""
+    return max(1, _NUMBERS // width // BLOCK) * BLOCK
 
 
 def wide_dtype(x: Tensor) -> torch.dtype:

@@ -29,7 +29,7 @@ AWQ = {
     "quant_method": "awq", "bits": 4, "group_size": GROUP, "version": "gemm", "zero_point": True,
     "modules_to_not_convert": ["visual"],
 }  # fmt: skip
-IDS = torch.arange(40).view(1, -1)
+IDS = torch.arange(80).view(1, -1)
 """More tokens than are multiplied with the codes as they are."""
 
 Ints = NDArray[np.int64]
@@ -174,7 +174,7 @@ def test_packed_weights_can_be_quantised_anew(
     name = "model.layers.1.mlp.down_proj.weight"
     layer = found.get_submodule(name.removesuffix(".weight"))
     assert isinstance(layer, kind)
-    x = torch.randn(40, meant[name].shape[1])
+    x = torch.randn(80, meant[name].shape[1])
     expected = x @ meant[name].T
     assert float((layer(x) - expected).abs().max() / expected.abs().max()) < 0.15
 
