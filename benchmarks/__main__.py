@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from eyehand.agent.cli import arguments as shared
@@ -17,6 +18,7 @@ examples:
   python -m benchmarks episodes --peer-python bg-venv/bin/python
   python -m benchmarks android --episodes 3                     beside plain adbutils
   python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
+  python -m benchmarks fitting --shape 2B --screen 1288x728 --at /var/tmp
 
 step: the time of one step (act, settle, capture, record to disk) on a page of MiniWoB++. The
 peer is a Python interpreter that has BrowserGym; docs/results/bench-step.md says how to make one.
@@ -26,13 +28,15 @@ android: one step (act, settle, capture) and one raw capture on the simulated ph
 real adb server, beside adbutils' own screenshot() and click().
 engine: one conversation, a screen and an answer a step, under each history policy and with
 transformers, from scratch and with its cache kept; CPU seconds of one thread, random weights.
+fitting: a checkpoint of random weights (2B: 4.4 GB) is written, loaded in bfloat16 and in 4 bits
+and by transformers, each in its own process, and shown a screen: memory, and seconds of one thread.
 
 exit status: 0 measured; 2 wrong usage, or a peer without BrowserGym; 3 a browser failed; 130
 stopped with Ctrl-C.
 """
 
 STEP_TASK = "click-test-2"
-STEPS = {"step": 10, "android": 10, "episodes": 3, "engine": 50}
+STEPS = {"step": 10, "android": 10, "episodes": 3, "engine": 50, "fitting": 1}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -50,9 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "benchmark", choices=("step", "episodes", "android", "engine"), help="what to measure"
-    )
+    parser.add_argument("benchmark", choices=tuple(STEPS), help="what to measure")
     parser.add_argument(
         "--task",
         metavar="NAME",
@@ -70,15 +72,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=shared.positive_int,
         metavar="N",
-        help="steps an episode (default: 10; episodes: 3, the last of which solve it; engine: 50)",
+        help="steps an episode (default: 10; episodes: 3, the last of which solve it; engine: 50; "
+        "fitting: 1)",
     )
     parser.add_argument(
-        "--shape", choices=("embedded", "136M"), default="embedded",
-        help="engine: sizes of the network (default: embedded)",
+        "--shape", choices=("embedded", "136M", "2B"), default="embedded",
+        help="engine, fitting: sizes of the network (default: embedded); 2B: fitting",
     )  # fmt: skip
     parser.add_argument(
         "--screen", type=shared.size, default=(160, 210), metavar="WxH",
-        help="engine: size of the screens (default: 160x210)",
+        help="engine, fitting: size of the screens (default: 160x210)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--at", metavar="DIR", type=Path,
+        help="fitting: where the checkpoint is written, and removed (default: a temporary folder)",
     )  # fmt: skip
     parser.add_argument(
         "--rounds",
@@ -154,11 +161,22 @@ def _measure_engine(arguments: argparse.Namespace) -> Measured:
     return document, print_engine
 
 
+def _measure_fitting(arguments: argparse.Namespace) -> Measured:
+    from benchmarks.engine.fitting import bench_fitting
+    from benchmarks.tables import print_fitting
+
+    document = bench_fitting(
+        arguments.shape, arguments.screen, arguments.steps, arguments.at, shared.say
+    )
+    return document, print_fitting
+
+
 _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "step": _measure_step,
     "episodes": _measure_episodes,
     "android": _measure_android,
     "engine": _measure_engine,
+    "fitting": _measure_fitting,
 }
 
 

@@ -62,6 +62,29 @@ def print_engine(document: dict[str, Any]) -> None:
     console.print(f"steps whose exact sides wrote different tokens: {document['unequal_answers']}")
 
 
+def print_fitting(document: dict[str, Any]) -> None:
+    """Print a document of `bench_fitting`."""
+    console = tables.console(wide=True)
+    width, height = document["screen"]
+    console.print(
+        f"{document['shape']}, {document['parameters'] / 1e9:.2f} billion parameters, one screen "
+        f"of {width}x{height} a step and {document['answer_tokens']} tokens written; one thread, "
+        "seconds (CPU seconds)"
+    )
+    rows = [
+        [row["name"], _both(row["load"]), *(f"{row[f'{part}_bytes'] / 1e9:.2f} GB" for part in
+         ("weight", "loaded_peak", "peak", "aim", "own")), ", ".join(map(_both, row["steps"]))]
+        for row in document["rows"]
+    ]  # fmt: skip
+    columns = ("", "loading", "weights", "peak of loading", "peak", "aim", "own at the end",
+               "steps")  # fmt: skip
+    console.print(_table(columns, rows))
+
+
+def _both(seconds: dict[str, float]) -> str:
+    return f"{seconds['wall_s']:.1f} ({seconds['cpu_s']:.1f})"
+
+
 def print_step(document: dict[str, Any]) -> None:
     """Print a document of `bench_step`."""
     from benchmarks.step.measure import PARTS

@@ -16,7 +16,7 @@ from eyehand.model.inputs.image import smart_resize
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.memory import free_bytes, reading_bytes, token_bytes, vision_bytes
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.stored_weights import Stored, asked_bytes, common_dtype
+from eyehand.model.stored_weights import Stored, WeightTarget, asked_bytes, common_dtype
 from eyehand.model.units import size_text
 
 SCREEN_PX = (728, 1288)
@@ -69,19 +69,19 @@ class Fitting:
         config: The model's sizes.
         stored: Its weights as they lie on disk.
         settings: How it sees pictures.
-        device: Where it shall run.
-        int8: Whether the weights of its layers are kept as int8.
+        target: Where it shall run, and what its weights become; `need` and `chosen_dtype` say in
+            which dtype.
     """
 
     config: Qwen2VLConfig
     stored: Mapping[str, Stored]
     settings: ImageSettings
-    device: torch.device
-    int8: bool = False
+    target: WeightTarget
 
     def need(self, dtype: torch.dtype | None) -> Need:
         """Estimate what the model takes in a dtype; None is the stored one."""
-        weights = asked_bytes(self.stored, dtype, self.device, self.int8)
+        target = replace(self.target, dtype=dtype)
+        weights = asked_bytes(self.stored, target)
         kept = dtype or common_dtype(self.stored) or next(iter(self.stored.values())).dtype
         height, width = smart_resize(*SCREEN_PX, self.settings)
         patches = height * width // self.settings.patch_size**2
@@ -98,9 +98,9 @@ class Fitting:
         On a CPU it is float32, unless bfloat16 alone fits, or the model is large and a product of
         its size is faster in bfloat16.
         """
-        if self.device.type != "cpu":
+        if self.target.device.type != "cpu":
             return None
-        free, (wide, half) = free_bytes(self.device), (torch.float32, torch.bfloat16)
+        free, (wide, half) = free_bytes(self.target.device), (torch.float32, torch.bfloat16)
         if free is not None and self.need(wide).least > free >= self.need(half).least:
             return half
         large = sum(entry.count for entry in self.stored.values()) >= SMALL_MODEL
@@ -112,7 +112,7 @@ class Fitting:
         Raises:
             NotEnoughMemory: The line names the options that would make it fit.
         """
-        free, need = free_bytes(self.device), self.need(dtype)
+        free, need = free_bytes(self.target.device), self.need(dtype)
         if free is None or need.least < free // 4:
             return
         if need.least <= free:
@@ -121,16 +121,21 @@ class Fitting:
         smaller = replace(self, settings=_smaller(self.settings))
         ways = {
             "--dtype bfloat16": self.need(torch.bfloat16),
-            "--quantize int8": replace(self, int8=True).need(dtype),
-            "--dtype bfloat16 --quantize int8": replace(self, int8=True).need(torch.bfloat16),
+            "--quantize int8": self._quantized("int8").need(dtype),
+            "--dtype bfloat16 --quantize int8": self._quantized("int8").need(torch.bfloat16),
+            "--quantize int4": self._quantized("int4").need(dtype),
+            "--dtype bfloat16 --quantize int4": self._quantized("int4").need(torch.bfloat16),
             f"--max-pixels {SMALL_PIXELS}": smaller.need(dtype),
-            f"--dtype bfloat16 --quantize int8 --max-pixels {SMALL_PIXELS}": replace(
-                smaller, int8=True
+            f"--dtype bfloat16 --quantize int4 --max-pixels {SMALL_PIXELS}": smaller._quantized(
+                "int4"
             ).need(torch.bfloat16),
         }
         fits = next((way for way, less in ways.items() if less.least <= free), None)
         advice = "take a smaller model" if fits is None else f"it would fit with {fits}"
         raise NotEnoughMemory(f"too little memory to load the model: {need.line(free)}; {advice}")
+
+    def _quantized(self, quantize: str) -> "Fitting":
+        return replace(self, target=replace(self.target, quantize=quantize))
 
 
 def _smaller(settings: ImageSettings) -> ImageSettings:

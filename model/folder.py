@@ -1,22 +1,34 @@
 """A checkpoint's folder: found by its name, and looked at before torch or a weight is loaded."""
 
 from pathlib import Path
+from typing import Any
 
 from eyehand.errors import BadConfig, CheckpointError, UsageError
 from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.json_object import read_object
+from eyehand.model.packing import Packing, read_packing
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.shown import shown
+from eyehand.model.shown import shown, shown_text
 
 CONFIG_FILE = "config.json"
 GENERATION_FILE = "generation_config.json"
 _SAMPLED = ("temperature", "top_k", "top_p", "repetition_penalty")
-_ADAPTER_FILE = "adapter_config.json"
+ADAPTER_FILE = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _REQUIRED = (
     (CONFIG_FILE,),
     ("model.safetensors", "model.safetensors.index.json"),
     ("tokenizer.json", "vocab.json"),
 )
+
+_UNSUPPORTED = (
+    "use_dora", "lora_bias", "fan_in_fan_out", "layer_replication", "trainable_token_indices",
+    "alora_invocation_tokens", "target_parameters", "use_qalora", "use_bdlora", "arrow_config",
+    "kasa_config", "monteclora_config", "velora_config",
+)  # fmt: skip
+"""Fields that, where they say something, make an adapter more than a product that is added."""
+_CHANGES_BASE = ("pissa", "olora", "loftq", "corda", "lora_ga")
+"""Ways to begin after which the model itself was changed."""
 
 
 def resolve(model: str | Path, *, cache_dir: Path | None = None) -> Path:
@@ -59,6 +71,7 @@ def check_model(model: str | Path) -> None:
     if Path(model).expanduser().is_dir():
         folder = resolve(model)
         read_image_settings(folder, read_config(folder).vision)
+        read_folder_packing(folder)
     else:
         _hub_name(model)
 
@@ -90,17 +103,47 @@ def _check_kind(folder: Path) -> None:
     if not (folder / CONFIG_FILE).is_file():
         _refuse_adapter(folder)
     read_config(folder)
+    read_folder_packing(folder)
 
 
 def _refuse_adapter(folder: Path) -> None:
-    path = folder / _ADAPTER_FILE
+    path = folder / ADAPTER_FILE
     if path.is_file():
         base = read_object(path, CheckpointError).get("base_model_name_or_path")
-        of_base = f" of {base}" if isinstance(base, str) and base else ""
+        of_base = f" of {shown_text(base)}" if isinstance(base, str) and base else ""
         raise CheckpointError(
-            f"{folder} holds an adapter (LoRA){of_base}, not a model: merge it into its model "
-            "(peft: merge_and_unload, then save_pretrained) and give the folder that this makes"
+            f"{folder} holds an adapter (LoRA){of_base}, not a model: give it as --adapter, and "
+            "its model as --model"
         )
+
+
+def check_adapter(folder: Path | str) -> dict[str, Any]:
+    """Look at an adapter's folder without reading its weights; return its configuration.
+
+    Raises:
+        UsageError: there is no such folder.
+        CheckpointError: it holds no adapter, or one of a kind that is not supported.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise UsageError(f"there is no adapter folder {folder}")
+    for name in (ADAPTER_FILE, ADAPTER_WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder} holds no adapter (LoRA): it lacks {name}")
+    values, path = read_object(folder / ADAPTER_FILE, CheckpointError), folder / ADAPTER_FILE
+    kind = values.get("peft_type")
+    if kind != "LORA":
+        raise CheckpointError(f"{path}: expected the peft_type 'LORA', got {shown(kind)}")
+    given = [name for name in _UNSUPPORTED if values.get(name)]
+    begun = values.get("init_lora_weights")
+    if isinstance(begun, str) and begun.lower().startswith(_CHANGES_BASE):
+        given.append("init_lora_weights")
+    if given:
+        raise CheckpointError(
+            f"{path}: {given[0]} is {shown(values[given[0]])}, which is not supported: merge the "
+            "adapter with peft (merge_and_unload) and give the folder that this makes as --model"
+        )
+    return values
 
 
 def read_sampling(folder: Path) -> dict[str, float]:
@@ -137,5 +180,18 @@ def read_config(folder: Path) -> Qwen2VLConfig:
         values |= {} if found is None else {"eos_token_id": found}
     try:
         return Qwen2VLConfig.from_dict(values)
+    except BadConfig as error:
+        raise BadConfig(f"{folder / CONFIG_FILE}: {error}") from error
+
+
+def read_folder_packing(folder: Path) -> Packing | None:
+    """Return how a folder's weights are packed, from its ``config.json``; None: they are plain.
+
+    Raises:
+        BadConfig: they are quantised in a way that is not read.
+    """
+    values = read_object(folder / CONFIG_FILE)
+    try:
+        return read_packing(values)
     except BadConfig as error:
         raise BadConfig(f"{folder / CONFIG_FILE}: {error}") from error

@@ -11,8 +11,9 @@ from typing import Self
 import torch
 
 from eyehand.errors import UsageError
+from eyehand.model.adapter import read_adapter
 from eyehand.model.fitting import Fitting
-from eyehand.model.folder import read_config, resolve
+from eyehand.model.folder import read_config, read_folder_packing, resolve
 from eyehand.model.inference.grounding import Box, ground
 from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.inference.visual_cache import VisualEncoder
@@ -21,7 +22,8 @@ from eyehand.model.inputs.image_settings import ImageSettings, limits, read_imag
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
-from eyehand.model.stored_weights import stored_weights, weight_files
+from eyehand.model.qwen2vl.quantized import check_quantize
+from eyehand.model.stored_weights import WeightTarget, stored_weights, weight_files
 from eyehand.model.weights import LOADING, build_network, checked_weights
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -96,6 +98,7 @@ class Qwen2VL:
         min_pixels: int | None = None,
         max_pixels: int | None = None,
         quantize: str | None = None,
+        adapter: str | Path | None = None,
     ) -> Self:
         """Loads a model, its tokenizer and how it sees pictures.
 
@@ -106,32 +109,38 @@ class Qwen2VL:
             device: None: the CUDA device when there is one, else the CPU.
             min_pixels: Smallest area at which the model sees a picture; None is the folder's.
             max_pixels: Largest area; None is the folder's.
-            quantize: "int8" keeps the weights of the layers in 8 bits; None as `dtype` says.
+            quantize: "int8" or "int4" keeps the weights of the layers narrow; None as `dtype` says,
+                or in 4 bits where they are stored so (AWQ, GPTQ).
+            adapter: A folder with a LoRA adapter for this model, which is merged into it.
 
         Raises:
             UsageError: There is no such model or device, or it cannot be downloaded.
             CheckpointError: The folder's contents cannot be used.
             NotEnoughMemory: The model does not fit; options that would help are named.
         """
-        if quantize not in (None, "int8"):
-            raise UsageError(f"quantize is int8; got {quantize!r}")
-        where, int8 = named_device(device), quantize == "int8"
-        folder = resolve(model)
-        config = read_config(folder)
+        check_quantize(quantize)
+        where, folder = named_device(device), resolve(model)
+        config, packing = read_config(folder), read_folder_packing(folder)
         settings = read_image_settings(folder, config.vision)
         area = limits(settings.min_pixels, settings.max_pixels, min_pixels, max_pixels)
         settings = replace(settings, min_pixels=area[0], max_pixels=area[1])
         files = weight_files(folder)
         size = sum(file.stat().st_size for file in files)
+        merged = None
         with memory_told(where, LOADING, size):
-            stored = checked_weights(config, folder, stored_weights(files))
-            fitting = Fitting(config, stored, settings, where, int8)
+            stored = checked_weights(config, folder, stored_weights(files, packing))
+            if adapter is not None:
+                merged = read_adapter(adapter, stored, config.text.tie_word_embeddings)
+            changed = frozenset() if merged is None else merged.changed
+            fitting = Fitting(
+                config, stored, settings, WeightTarget(dtype, where, quantize, changed)
+            )
         dtype = dtype or fitting.chosen_dtype()
         fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)
         tokenizer.check_fits(config)
         with memory_told(where, LOADING, size):
-            network = build_network(config, stored, dtype, where, int8)
+            network = build_network(config, stored, replace(fitting.target, dtype=dtype), merged)
         return cls(network, tokenizer, settings)
 
     def session(self, reserved_tokens: int = RESERVED_TOKENS) -> Session:

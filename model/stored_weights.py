@@ -13,7 +13,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ from torch import Tensor
 
 from eyehand.errors import CheckpointError, MissingWeight, ShapeMismatch, UnexpectedWeight
 from eyehand.model.json_object import read_object
-from eyehand.model.qwen2vl.quantized import is_quantized
+from eyehand.model.packed import Codes, unpacked, usable
+from eyehand.model.packing import PARTS, Packing
+from eyehand.model.qwen2vl.quantized import is_of_a_layer, narrow_bytes, narrow_kind
 from eyehand.model.shown import shown, shown_names, shown_text
 from eyehand.model.units import size_text
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 HEAD = "lm_head.weight"
+EMBEDDING = "model.embed_tokens.weight"
 
 _DTYPES = {
     "F32": torch.float32,
@@ -37,6 +40,8 @@ _DTYPES = {
     "F16": torch.float16,
     "F64": torch.float64,
 }
+_WHOLE = (".qweight", ".qzeros", ".g_idx")
+"""Tensors of whole numbers, where weights are packed."""
 _ROTARY_BUFFER = re.compile(r"\brotary(_pos)?_emb\.(original_)?inv_freq$")
 _SHARD = re.compile(r"\w[\w.-]{0,200}\.safetensors", re.ASCII)
 _MAX_HEADER_BYTES = 4 * 10**6
@@ -47,17 +52,61 @@ _HEAD_ROWS = 4096
 
 @dataclass(frozen=True)
 class Stored:
-    """One weight on disk: its file, its name there, its shape and dtype."""
+    """One weight on disk: its file, its name there, its shape and dtype.
+
+    A packed one has `packing` and `parts`, the tensors that it is made of.
+    """
 
     file: Path
     name: str
     shape: tuple[int, ...]
     dtype: torch.dtype
+    packing: Packing | None = None
+    parts: Mapping[str, "Stored"] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """Numbers that it holds."""
         return math.prod(self.shape)
+
+    @property
+    def keeps_codes(self) -> bool:
+        """Whether it is packed, and can be used in the 4 bits that it has."""
+        return self.packing is not None and usable(self.packing, self.shape)
+
+
+@dataclass(frozen=True)
+class WeightTarget:
+    """What weights shall become.
+
+    Attributes:
+        dtype: Of those that are not kept narrow; None keeps each as it is stored.
+        device: Where they go.
+        quantize: "int8" or "int4" keeps those of the layers narrow. Where it is None, weights that
+            are stored in 4 bits keep them.
+        changed: Names of those that an adapter changes.
+    """
+
+    dtype: torch.dtype | None
+    device: torch.device
+    quantize: str | None = None
+    changed: frozenset[str] = frozenset()
+
+    def kind(self, name: str, entry: Stored) -> str | None:
+        """Return "int8" or "int4" for a weight that is kept narrow, else None."""
+        quantize = self.quantize or ("int4" if entry.keeps_codes else None)
+        return narrow_kind(name, entry.shape, quantize)
+
+    def keeps_codes(self, name: str, entry: Stored) -> bool:
+        """Return whether a weight is used in the very codes that it is stored in."""
+        kept = entry.keeps_codes and self.quantize != "int8" and name not in self.changed
+        return kept and is_of_a_layer(name, entry.shape)
+
+    def maps(self, name: str, entry: Stored) -> bool:
+        """Return whether a weight stays mapped from its file."""
+        plain = entry.packing is None and self.kind(name, entry) is None
+        as_stored = self.device.type == "cpu" and self.dtype in (None, entry.dtype)
+        return plain and as_stored and name not in self.changed
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -94,11 +143,15 @@ def _shard(index: Path, file: object) -> str:
     )
 
 
-def stored_weights(files: list[Path]) -> dict[str, Stored]:
+def stored_weights(files: list[Path], packing: Packing | None = None) -> dict[str, Stored]:
     """Return everything that is stored, by published name.
 
     Rotary frequencies, which old versions stored beside the weights, are left out: they follow
     from the configuration.
+
+    Args:
+        files: The safetensors files.
+        packing: How weights are packed; None: they are plain.
 
     Raises:
         CheckpointError: a file is not a readable safetensors file of floating-point weights.
@@ -112,12 +165,29 @@ def stored_weights(files: list[Path]) -> dict[str, Stored]:
                     if _ROTARY_BUFFER.search(name):
                         continue
                     entry = handle.get_slice(name)
-                    shape, dtype = tuple(entry.get_shape()), _dtype(file, name, entry.get_dtype())
+                    whole = packing is not None and name.endswith(_WHOLE)
+                    dtype = _dtype(file, name, entry.get_dtype(), whole)
+                    shape = tuple(entry.get_shape())
                     found[published_name(name)] = Stored(file, name, shape, dtype)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(
                 f"{file}: not a readable safetensors file ({shown_text(str(error))})"
             ) from error
+    return found if packing is None else _with_packed(found, packing)
+
+
+def _with_packed(found: dict[str, Stored], packing: Packing) -> dict[str, Stored]:
+    """Put a weight in the place of the tensors that it is packed in."""
+    owners = [name.removesuffix(".qweight") for name in found if name.endswith(".qweight")]
+    for owner in owners:
+        named = {part: found.pop(f"{owner}.{part}", None) for part in PARTS}
+        parts = {part: entry for part, entry in named.items() if entry is not None}
+        first = parts["qweight"]
+        shape = packing.shape(owner, {part: entry.shape for part, entry in parts.items()})
+        dtype = parts["scales"].dtype
+        found[f"{owner}.weight"] = Stored(
+            first.file, f"{owner}.weight", shape, dtype, packing, parts
+        )
     return found
 
 
@@ -160,7 +230,10 @@ def check_complete(
         UnexpectedWeight: there is a weight without a place.
     """
     missing = [name for name in needed if name not in stored]
-    unexpected = [entry.name for name, entry in stored.items() if name not in needed]
+    unexpected = [
+        entry.name for name, entry in stored.items()
+        if name not in needed and not _empty_bias(name, entry, stored)
+    ]  # fmt: skip
     misshapen = [
         f"{name} (stored {stored[name].shape}, the configuration needs {shape})"
         for name, shape in needed.items()
@@ -179,13 +252,19 @@ def check_complete(
         raise found[0][0](f"{folder}: the weights do not fit config.json; {'; '.join(parts)}{hint}")
 
 
+def _empty_bias(name: str, entry: Stored, stored: Mapping[str, Stored]) -> bool:
+    """A bias of zeros beside a packed weight: some versions of AutoGPTQ gave one to every layer."""
+    weight = stored.get(name.removesuffix(".bias") + ".weight")
+    if not name.endswith(".bias") or weight is None or weight.packing is None:
+        return False
+    return entry.shape == weight.shape[:1] and not any(rows.any() for rows in _rows(entry))
+
+
 _UNTIED_HINT = (
     "; where the head is the embedding, as in the 2B model, config.json says so: "
     '"tie_word_embeddings": true'
 )
-_ADAPTER_HINT = (
-    "; names with lora_ belong to an adapter (LoRA), which has to be merged into the model first"
-)
+_ADAPTER_HINT = "; names with lora_ belong to an adapter (LoRA): give its folder as --adapter"
 
 
 def common_dtype(stored: Mapping[str, Stored]) -> torch.dtype | None:
@@ -199,50 +278,52 @@ def common_dtype(stored: Mapping[str, Stored]) -> torch.dtype | None:
     return counts.most_common(1)[0][0] if len(counts) > 1 else None
 
 
-def asked_bytes(
-    stored: Mapping[str, Stored], dtype: torch.dtype | None, device: torch.device,
-    int8: bool = False,
-) -> int:  # fmt: skip
+def asked_bytes(stored: Mapping[str, Stored], target: WeightTarget) -> int:
     """Return the memory that loading asks for; weights that stay mapped from their file need none.
 
     Args:
         stored: The weights.
-        dtype: That they shall have; None keeps each as it is.
-        device: Where they go.
-        int8: Whether those of the layers are kept as int8.
+        target: What they shall become.
     """
     total = 0
     for name, entry in stored.items():
-        if int8 and is_quantized(name, entry.shape):
-            total += entry.count
-        elif device.type != "cpu" or dtype not in (None, entry.dtype):
-            total += entry.count * (dtype or entry.dtype).itemsize
+        kind = target.kind(name, entry)
+        if target.keeps_codes(name, entry):
+            total += entry.count // 2 + 8 * entry.parts["scales"].count
+        elif kind is not None:
+            total += narrow_bytes(kind, entry.shape)
+        elif not target.maps(name, entry):
+            total += entry.count * (target.dtype or entry.dtype).itemsize
     return total
 
 
 def tensors(
-    stored: Mapping[str, Stored], dtype: torch.dtype | None, device: torch.device
-) -> Iterator[tuple[str, Tensor]]:
-    """Yield every weight.
+    stored: Mapping[str, Stored], target: WeightTarget
+) -> Iterator[tuple[str, Tensor | Codes]]:
+    """Yield every weight as it is stored; packed ones unpacked.
 
-    A converted weight is read through a mapping of its own, which is released with the original,
-    so that the stored and the converted weights never accumulate side by side.
-
-    Args:
-        stored: The weights.
-        dtype: That they shall have; None keeps each as it is.
-        device: Where they go.
+    One that shall become something else is read through a mapping of its own, which is released
+    with it, so that the stored and the converted weights never accumulate side by side.
     """
     shared: dict[Path, Any] = {}
     for name, entry in stored.items():
-        if entry.file not in shared:
-            shared[entry.file] = safe_open(entry.file, framework="pt")
-        tensor = shared[entry.file].get_tensor(entry.name)
-        if dtype in (None, tensor.dtype) and device.type == "cpu":
-            yield name, tensor
-            continue
-        del shared[entry.file]
-        yield name, tensor.to(device, dtype or tensor.dtype)
+        if entry.packing is not None:
+            parts = {part: read(one) for part, one in entry.parts.items()}
+            yield name, unpacked(name.removesuffix(".weight"), entry.packing, parts)
+            del parts
+        elif target.maps(name, entry):
+            if entry.file not in shared:
+                shared[entry.file] = safe_open(entry.file, framework="pt")
+            yield name, shared[entry.file].get_tensor(entry.name)
+        else:
+            yield name, read(entry)
+
+
+def read(entry: Stored) -> Tensor:
+    """Return one tensor, mapped from its file on its own."""
+    with safe_open(entry.file, framework="pt") as handle:
+        tensor: Tensor = handle.get_tensor(entry.name)
+    return tensor
 
 
 def check_tied_head(head: Stored, embedding: Stored) -> None:
@@ -277,10 +358,11 @@ def _same_but_rounded(one: Tensor, other: Tensor) -> bool:
     return torch.allclose(one.float(), other.float(), rtol=2**-7, atol=2**-24)
 
 
-def _dtype(file: Path, name: str, dtype: str) -> torch.dtype:
-    if dtype not in _DTYPES:
+def _dtype(file: Path, name: str, dtype: str, whole: bool) -> torch.dtype:
+    known = {"I32": torch.int32} if whole else _DTYPES
+    if dtype not in known:
+        hint = "" if whole else " (config.json says nothing of quantised weights)"
         raise CheckpointError(
-            f"{file}: {shown_text(name)} is stored as {dtype}; expected one of "
-            f"{', '.join(_DTYPES)} (quantised checkpoints are not supported)"
+            f"{file}: {shown_text(name)} is stored as {dtype}; expected {' or '.join(known)}{hint}"
         )
-    return _DTYPES[dtype]
+    return known[dtype]

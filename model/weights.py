@@ -7,6 +7,7 @@ names and dtypes are read: `eyehand.model.stored_weights`.
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,22 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.folder import CONFIG_FILE, read_config
+from eyehand.model.adapter import Adapter
+from eyehand.model.folder import CONFIG_FILE, read_config, read_folder_packing
 from eyehand.model.memory import check_room, memory_told
+from eyehand.model.packed import Codes
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
+from eyehand.model.qwen2vl.int4 import Int4Linear
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
-from eyehand.model.qwen2vl.quantized import Int8Linear, is_quantized
+from eyehand.model.qwen2vl.quantized import check_quantize, narrowed
 from eyehand.model.qwen2vl.shapes import weight_shapes
 from eyehand.model.stored_weights import (
+    EMBEDDING,
     HEAD,
     INDEX_FILE,
     SINGLE_FILE,
     Stored,
+    WeightTarget,
     asked_bytes,
     check_complete,
     check_tied_head,
@@ -36,7 +42,6 @@ from eyehand.model.stored_weights import (
     weight_files,
 )
 
-EMBEDDING = "model.embed_tokens.weight"
 LOADING = "to load the weights"
 MAX_SHARD_BYTES = 5 * 10**9
 
@@ -48,7 +53,7 @@ def load_checkpoint(
     *,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
-    int8: bool = False,
+    quantize: str | None = None,
 ) -> Qwen2VLNetwork:
     """Load a Qwen2-VL folder.
 
@@ -58,7 +63,8 @@ def load_checkpoint(
             on the CPU also keeps them memory-mapped: the files must then not be overwritten in
             place while in use.
         device: where the weights go.
-        int8: keep the weights of the layers as int8, for inference alone; one at a time is wide.
+        quantize: "int8" or "int4" keeps the weights of the layers narrow, for inference alone.
+            Weights that are stored in 4 bits keep them without it.
 
     Returns:
         The model in evaluation mode; its parameters require gradients.
@@ -70,34 +76,35 @@ def load_checkpoint(
         ShapeMismatch: weights whose shape differs from the configuration's.
         CheckpointError: a file is not a readable safetensors file of floating-point weights.
         NotEnoughMemory: the weights do not fit.
+        UsageError: there is no such `quantize`.
     """
+    check_quantize(quantize)
     folder = Path(folder)
     config = read_config(folder)
-    files, target = weight_files(folder), torch.device(device)
-    with memory_told(target, LOADING, sum(file.stat().st_size for file in files)):
-        stored = checked_weights(config, folder, stored_weights(files))
-        return build_network(config, stored, dtype, target, int8)
+    files, where = weight_files(folder), torch.device(device)
+    with memory_told(where, LOADING, sum(file.stat().st_size for file in files)):
+        found = stored_weights(files, read_folder_packing(folder))
+        stored = checked_weights(config, folder, found)
+        return build_network(config, stored, WeightTarget(dtype, where, quantize))
 
 
 def build_network(
     config: Qwen2VLConfig,
     stored: dict[str, Stored],
-    dtype: torch.dtype | None,
-    device: torch.device,
-    int8: bool = False,
+    target: WeightTarget,
+    adapter: Adapter | None = None,
 ) -> Qwen2VLNetwork:
     """Build a model of weights that were compared with its configuration; see `load_checkpoint`.
 
     Args:
         config: The model's.
         stored: What `checked_weights` returned.
-        dtype: Of the weights; None keeps the stored one.
-        device: Where they go.
-        int8: Whether the layers' weights become int8.
+        target: What the weights become.
+        adapter: Is merged into them.
     """
     with torch.device("meta"):
         model = Qwen2VLNetwork(config)
-    _fill(model, stored, dtype, device, int8)
+    _fill(model, stored, replace(target, dtype=target.dtype or common_dtype(stored)), adapter)
     return model.eval()
 
 
@@ -119,29 +126,38 @@ def checked_weights(
     head = stored.pop(HEAD, None) if config.text.tie_word_embeddings else None
     if head is not None and EMBEDDING not in stored:
         stored[EMBEDDING] = head  # the two are one, under either name
-    check_complete(folder, weight_shapes(config), stored)
+    needed = weight_shapes(config)
+    check_complete(folder, needed, stored)
     if head is not None:
         check_tied_head(head, stored[EMBEDDING])
-    return stored
+    return {name: entry for name, entry in stored.items() if name in needed}
 
 
 def _fill(
-    model: Qwen2VLNetwork,
-    stored: dict[str, Stored],
-    dtype: torch.dtype | None,
-    device: torch.device,
-    int8: bool,
+    model: Qwen2VLNetwork, stored: dict[str, Stored], target: WeightTarget, adapter: Adapter | None
 ) -> None:
     """Give every parameter of an empty model its stored weight."""
-    dtype = dtype or common_dtype(stored)
-    check_room(asked_bytes(stored, dtype, device, int8), device, LOADING)
-    for name, tensor in tensors(stored, dtype, device):
-        if int8 and is_quantized(name, tuple(tensor.shape)):
-            owner = name.removesuffix(".weight")
-            bias = getattr(model.get_submodule(owner), "bias", None)
-            model.set_submodule(owner, Int8Linear(tensor, bias))
+    check_room(asked_bytes(stored, target), target.device, LOADING)
+    for name, value in tensors(stored, target):
+        entry, owner = stored[name], name.removesuffix(".weight")
+        if isinstance(value, Codes) and target.keeps_codes(name, entry):
+            _set(model, owner, Int4Linear(value.codes, value.steps(), None, value.order), target)
+            continue
+        plain = value.wide() if isinstance(value, Codes) else value
+        if adapter is not None and name in adapter.changed:
+            plain = adapter.merged(name, plain)
+        kind = target.kind(name, entry)
+        if kind is None:
+            _assign(model, name, plain.to(target.device, target.dtype or entry.dtype))
         else:
-            _assign(model, name, tensor)
+            _set(model, owner, narrowed(kind, plain), target)
+
+
+def _set(model: nn.Module, owner: str, layer: nn.Module, target: WeightTarget) -> None:
+    """Put a narrow layer in the place of a linear one, whose bias it keeps."""
+    layer.to(target.device)
+    setattr(layer, "bias", getattr(model.get_submodule(owner), "bias", None))  # noqa: B010
+    model.set_submodule(owner, layer)
 
 
 def save_checkpoint(

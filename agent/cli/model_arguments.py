@@ -17,7 +17,7 @@ from eyehand.errors import UsageError
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
     "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "dtype", "min_pixels",
-    "max_pixels", "quantize", "history", "cache_gb", "prompt", "price", "grounder",
+    "max_pixels", "quantize", "adapter", "history", "cache_gb", "prompt", "price", "grounder",
     "served_grounder", "grounder_dialect", "grounder_key_env",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
@@ -120,8 +120,12 @@ def _add_engine_arguments(group: argparse._ActionsContainer) -> None:
         help="largest area; smaller screens cost less and show less (default: the model's own)",
     )  # fmt: skip
     group.add_argument(
-        "--quantize", choices=("int8",),
-        help="built in: keep the layers' weights in 8 bits, a quarter of float32",
+        "--quantize", choices=("int8", "int4"),
+        help="built in: keep the layers' weights in 8 bits, or in 4 (5 with their steps)",
+    )  # fmt: skip
+    group.add_argument(
+        "--adapter", metavar="DIR",
+        help="built in: a folder with a LoRA adapter for the model, which is merged into it",
     )  # fmt: skip
     group.add_argument(
         "--history", type=_history, metavar="H",

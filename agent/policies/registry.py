@@ -22,7 +22,8 @@ POLICIES: dict[str, tuple[str, "Placement"]] = {
 """Name to what makes the policy, imported when it is needed, and where that decides."""
 
 
-_CHECKED = ("model", "served_model", "dialect", "prompt", "grounder", "served_grounder")
+_CHECKED = ("model", "served_model", "dialect", "prompt", "grounder", "served_grounder",
+            "adapter")  # fmt: skip
 """Options that name something which can be looked at before anything is loaded."""
 
 

@@ -118,17 +118,9 @@ class Ours(Side):
 class Transformers(Side):
     """What both peers share: the network of transformers with the same weights, and the history."""
 
-    def __init__(self, checkpoint: Qwen2VL) -> None:
-        from transformers import Qwen2VLConfig as Config
-        from transformers import Qwen2VLForConditionalGeneration
-
+    def __init__(self, checkpoint: Qwen2VL, peer: Any = None) -> None:
         self._checkpoint = checkpoint
-        network = checkpoint.network
-        peer = Qwen2VLForConditionalGeneration(Config(**network.config.to_dict())).eval()
-        renamed = {_their_name(n): p.detach() for n, p in network.named_parameters()}
-        peer.load_state_dict(renamed, strict=False)
-        peer.tie_weights()
-        self._peer: Any = peer
+        self._peer = _their_copy(checkpoint.network) if peer is None else peer
         self._ids: list[int] = []
         self._never = never(checkpoint)
 
@@ -149,8 +141,8 @@ class FromScratch(Transformers):
     name = "transformers, from scratch"
     cache_bytes = 0
 
-    def __init__(self, checkpoint: Qwen2VL) -> None:
-        super().__init__(checkpoint)
+    def __init__(self, checkpoint: Qwen2VL, peer: Any = None) -> None:
+        super().__init__(checkpoint, peer)
         self._patches: list[Tensor] = []
         self._grids: list[Tensor] = []
 
@@ -213,6 +205,17 @@ class KeptCache(Transformers):
         ).logits[0, -1]  # fmt: skip
         scores[self._never] = -torch.inf
         return int(scores.argmax())
+
+
+def _their_copy(network: Qwen2VLNetwork) -> Any:
+    from transformers import Qwen2VLConfig as Config
+    from transformers import Qwen2VLForConditionalGeneration
+
+    peer = Qwen2VLForConditionalGeneration(Config(**network.config.to_dict())).eval()
+    renamed = {_their_name(n): p.detach() for n, p in network.named_parameters()}
+    peer.load_state_dict(renamed, strict=False)
+    peer.tie_weights()
+    return peer
 
 
 def _their_name(name: str) -> str:

@@ -1,46 +1,53 @@
-"""Linear layers with weights of 8 bits: an int8 a number and a scale a row; values stay floats."""
+"""Which weights are kept in 8 or 4 bits, what that takes, and the layers that hold them."""
 
-import torch
-import torch.nn.functional as F
+import math
+
 from torch import Tensor, nn
 
-MOST_ROWS = 16
-"""Up to so many rows a CPU multiplies with the int8 weights as they are; more pay for widening."""
+from eyehand.errors import UsageError
+from eyehand.model.qwen2vl.int4 import GROUP, Int4Linear, fits_int4
+from eyehand.model.qwen2vl.int8 import Int8Linear
+
+QUANTIZED = ("int8", "int4")
+"""What `quantize` may be."""
 
 
-def is_quantized(name: str, shape: tuple[int, ...]) -> bool:
-    """Return whether a weight of this published name is kept as int8: those of the layers."""
+def check_quantize(quantize: str | None) -> None:
+    """Refuse what weights cannot be kept as.
+
+    Raises:
+        UsageError: it is neither None nor one of `QUANTIZED`.
+    """
+    if quantize not in (None, *QUANTIZED):
+        raise UsageError(f"quantize is one of {', '.join(QUANTIZED)}; got {quantize!r}")
+
+
+def is_of_a_layer(name: str, shape: tuple[int, ...]) -> bool:
+    """Return whether a weight of this published name may be kept narrow: those of the layers."""
     return (
         name.endswith(".weight") and len(shape) == 2 and (".layers." in name or "blocks." in name)
     )
 
 
-class Int8Linear(nn.Module):
-    """A linear layer of int8 weights, for inference.
+def narrow_kind(name: str, shape: tuple[int, ...], quantize: str | None) -> str | None:
+    """Return what a weight is kept as: "int8", "int4", or None for its dtype.
 
     Args:
-        weight: (out, in), any float dtype.
-        bias: (out,), or None.
+        name: The published one.
+        shape: (out, in) of a linear layer.
+        quantize: What was asked for. Sizes that 4 bits do not fit take 8.
     """
+    if quantize is None or not is_of_a_layer(name, shape):
+        return None
+    return "int8" if quantize == "int4" and not fits_int4(shape) else quantize
 
-    weight: Tensor
-    scale: Tensor
 
-    def __init__(self, weight: Tensor, bias: nn.Parameter | None) -> None:
-        super().__init__()
-        wide = weight.float()
-        scale = wide.abs().amax(dim=1, keepdim=True).clamp_(min=1e-30) / 127  # (out, 1)
-        self.register_buffer("weight", (wide / scale).round_().to(torch.int8))
-        self.register_buffer("scale", scale[:, 0])
-        self.bias = bias
+def narrow_bytes(kind: str, shape: tuple[int, ...]) -> int:
+    """Return the memory of a weight that is kept narrow."""
+    count = math.prod(shape)
+    return count + 4 * shape[0] if kind == "int8" else count // 2 + 4 * count // GROUP
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
-        rows = x.numel() // x.shape[-1]
-        if x.device.type == "cpu" and rows <= MOST_ROWS:
-            narrow, scale = x.reshape(rows, -1).bfloat16(), self.scale.bfloat16()
-            packed = torch._weight_int8pack_mm(narrow, self.weight, scale)
-            out = packed.to(x.dtype).view(*x.shape[:-1], -1)
-        else:
-            out = F.linear(x, self.weight.to(x.dtype)) * self.scale.to(x.dtype)
-        return out if self.bias is None else out + self.bias
+
+def narrowed(kind: str, weight: Tensor) -> nn.Module:
+    """Return a layer without bias that keeps a weight (out, in) narrow."""
+    return Int8Linear(weight, None) if kind == "int8" else Int4Linear.of(weight, None)

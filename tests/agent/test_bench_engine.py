@@ -1,9 +1,12 @@
-"""The engine's benchmark: all sides play one conversation, and the exact ones write the same."""
+"""The benchmarks of the engine: sides that play one conversation, and that load one folder."""
 
 import json
+from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import make_parser
+from benchmarks.engine import fitting, one_side
+from benchmarks.tables import print_fitting
 
 from eyehand.agent.cli.main import main
 
@@ -25,3 +28,32 @@ def test_all_sides_are_measured_and_the_exact_ones_agree(
     assert all(seconds > 0 for times in document["cpu_s"].values() for seconds in times)
     assert main(asked[:-1], make_parser) == 0
     assert "12M parameters, 56x56" in capsys.readouterr().out
+
+
+def test_a_folder_is_written_loaded_and_removed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fitting, "SIDES", {"eyehand, int4": "int4"})  # one process is enough
+    asked = ["fitting", "--screen", "56x56", "--at", str(tmp_path), "--json"]
+    assert main(asked, make_parser) == 0
+    assert not list(tmp_path.iterdir())
+    document = json.loads(capsys.readouterr().out)
+    (row,) = document["rows"]
+    assert row["weight_bytes"] < 0.45 * 2 * document["parameters"]
+    assert row["peak_bytes"] >= row["loaded_peak_bytes"] > 0
+    assert len(row["answer"]) == fitting.ANSWER
+    print_fitting(document)
+    assert "0.01 billion parameters, one screen of 56x56" in capsys.readouterr().out
+
+
+def test_both_plain_sides_load_the_same_weights_and_write_the_same(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    parameters = fitting.write_checkpoint("embedded", tmp_path)
+    rows = []
+    for side in ("eyehand, bfloat16", "transformers, bfloat16"):
+        one_side.main(side, str(tmp_path), "56x56", "2", "3")
+        rows.append(json.loads(capsys.readouterr().out))
+    assert rows[0]["answer"] == rows[1]["answer"]
+    assert [row["weight_bytes"] for row in rows] == [2 * parameters] * 2
+    assert all(len(row["steps"]) == 2 for row in rows)

@@ -1,6 +1,7 @@
 """What is wrong with a command is said before a model, a browser or torch is loaded."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,13 @@ def write_bad_folders(at: Path) -> None:
         (at / "other" / name).symlink_to(EMBEDDED_CHECKPOINT / name)
     values = json.loads((EMBEDDED_CHECKPOINT / "config.json").read_text())
     (at / "other" / "config.json").write_text(json.dumps(values | {"model_type": "llama"}))
+    shutil.copytree(at / "other", at / "packed", symlinks=True)
+    packed = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    (at / "packed" / "config.json").write_text(json.dumps(values | packed))
+    (at / "dora").mkdir()
+    (at / "dora" / "adapter_model.safetensors").write_text("")
+    values = {"peft_type": "LORA", "use_dora": True}
+    (at / "dora" / "adapter_config.json").write_text(json.dumps(values))
     (at / "taken").mkdir()
     (at / "taken" / "episode.jsonl").write_text("")
     (at / "judged").mkdir()
@@ -68,6 +76,10 @@ def write_bad_folders(at: Path) -> None:
     [
         (["run", "--env", PAGE], "sets no task by itself: give one"),
         (["run", "--env", LINE, "--model", "adapter"], "an adapter (LoRA)"),
+        (["run", "--env", LINE, "--model", "packed"], "quantised by 'bitsandbytes' are not read"),
+        (["run", "--env", LINE, "--adapter", "adapter"], "it lacks adapter_model.safetensors"),
+        (["eval", LINE, "--adapter", "dora"], "use_dora is True, which is not supported"),
+        (["run", "--env", LINE, "--adapter", "none"], "there is no adapter folder none"),
         (["run", "--env", LINE, "--model", "other"], "expected 'qwen2_vl', got 'llama'"),
         (["run", "--env", LINE, "--model", "no/such/folder"], "there is no model folder"),
         (["run", "--env", LINE, "--out", "taken"], "already holds an episode"),

@@ -206,7 +206,7 @@ def adapter(folder: Path) -> Path:
 
 def test_an_adapter_is_called_one(hub: Hub, tmp_path: Path) -> None:
     folder = adapter(tmp_path / "adapter")
-    expected = r"an adapter \(LoRA\) of Qwen/Qwen2-VL-7B-Instruct, not a model: merge it"
+    expected = r"an adapter \(LoRA\) of Qwen/Qwen2-VL-7B-Instruct, not a model: give it as --ada"
     with pytest.raises(CheckpointError, match=expected) as caught:
         resolve(folder)
     assert "\n" not in str(caught.value)

@@ -15,7 +15,7 @@ from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.memory import token_bytes
-from eyehand.model.stored_weights import stored_weights, weight_files
+from eyehand.model.stored_weights import WeightTarget, stored_weights, weight_files
 
 CPU = torch.device("cpu")
 
@@ -30,7 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitting_of(folder: Path) -> Fitting:
     config = read_config(folder)
     settings = read_image_settings(folder, config.vision)
-    return Fitting(config, stored_weights(weight_files(folder)), settings, CPU)
+    target = WeightTarget(None, CPU)
+    return Fitting(config, stored_weights(weight_files(folder)), settings, target)
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
@@ -61,7 +62,10 @@ def test_what_cannot_fit_is_refused_with_what_would_help(
     leave(monkeypatch, small.least - 1)
     with pytest.raises(NotEnoughMemory, match=r"it would fit with --quantize int8$"):
         Qwen2VL.load(folder, device="cpu", dtype=torch.bfloat16)
-    leave(monkeypatch, replace(model, int8=True).need(torch.bfloat16).least - 1)
+    leave(
+        monkeypatch,
+        replace(model, target=WeightTarget(None, CPU, "int4")).need(torch.bfloat16).least - 1,
+    )
     with pytest.raises(NotEnoughMemory, match="it would fit with --max-pixels 501760"):
         Qwen2VL.load(folder, device="cpu", dtype=torch.bfloat16)
     loaded = Qwen2VL.load(folder, device="cpu", dtype=torch.bfloat16, max_pixels=501_760)

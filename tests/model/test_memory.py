@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,25 @@ def test_loading_the_2b_model_holds_its_weights_once(folder_2b: tuple[Path, int]
     used = peak_bytes - empty_bytes
     # The lower bound shows that the weights were resident when memory was measured.
     assert 0.98 * weight_bytes < used < ALLOWED_RATIO * weight_bytes
+
+
+LOAD_IN_4_BITS = """
+model = load_checkpoint(Path(sys.argv[1]), quantize="int4")
+print(sum(t.nbytes for n, t in (*model.named_parameters(), *model.named_buffers())))
+"""
+
+
+def test_loading_in_4_bits_never_holds_much_more_than_they_take(tmp_path: Path) -> None:
+    config = Qwen2VLConfig.qwen2vl_2b()
+    text = replace(config.text, num_hidden_layers=3, vocab_size=152_000)
+    weight_bytes = write_sparse_checkpoint(
+        tmp_path, replace(config, text=text, vision=replace(config.vision, depth=1))
+    )
+    empty_bytes, kept_bytes, peak_bytes = run(
+        IMPORTS + REPORT + LOAD_IN_4_BITS + REPORT, str(tmp_path)
+    )
+    embedding_bytes = 2 * 152_000 * 1536  # stays mapped, and nobody has read it
+    assert weight_bytes - embedding_bytes > 0.35e9
+    assert kept_bytes - embedding_bytes < 0.45 * (weight_bytes - embedding_bytes)
+    # One weight as it is stored, and as its codes are laid out.
+    assert peak_bytes - empty_bytes < 1.15 * (kept_bytes - embedding_bytes) + 100e6

@@ -66,7 +66,8 @@ class VlmPolicy(Policy):
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         min_pixels: Smallest area at which the model sees a screen; None is the folder's.
         max_pixels: Largest area; None is the folder's.
-        quantize: "int8" keeps the layers' weights in 8 bits.
+        quantize: "int8" or "int4" keeps the layers' weights in 8 or 4 bits.
+        adapter: A folder with a LoRA adapter for the model, which is merged into it.
         history: What stays of an episode: "evict", all that there is room for; "window:N", the N
             newest screens at most; "full", everything, until there is no room. None is what the
             checkpoint was trained to be shown, else "evict".
@@ -104,6 +105,7 @@ class VlmPolicy(Policy):
         min_pixels: int | None = None,
         max_pixels: int | None = None,
         quantize: str | None = None,
+        adapter: str | Path | None = None,
         history: str | None = None,
         cache_gb: float | None = None,
         on_text: TokenCallback | None = None,
@@ -127,9 +129,9 @@ class VlmPolicy(Policy):
         self.label = "embedded" if model is None else str(model)
         self.checkpoint = Qwen2VL.load(
             folder, device=device, dtype=precision, min_pixels=min_pixels, max_pixels=max_pixels,
-            quantize=quantize,
+            quantize=quantize, adapter=adapter,
         )  # fmt: skip
-        self._quantize = quantize
+        self._quantize, self._adapter = quantize, adapter
         self.openings = Openings(self.checkpoint)
         self._cache_gb = cache_gb
         self._free_bytes = free_bytes(self.checkpoint.network.device)
@@ -199,6 +201,7 @@ class VlmPolicy(Policy):
             "min_pixels": self.checkpoint.settings.min_pixels,
             "max_pixels": self.checkpoint.settings.max_pixels,
             "quantize": self._quantize,
+            "adapter": None if self._adapter is None else str(self._adapter),
             "device": str(network.device),
             "dtype": str(network.dtype).removeprefix("torch."),
         }

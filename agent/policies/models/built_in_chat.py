@@ -47,7 +47,8 @@ class BuiltInChatPolicy(ChatPolicy):
         label: What the record calls it.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
-        quantize: "int8" keeps the layers' weights in 8 bits.
+        quantize: "int8" or "int4" keeps the layers' weights in 8 or 4 bits.
+        adapter: A folder with a LoRA adapter for the model, which is merged into it.
         **sampling: `max_new_tokens`, `temperature` and `top_p`, see `ChatPolicy`.
 
     Raises:
@@ -57,14 +58,16 @@ class BuiltInChatPolicy(ChatPolicy):
 
     def __init__(
         self, folder: Path, dialect: Dialect, label: str, device: str | None = None,
-        dtype: str | None = None, quantize: str | None = None, **sampling: Any,
+        dtype: str | None = None, quantize: str | None = None,
+        adapter: str | Path | None = None, **sampling: Any,
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
-        self.label, self._quantize = label, quantize
+        self.label, self._quantize, self._adapter = label, quantize, adapter
         area = {name: sampling.get(name) for name in ("min_pixels", "max_pixels")}
         self.checkpoint = Qwen2VL.load(
-            folder, device=device, dtype=named_dtype(dtype), quantize=quantize, **area
-        )
+            folder, device=device, dtype=named_dtype(dtype), quantize=quantize,
+            adapter=adapter, **area,
+        )  # fmt: skip
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
@@ -72,6 +75,7 @@ class BuiltInChatPolicy(ChatPolicy):
         return {
             **super().describe(), "model": self.label, "device": str(network.device),
             "quantize": self._quantize,
+            "adapter": None if self._adapter is None else str(self._adapter),
             "dtype": str(network.dtype).removeprefix("torch."),
         }  # fmt: skip
 

@@ -26,7 +26,7 @@ PLANNING = ("tool_call", "keyword", "qwen")
 
 ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty")
 """Options of these alone."""
-ONLY_BUILT_IN = ("quantize", *ONLY_BY_SESSION)
+ONLY_BUILT_IN = ("quantize", "adapter", *ONLY_BY_SESSION)
 """Options of the built-in network, in any dialect or in these alone."""
 
 NAMES: tuple[tuple[str, str], ...] = (
@@ -75,7 +75,7 @@ def model_policy(
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
             `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
             `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
-            `quantize`, `history` and `cache_gb`.
+            `quantize`, `adapter`, `history` and `cache_gb`.
 
     Raises:
         UsageError: an option does not fit, or there is no such model.
@@ -166,7 +166,7 @@ def _one_model(
 def check_named(
     model: str | Path | None, served_model: str | None, dialect: str | None,
     prompt: str | Path | None = None, grounder: str | Path | None = None,
-    served_grounder: str | None = None,
+    served_grounder: str | None = None, adapter: str | Path | None = None,
 ) -> None:  # fmt: skip
     """Look at what was named before anything is loaded.
 
@@ -175,12 +175,14 @@ def check_named(
         CheckpointError: the folder cannot be used.
     """
     from eyehand.agent.policies.models.address import checked_url
-    from eyehand.model.folder import check_model
+    from eyehand.model.folder import check_adapter, check_model
 
     if dialect is not None:
         make_dialect(dialect)
     if prompt is not None:
         read_prompt(prompt)
+    if adapter is not None:
+        check_adapter(adapter)
     if grounder is not None:
         check_named(grounder, served_grounder, None)
     if is_address(model):
@@ -210,7 +212,8 @@ def _served_dialect(url: str, served_model: str | None, dialect: str | None) -> 
 def _refuse(options: Mapping[str, Any], others: Sequence[str], who: str) -> None:
     given = [name for name in others if options.get(name) is not None]
     if given:
-        where = "" if given[0] == "quantize" else f" in the dialects {' and '.join(BY_SESSION)}"
+        spoken = f" in the dialects {' and '.join(BY_SESSION)}"
+        where = spoken if given[0] in ONLY_BY_SESSION else ""
         raise UsageError(
             f"--{given[0].replace('_', '-')} belongs to the built-in model{where}, and not to {who}"
         )
