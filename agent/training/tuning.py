@@ -22,9 +22,11 @@ from eyehand.agent.training.embedded import check_device, trainable
 from eyehand.agent.training.recorded_episodes import EpisodeDocuments, find_episodes
 from eyehand.agent.trajectory.reader import Trajectory
 from eyehand.errors import UsageError
-from eyehand.model.folder import resolve
+from eyehand.model.folder import CONFIG_FILE, resolve
 from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.json_object import read_object
+from eyehand.model.packing import read_packing
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
 from eyehand.model.training.adapters import add_adapters, save_adapters
@@ -140,6 +142,8 @@ def tune(
 def _network(folder: Path, plan: TuningPlan, device: str) -> Qwen2VLNetwork:
     if plan.lora and plan.train_tower:
         raise UsageError("adapters leave the vision tower as it is: --lora or --train-tower")
+    if read_packing(read_object(folder / CONFIG_FILE)):
+        raise UsageError(f"the weights of {folder} are packed in few bits: tune the plain model")
     dtype = plan.dtype if plan.lora else torch.float32
     network = trainable(load_checkpoint(folder, dtype=dtype, device=device))
     if plan.lora:

@@ -26,6 +26,8 @@ from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_HABITS, Habi
 from eyehand.agent.training.demonstrations import rounded
 from eyehand.agent.training.embedded import prompt_texts
 from eyehand.agent.training.recorded_episodes import EpisodeDocuments, find_episodes
+from eyehand.agent.training.tuning import TuningPlan
+from eyehand.agent.training.tuning import tune as tuned
 from eyehand.agent.trajectory.action_types import recorded_space
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.agent.trajectory.records import ActionRecord, ActionTypeRecord
@@ -40,6 +42,9 @@ from eyehand.model.weights import load_checkpoint, save_checkpoint
 from eyehand.prompts import render_system
 from eyehand.prompts.conversation import Layout
 
+ADAPTED = [f"self_attn.{x}_proj" for x in "qkvo"] + [
+    f"mlp.{x}_proj" for x in ("gate", "up", "down")
+]
 GAME = "cards:number-line"
 SMALL = replace(SETTINGS, max_pixels=112 * 84)
 
@@ -145,15 +150,27 @@ def test_adapters_are_trained_beside_weights_that_stay(
     assert (stored["r"], stored["base_model_name_or_path"]) == (4, str(published))
     assert (tmp_path / "adapter_model.safetensors").stat().st_size < 200_000
     assert not (tmp_path / "model.safetensors").exists()
+    plain, adapted = (
+        VlmPolicy(published, device="cpu", adapter=adapter).checkpoint.network.state_dict()
+        for adapter in (None, tmp_path)
+    )
+    moved = {name for name in plain if not torch.equal(plain[name], adapted[name])}
+    assert moved == {f"model.layers.{n}.{name}.weight" for n in (0, 1) for name in ADAPTED}
+
+
+def test_weights_of_few_bits_are_not_tuned(tmp_path: Path, runs: Path, published: Path) -> None:
+    packed = shutil.copytree(published, tmp_path / "packed")
+    values = json.loads((packed / "config.json").read_text())
+    rule = {"quant_method": "gptq", "bits": 4, "group_size": 32}
+    (packed / "config.json").write_text(json.dumps(values | {"quantization_config": rule}))
+    with pytest.raises(UsageError, match="packed in few bits: tune the plain model"):
+        tuned([runs], tmp_path / "out", packed, TuningPlan())
 
 
 @pytest.mark.parametrize("adapters", [(), ("--lora", "4")], ids=["whole", "adapters"])
 def test_a_run_that_was_interrupted_goes_on_bit_by_bit(
     tmp_path: Path, runs: Path, model: Path, adapters: tuple[str, ...]
 ) -> None:
-    from eyehand.agent.training.tuning import TuningPlan
-    from eyehand.agent.training.tuning import tune as tuned
-
     plan = TuningPlan(rounds=2, batch=2, lora=4 if adapters else 0, held_out=0, save_s=0)
     tuned([runs], tmp_path / "whole", model, plan)
     steps = 0
