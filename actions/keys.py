@@ -15,6 +15,14 @@ NAMED_KEYS = (
 )
 """Keys with a name of several letters (the US layout of Playwright's keyboard)."""
 
+_HELD = "|".join(MODIFIERS)
+_NAMED = "|".join(NAMED_KEYS)
+WRITTEN_COMBINATION = [
+    rf'\[("({_HELD})", ){{0,4}}"({_NAMED}|[!#-\[\]-~]|\\["\\])"\]',
+    *(f'(?s:.*)"{name}"(?s:.*)"{name}"(?s:.*)' for name in MODIFIERS),
+]
+"""A combination as JSON: at most four modifiers, none of them twice, and a key."""
+
 _CHARACTERS = frozenset(chr(code) for code in range(0x21, 0x7F))
 _ALIASES = {
     "ctrl": "Control",

@@ -81,6 +81,7 @@ class _Options(_Document):
     min_pixels: Whole | None = None
     max_pixels: Whole | None = None
     quantize: Name | None = None
+    grammar: Name | None = None
     history: Name | None = None
     cache_gb: Annotated[float, Field(gt=0, le=1e6)] | None = None
     prompt: Name | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.actions.codecs.marks import without_control_tokens
+from eyehand.agent.policies.models.call_grammar import CallGrammars, check_grammar
 from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.model.hub import Qwen2VL, named_dtype
 from eyehand.model.inference.decode import GenerationConfig, generate
@@ -48,6 +49,7 @@ class BuiltInChatPolicy(ChatPolicy):
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         quantize: "int8" keeps the layers' weights in 8 bits.
+        grammar: "auto", "on" or "off", see `VlmPolicy`.
         **sampling: `max_new_tokens`, `temperature` and `top_p`, see `ChatPolicy`.
 
     Raises:
@@ -57,21 +59,24 @@ class BuiltInChatPolicy(ChatPolicy):
 
     def __init__(
         self, folder: Path, dialect: Dialect, label: str, device: str | None = None,
-        dtype: str | None = None, quantize: str | None = None, **sampling: Any,
+        dtype: str | None = None, quantize: str | None = None, grammar: str = "auto",
+        **sampling: Any,
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
+        check_grammar(grammar, dialect.codec)
         self.label, self._quantize = label, quantize
         area = {name: sampling.get(name) for name in ("min_pixels", "max_pixels")}
         self.checkpoint = Qwen2VL.load(
             folder, device=device, dtype=named_dtype(dtype), quantize=quantize, **area
         )
+        self.grammars = CallGrammars(grammar, dialect.codec, self.checkpoint)
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
         network = self.checkpoint.network
         return {
             **super().describe(), "model": self.label, "device": str(network.device),
-            "quantize": self._quantize,
+            "quantize": self._quantize, "grammar": "on" if self.grammars.is_on else "off",
             "dtype": str(network.dtype).removeprefix("torch."),
         }  # fmt: skip
 
@@ -91,17 +96,19 @@ class BuiltInChatPolicy(ChatPolicy):
         config = GenerationConfig(
             self.max_new_tokens, self._stop_words(),
             Sampling(temperature=self.temperature, top_p=self.top_p, seed=chat.seed),
+            self.grammars.of(chat.space),
         )  # fmt: skip
         (answer,) = generate([session], config)
         told = without_control_tokens(answer.text, self.dialect.answer_marks)
         history.messages, history.answer = list(chat.messages), told
         tokens = {"prompt": prompt, "generated": len(answer.token_ids),
-                  "history": session.num_tokens}  # fmt: skip
+                  "forced": answer.forced_tokens, "history": session.num_tokens}  # fmt: skip
         timings = {
             "encode": ready_s - began_s, "vision": answer.vision_s, "prefill": answer.prefill_s,
             "decode": answer.decode_s,
         }  # fmt: skip
-        return Written(answer.text, tokens, timings)
+        is_cut = self.grammars.is_on and answer.stop_reason == "length"
+        return Written(answer.text, tokens, timings, is_cut)
 
     def _stop_words(self) -> tuple[str, ...]:
         """The codec's stop words, also with the line end that comes before a result."""

@@ -26,7 +26,7 @@ PLANNING = ("tool_call", "keyword", "qwen")
 
 ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty")
 """Options of these alone."""
-ONLY_BUILT_IN = ("quantize", *ONLY_BY_SESSION)
+ONLY_BUILT_IN = ("quantize", "grammar", *ONLY_BY_SESSION)
 """Options of the built-in network, in any dialect or in these alone."""
 
 NAMES: tuple[tuple[str, str], ...] = (
@@ -75,7 +75,7 @@ def model_policy(
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
             `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
             `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
-            `quantize`, `history` and `cache_gb`.
+            `quantize`, `grammar`, `history` and `cache_gb`.
 
     Raises:
         UsageError: an option does not fit, or there is no such model.
@@ -210,7 +210,8 @@ def _served_dialect(url: str, served_model: str | None, dialect: str | None) -> 
 def _refuse(options: Mapping[str, Any], others: Sequence[str], who: str) -> None:
     given = [name for name in others if options.get(name) is not None]
     if given:
-        where = "" if given[0] == "quantize" else f" in the dialects {' and '.join(BY_SESSION)}"
+        sessions = f" in the dialects {' and '.join(BY_SESSION)}"
+        where = sessions if given[0] in ONLY_BY_SESSION else ""
         raise UsageError(
             f"--{given[0].replace('_', '-')} belongs to the built-in model{where}, and not to {who}"
         )
