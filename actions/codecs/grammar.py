@@ -5,7 +5,6 @@ word of a task, a page or a model.
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -205,14 +204,19 @@ def _number(schema: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: schema[name] for name in ("type", "multipleOf") if name in schema}
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    # Digits without end would be rounded to a bound that is not permitted itself.
+    # A number with enough digits is rounded to a bound that is not permitted itself.
     if above:
-        low = above + 1 if kept["type"] == "integer" else math.nextafter(above, math.inf)
+        low = above + 1 if kept["type"] == "integer" else _inside(above, 1)
     if below:
-        high = below - 1 if kept["type"] == "integer" else math.nextafter(below, -math.inf)
+        high = below - 1 if kept["type"] == "integer" else _inside(below, -1)
     lower = {"exclusiveMinimum": 0} if above == 0 else {"minimum": _bounded(low, -_LARGEST)}
     upper = {"exclusiveMaximum": 0} if below == 0 else {"maximum": _bounded(high, _LARGEST)}
     return kept | lower | upper
+
+
+def _inside(bound: float, side: int) -> float:
+    """Return a number of few digits next to a bound, above it (1) or below (-1)."""
+    return float(f"{bound + side * abs(bound) * 1e-9:.9g}")
 
 
 def _bounded(bound: float | None, without: float) -> float:

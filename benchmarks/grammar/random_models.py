@@ -4,11 +4,11 @@ A model thinks a few random tokens, writes the dialect's opening keyword, and is
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from gymnasium import spaces
@@ -20,9 +20,9 @@ from eyehand.actions.android import ANDROID_ACTIONS
 from eyehand.actions.codecs import Codec, Parsed
 from eyehand.actions.desktop import DESKTOP_ACTIONS
 from eyehand.actions.gym import ActionMapping
-from eyehand.actions.web import WEB_ACTIONS
+from eyehand.actions.web import WEB_ACTIONS, GoTo, PressKeys, UploadFile
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
-from eyehand.model.inference.decode import Decoder, GenerationConfig
+from eyehand.model.inference.decode import Decoder, Generation, GenerationConfig
 from eyehand.model.inference.grammar import Grammar, Vocabulary
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
@@ -33,6 +33,10 @@ from eyehand.prompts.dialects import make_dialect
 
 DIALECTS = ("keyword", "qwen", "tool_call")
 _LONGEST_THOUGHT = 12
+_CERTAIN = 1e9
+Scores = Callable[[int], Tensor]
+"""A model: from the number of tokens that it wrote to the scores of the next, (vocabulary,)."""
+
 _SCALES = (0.5, 3.0, 9.0)
 
 
@@ -48,9 +52,9 @@ class Drive(Action):
 
     legs: list[Leg] = Field(min_length=1, max_length=3)
     label: str = Field(max_length=5)
-    plate: str = Field(pattern=r"^[A-Z]{1,3}-[0-9]{1,4}$")
+    plate: str = Field(pattern=r"^[A-Z]{1,3}-[0-9]{1,4}$", examples=["AB-12"])
     gear: Literal[1, 2, 3] = 1
-    load: tuple[int, bool] | None = None
+    load: tuple[int, bool] | None = Field(default=None, examples=[[3, True]])
     tags: dict[str, int] = Field(default_factory=dict, max_length=10**6)
     to: Point | None = None
 
@@ -69,7 +73,7 @@ def spaces_by_name() -> dict[str, ActionSpace]:
             spaces.Discrete(4), names=["go", "go_on", "go_back", "wait"]
         ).action_space,
         "gym, numbers": ActionMapping.from_space(boxed, values=values).action_space,
-        "own": ActionSpace([Drive]),
+        "own": ActionSpace([Drive]), "narrowed": ActionSpace([GoTo, PressKeys, UploadFile]),
     }  # fmt: skip
 
 
@@ -133,13 +137,26 @@ def rooms() -> list[Room]:
     return [Room(Tokenizer.from_folder(EMBEDDED_CHECKPOINT)), Room(pairs)]
 
 
+def opening_of(codec: Codec) -> str:
+    """Return what a call begins with."""
+    return "✿FUNCTION✿" if codec.name == "keyword" else "<tool_call>"
+
+
 def answer(
-    room: Room, dialect: str, space: str, seed: int, most_tokens: int
-) -> tuple[Parsed, ActionSpace, str, str, int, int]:
-    """Let one random model answer.
+    room: Room, dialect: str, space: str, scores: Scores, seed: int, most_tokens: int
+) -> tuple[Parsed, Generation]:
+    """Let one model answer.
+
+    Args:
+        room: The tokenizer.
+        dialect: How calls are written.
+        space: Name of the action space.
+        scores: The model.
+        seed: Fixes what is drawn; an odd one draws, an even one takes the best token.
+        most_tokens: Most tokens an answer.
 
     Returns:
-        What the reader made of it, the space, the text, why it ended, its tokens, the forced ones.
+        What the policy makes of the answer, and the answer.
     """
     grammar, codec, actions = room.grammar(dialect, space)
     session = Session(room.network, room.tokenizer, reserved_tokens=1)
@@ -147,41 +164,36 @@ def answer(
     drawn = Sampling(temperature=float(seed % 2), seed=seed)
     config = GenerationConfig(most_tokens, codec.stop_words, drawn, grammar)
     decoder = Decoder(session, config)
-    opening = "✿FUNCTION✿" if codec.name == "keyword" else "<tool_call>"
-    scores = _scores(room, seed, opening)
     with torch.inference_mode():
-        while decoder.choose(next(scores)):
+        begun = session.num_tokens
+        while decoder.choose(scores(session.num_tokens - begun)):
             pass
         given = decoder.finish()
     parsed = codec.parse(given.text, actions)
     if given.stop_reason == "length":
         parsed = parsed.cut_off(len(given.token_ids))
-    tokens = len(given.token_ids)
-    return parsed, actions, given.text, given.stop_reason, tokens, given.forced_tokens
+    return parsed, given
 
 
-def _scores(room: Room, seed: int, opening: str) -> Iterator[Tensor]:
-    """Yield a model's scores: random, but for the keyword."""
+def random_scores(room: Room, seed: int, opening: str) -> Scores:
+    """Return a model that is random, but for what a call begins with."""
     generator = torch.Generator().manual_seed(seed)
-    scale = _SCALES[seed // 2 % len(_SCALES)]
+    scale, thought = _SCALES[seed // 2 % len(_SCALES)], seed % _LONGEST_THOUGHT
     ends = torch.tensor([*room.tokenizer.eos_ids])
+    keyword = room.tokenizer.encode_text(f"\n{opening}")
 
-    def random() -> Tensor:
-        return torch.randn(room.size, generator=generator) * scale
+    def scores(place: int) -> Tensor:
+        drawn = torch.randn(room.size, generator=generator) * scale
+        if place < thought:
+            drawn[ends] = -_CERTAIN
+        elif place < thought + len(keyword):
+            drawn[keyword[place - thought]] = _CERTAIN
+        return drawn
 
-    for _ in range(seed % _LONGEST_THOUGHT):
-        yield random().index_fill(0, ends, -1e9)
-    for id_ in room.tokenizer.encode_text(f"\n{opening}"):
-        scores = random()
-        scores[id_] = 1e9
-        yield scores
-    while True:
-        yield random()
+    return scores
 
 
-def tally(
-    room: Room, dialect: str, space: str, seeds: Sequence[int], most_tokens: int
-) -> Tally:
+def tally(room: Room, dialect: str, space: str, seeds: Sequence[int], most_tokens: int) -> Tally:
     """Let random models answer, and look at each answer.
 
     Args:
@@ -193,17 +205,18 @@ def tally(
     """
     found = Tally()
     for seed in seeds:
-        parsed, actions, text, reason, tokens, forced = answer(
-            room, dialect, space, seed, most_tokens
-        )
-        found.tokens += tokens
-        found.forced += forced
+        _, codec, actions = room.grammar(dialect, space)
+        scores = random_scores(room, seed, opening_of(codec))
+        parsed, given = answer(room, dialect, space, scores, seed, most_tokens)
+        found.tokens += len(given.token_ids)
+        found.forced += given.forced_tokens
         if parsed.action is not None:
             what = "a call" if actions.contains(parsed.action) else "outside the space"
         else:
-            what = "cut" if reason == "length" else "no call"
+            what = "cut" if given.stop_reason == "length" else "no call"
         found.outcomes[what] += 1
         if what in ("outside the space", "no call") and len(found.failures) < 5:
-            shown = cast("str", str(parsed.error))
-            found.failures.append(f"{dialect}, {space}, seed {seed}, {reason}: {shown}: {text!r}")
+            found.failures.append(
+                f"{dialect}, {space}, seed {seed}: {parsed.error}: {given.text!r}"
+            )
     return found
