@@ -1,6 +1,7 @@
 """What an answer must obey while it is written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -37,18 +38,35 @@ class Constraint(Protocol):
         ...
 
 
-class _Free:
-    """Permits everything."""
+@dataclass(frozen=True)
+class TokenRule:
+    """A constraint that a function states, asked anew at each token.
 
-    complete = False
+    Attributes:
+        permitted: From the ids of the answer so far to the permitted next ids, bool (vocabulary,);
+            None: all.
+    """
 
-    def permitted(self) -> None:
-        """Everything."""
+    permitted: Callable[[Sequence[int]], Tensor | None]
+
+    def matcher(self) -> Matcher:
+        """Returns what follows a new answer."""
+        return _Ruled(self)
+
+
+@dataclass
+class _Ruled:
+    rule: TokenRule
+    ids: list[int] = field(default_factory=list)
+    complete: bool = False
+
+    def permitted(self) -> Tensor | None:
+        return self.rule.permitted(self.ids)
 
     def accept(self, token: int) -> Sequence[int]:
-        """Take any token."""
+        self.ids.append(token)
         return ()
 
 
-FREE: Matcher = _Free()
-"""Follows an answer without a constraint."""
+FREE = TokenRule(lambda _: None)
+"""Permits everything."""

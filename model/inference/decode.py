@@ -152,7 +152,7 @@ class Decoder:
         self._before = session.num_tokens
         self._answer = TokenBuffer(session.tokenizer, config.stop, config.on_token)
         self._sampler = Sampler(config.sampling)
-        self._matcher = config.constraint.matcher() if config.constraint else FREE
+        self._matcher = (config.constraint or FREE).matcher()
         self._forced = 0
         ids, device = session.network.config, session.network.device
         self._ends = {*ids.eos_token_ids, *session.tokenizer.eos_ids}

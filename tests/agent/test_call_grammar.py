@@ -200,7 +200,7 @@ def test_a_call_that_is_cut_off_is_told_to_the_model(policies: dict[str, VlmPoli
     assert policies["off"].describe()["grammar"] == "off"
 
 
-ODD = ("a\"b", "w\\ /\n\t%json {}", "é✿ARGS✿", "smile 😀")
+ODD = ('a"b', "w\\ /\n\t%json {}", "é✿ARGS✿", "smile 😀")
 
 
 class Odd(Action):

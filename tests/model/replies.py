@@ -1,11 +1,11 @@
 """Answers of sessions, written shortly."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
+from eyehand.model.inference.constraint import TokenRule
 from eyehand.model.inference.decode import Generation, GenerationConfig, generate
 from eyehand.model.inference.session import Session
 
@@ -21,28 +21,6 @@ def replies(turns: Sequence[tuple[Session, GenerationConfig]]) -> list[Generatio
     return generate(sessions, configs, batch_size=2)
 
 
-@dataclass
-class Permitting:
-    """Permits what a function of the answer so far says."""
-
-    rule: Callable[[Sequence[int]], Tensor | None]
-    ids: list[int] = field(default_factory=list)
-    complete: bool = False
-
-    def matcher(self) -> "Permitting":
-        """Follow another answer."""
-        return Permitting(self.rule)
-
-    def permitted(self) -> Tensor | None:
-        """Ask the function."""
-        return self.rule(self.ids)
-
-    def accept(self, token: int) -> Sequence[int]:
-        """Take any token."""
-        self.ids.append(token)
-        return ()
-
-
-def only(mask: Tensor) -> Permitting:
+def only(mask: Tensor) -> TokenRule:
     """Permit some tokens at all places."""
-    return Permitting(lambda _: mask)
+    return TokenRule(lambda _: mask)

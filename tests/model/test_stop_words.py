@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from tests.model.replies import Permitting, only, reply
+from tests.model.replies import only, reply
 from torch import Tensor
 
-from eyehand.model.inference.constraint import Constraint
+from eyehand.model.inference.constraint import Constraint, TokenRule
 from eyehand.model.inference.session import Session
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
@@ -25,7 +25,7 @@ def forced(ids: Sequence[int], vocab_size: int) -> Constraint:
         mask[ids[len(answer)]] = True
         return mask
 
-    return Permitting(permitted)
+    return TokenRule(permitted)
 
 
 @pytest.mark.parametrize(
