@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 WRITTEN = "written"
 """Key of a field's JSON schema: a pattern of its JSON text, where a validator of the field's own
-says more than the schema. A list holds the pattern, and then what must not match."""
+says more than the schema."""
 
 
 class Point(BaseModel):

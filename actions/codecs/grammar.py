@@ -79,8 +79,7 @@ class _Rules:
     def _value(self, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         """Return what a JSON schema permits."""
         if WRITTEN in schema:
-            written = schema[WRITTEN]
-            return self._terminal(*([written] if isinstance(written, str) else written))
+            return self._terminal(schema[WRITTEN])
         if "$ref" in schema:
             return self._referred(schema["$ref"].rsplit("/", 1)[-1], definitions)
         options = schema.get("anyOf", schema.get("oneOf"))
@@ -117,10 +116,8 @@ class _Rules:
 
     def _string(self, schema: Mapping[str, Any]) -> str:
         if "pattern" in schema:
-            # What a pattern speaks of are characters; none of them may then be an escape.
-            return self._terminal(
-                f'"{_whole(schema["pattern"])}"', r"(?s:.+)[\x00-\x1f\\\"](?s:.+)"
-            )
+            # A pattern speaks of characters: none of them may be written as an escape then.
+            return self._terminal(f'"{_whole(schema["pattern"])}"', r'"[^"\\\x00-\x1f]*"')
         shortest, longest = schema.get("minLength", 0), schema.get("maxLength", "")
         return self._terminal(f'"{_CHARACTER}{{{shortest},{longest}}}"')
 
@@ -165,10 +162,9 @@ class _Rules:
         """Return the name of the rule with this body."""
         return self._named("v", body)
 
-    def _terminal(self, pattern: str, *never: str) -> str:
-        """Return the name of the terminal with this pattern, and without what must not match."""
-        expressions = [f"/{_slashed(pattern)}/", *(f"~/{_slashed(other)}/" for other in never)]
-        return self._named("T", " & ".join(expressions))
+    def _terminal(self, *patterns: str) -> str:
+        """Return the name of the terminal that all these patterns match."""
+        return self._named("T", " & ".join(f"/{_slashed(pattern)}/" for pattern in patterns))
 
     def _named(self, kind: str, body: str) -> str:
         key = f"{kind} {body}"

@@ -19,6 +19,8 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 _BEHIND = 256
 """So many characters behind the newest ones are looked at for where a grammar begins."""
 _TAIL_BYTES = 96
+_MOST_STATES = 100_000
+"""States of the rules' automaton, of a kilobyte or so, that are kept; then they are made anew."""
 
 
 class Vocabulary:
@@ -59,20 +61,20 @@ class Grammar:
         rules: A grammar in llguidance's Lark.
         never: What the model may not write within the rules, though they permit it. What alone can
             follow is not looked at.
+        most_states: So many states of the rules' automaton are kept; an answer needs about one a
+            character.
 
     Raises:
         UsageError: llguidance cannot read the rules.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, begins: re.Pattern[str], rules: str, never: re.Pattern[str]
-    ) -> None:
+        self, vocabulary: Vocabulary, begins: re.Pattern[str], rules: str, never: re.Pattern[str],
+        most_states: int = _MOST_STATES,
+    ) -> None:  # fmt: skip
         self.vocabulary, self.begins, self.never = vocabulary, begins, never
-        matcher = vocabulary.library.LLMatcher
-        self._first = matcher(vocabulary.wrapped, matcher.grammar_from_lark(rules), log_level=0)
-        if self._first.is_error():
-            reason = self._first.get_error().strip().splitlines()[0]
-            raise UsageError(f"the grammar cannot be used: {reason}")
+        self._rules, self._most_states = rules, most_states
+        self._first = self._compiled()
 
     def matcher(self) -> "GrammarMatcher":
         """Returns what follows a new answer."""
@@ -81,6 +83,21 @@ class Grammar:
     def begun(self) -> Any:
         """Returns llguidance's matcher at the rules' beginning."""
         return self._first.deep_copy()
+
+    def begun_anew(self) -> Any:
+        """Returns the same without what it has remembered: all copies share that."""
+        self._first = self._compiled()
+        return self.begun()
+
+    def _compiled(self) -> Any:
+        library = self.vocabulary.library
+        lark = library.LLMatcher.grammar_from_lark(self._rules)
+        limits = library.LLParserLimits(max_lexer_states=self._most_states)
+        first = library.LLMatcher(self.vocabulary.wrapped, lark, log_level=0, limits=limits)
+        if first.is_error():
+            reason = first.get_error().strip().splitlines()[0]
+            raise UsageError(f"the grammar cannot be used: {reason}")
+        return first
 
 
 class GrammarMatcher:
@@ -95,6 +112,7 @@ class GrammarMatcher:
         self._grammar = grammar
         self._rules: Any = None
         self._is_free = False
+        self._taken: list[int] = []
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
         self._tail = b""
@@ -103,11 +121,14 @@ class GrammarMatcher:
         """Returns what may come next, bool (vocabulary,); None: everything."""
         if self._rules is None or self._is_free:
             return None
-        bits = np.frombuffer(self._rules.compute_bitmask(), np.uint8)
-        known = np.unpackbits(bits, bitorder="little")[: len(self._grammar.vocabulary.tokens)]
-        if self._rules.is_error():
-            self._is_free = True
+        bits = self._rules.compute_bitmask()
+        if self._rules.is_error() and self._made_anew():
+            bits = self._rules.compute_bitmask()
+            self._is_free = self._rules.is_error()
+        if self._is_free:
             return None
+        known = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
+        known = known[: len(self._grammar.vocabulary.tokens)]
         mask = torch.zeros(self._grammar.vocabulary.size, dtype=torch.bool)
         mask[: len(known)] = torch.from_numpy(known).bool()
         return mask
@@ -122,6 +143,7 @@ class GrammarMatcher:
         if self._grammar.never.search(data.decode("utf-8", "ignore")):
             return None
         self._tail = data[-_TAIL_BYTES:]
+        self._taken.append(token)
         self._rules.consume_token(token)
         return self._forced()
 
@@ -138,16 +160,28 @@ class GrammarMatcher:
         if rules.try_consume_tokens(ids) < len(ids):
             self._decoder.setstate(before)
             return None
-        self._rules = rules
+        self._rules, self._taken = rules, list(ids)
         return self._forced()
 
     def _forced(self) -> Sequence[int]:
         """Takes the tokens that alone can follow, and returns them."""
         forced: list[int] = self._rules.compute_ff_tokens()
+        if self._rules.is_error():
+            forced = self._rules.compute_ff_tokens() if self._made_anew() else []
         if forced:
+            self._taken += forced
             self._rules.consume_tokens(forced)
             self._tail = b""
-        # A grammar that is too complex at some place is no reason to stop there.
-        self._is_free = self._rules.is_error()
+        if self._rules.is_error():
+            self._made_anew()
         self.complete = not self._is_free and self._rules.is_stopped()
-        return () if self._is_free else forced
+        return forced
+
+    def _made_anew(self) -> bool:
+        """Come to the same place with rules that remember nothing; else the rest is free.
+
+        A grammar that is too complex at some place is no reason to stop there.
+        """
+        self._rules = self._grammar.begun_anew()
+        self._is_free = not self._rules.consume_tokens(self._taken)
+        return not self._is_free

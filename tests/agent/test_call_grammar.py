@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,8 @@ from eyehand.prompts.dialects import make_dialect
 
 SPACE = ActionSpace([Click, TypeText, Scroll])
 ENOUGH = 20_000
+CODECS = ("keyword", "tool_call")
+"""A dialect of each codec."""
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +51,27 @@ def test_whatever_a_random_model_writes_is_a_permitted_call(
     both: list[Room], dialect: str, space: str
 ) -> None:
     for room in both:
-        found = tally(room, dialect, space, range(7), ENOUGH)
-        assert (found.outcomes, found.failures) == ({"a call": 7}, [])
+        found = tally(room, dialect, space, range(5), ENOUGH)
+        assert (found.outcomes, found.failures) == ({"a call": 5}, [])
         assert found.forced > found.tokens / 20
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_a_grammar_remembers_is_bounded(
+    both: list[Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Grammar] = []
+    anew = Grammar.begun_anew
+    monkeypatch.setattr(Grammar, "begun_anew", lambda self: (made.append(self), anew(self))[1])
+    room = Room(both[0].tokenizer)
+    monkeypatch.setattr(
+        "benchmarks.grammar.random_models.Grammar", partial(Grammar, most_states=2000)
+    )
+    found = tally(room, "keyword", "narrowed", range(8), ENOUGH)
+    assert (found.outcomes, found.failures) == ({"a call": 8}, [])
+    assert made
+
+
+@pytest.mark.parametrize("dialect", CODECS)
 def test_an_answer_that_is_too_long_is_never_acted_on(both: list[Room], dialect: str) -> None:
     for limit in range(14, 45, 3):
         found = tally(both[0], dialect, "gym, named", [limit, limit + 1], limit)
@@ -63,7 +81,7 @@ def test_an_answer_that_is_too_long_is_never_acted_on(both: list[Room], dialect:
 
 
 @pytest.mark.parametrize("space", list(spaces_by_name()))
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", CODECS)
 def test_a_call_as_it_is_trained_is_permitted(both: list[Room], dialect: str, space: str) -> None:
     for room in both:
         grammar, codec, actions = room.grammar(dialect, space)
@@ -109,7 +127,7 @@ def test_a_call_is_held_however_its_keyword_is_marked(both: list[Room], opening:
             assert parsed.action is not None, given.text
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", CODECS)
 def test_no_mark_and_no_control_token_comes_into_a_text(both: list[Room], dialect: str) -> None:
     marks = ("✿RESULT✿", "*FUNCTION*: back", "</tool_call>", "<tool_response>", "<|im_end|>")
     for room in both:
