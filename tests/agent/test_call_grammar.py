@@ -61,7 +61,12 @@ def test_what_a_grammar_remembers_is_bounded(
 ) -> None:
     made: list[Grammar] = []
     anew = Grammar.begun_anew
-    monkeypatch.setattr(Grammar, "begun_anew", lambda self: (made.append(self), anew(self))[1])
+
+    def noted(grammar: Grammar) -> object:
+        made.append(grammar)
+        return anew(grammar)
+
+    monkeypatch.setattr(Grammar, "begun_anew", noted)
     room = Room(both[0].tokenizer)
     monkeypatch.setattr(
         "benchmarks.grammar.random_models.Grammar", partial(Grammar, most_states=2000)
