@@ -10,6 +10,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+WRITTEN = "written"
+"""Key of a field's JSON schema: a pattern of its JSON text, where a validator of the field's own
+says more than the schema."""
+
 
 class Point(BaseModel):
     """A place on a named screen, normalised: (0, 0) is the top left, (1, 1) the bottom right.

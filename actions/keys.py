@@ -15,6 +15,33 @@ NAMED_KEYS = (
 )
 """Keys with a name of several letters (the US layout of Playwright's keyboard)."""
 
+
+def _in_any_order(names: tuple[str, ...], most: int, ends: str) -> str:
+    """Return a pattern of one name or several different ones, with quotes and commas between.
+
+    Args:
+        names: Those that are left.
+        most: How many there may be.
+        ends: What follows the last one: what stands between, or nothing.
+    """
+    several = []
+    for name in names:
+        left = tuple(other for other in names if other != name)
+        further = f"({_in_any_order(left, most - 1, ends)})?" if left and most > 1 else ""
+        if ends:
+            several.append(f"{name}{ends}{further}")
+        else:
+            several.append(f'{name}(", "{further[:-1]})?' if further else name)
+    return "|".join(several)
+
+
+_OTHERS = "|".join(name for name in NAMED_KEYS if name not in MODIFIERS)
+WRITTEN_COMBINATION = (
+    rf'\["(({_in_any_order(MODIFIERS, 4, chr(34) + ", " + chr(34))})?'
+    rf'({_OTHERS}|[!#-\[\]-~]|\\["\\])|{_in_any_order(MODIFIERS, 5, "")})"\]'
+)
+"""A combination as JSON: at most four modifiers, none of them twice, and a key, or modifiers."""
+
 _CHARACTERS = frozenset(chr(code) for code in range(0x21, 0x7F))
 _ALIASES = {
     "ctrl": "Control",

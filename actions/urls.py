@@ -11,6 +11,28 @@ MAX_FILES = 50
 _HOST = re.compile(r"[^%/?#@:\[\]()!$&'*+,;=]+", re.ASCII)
 
 
+_NAME = r"[\p{L}\p{N}_-]{1,40}(\.[\p{L}\p{N}_-]{1,40}){0,9}"
+_H = "[0-9a-fA-F]{1,4}"
+_IPV6 = "|".join(
+    [f"({_H}:){{7}}{_H}", f"({_H}:){{1,7}}:"]
+    + [f"({_H}:){{1,{7 - n}}}(:{_H}){{1,{n}}}" for n in range(1, 7)]
+    + [f":(:{_H}){{1,7}}", "::"]
+)
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_REST = r"[^\s\x00-\x1f\x7f-\x9f\\<>\"`{}|^\x{200b}-\x{200f}\x{2028}-\x{202f}\x{feff}]"
+WRITTEN_URL = rf'"https?://({_NAME}|\[({_IPV6})\])(:({_PORT}))?([/?#]{_REST}{{0,1500}})?"'
+"""An address as JSON: what `check_url` takes, without names and passwords of users."""
+
+_FILE_CHARACTER = r"[^\x00-\x1f\x7f/\\\".]"
+_ANY_FILE_CHARACTER = r"[^\x00-\x1f\x7f/\\\"]"
+_FILE = (
+    rf'"({_FILE_CHARACTER}{_ANY_FILE_CHARACTER}{{0,254}}'
+    rf'|\.{_FILE_CHARACTER}{_ANY_FILE_CHARACTER}{{0,253}}|\.\.{_ANY_FILE_CHARACTER}{{1,253}})"'
+)
+WRITTEN_FILES = rf"{_FILE}|\[{_FILE}(, {_FILE}){{0,49}}\]"
+"""A bare name of a file as JSON, or a list of such."""
+
+
 def check_url(url: str) -> str:
     """Return the address when it is an absolute http or https one.
 

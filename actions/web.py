@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from eyehand.actions.action import Action, Point
-from eyehand.actions.keys import check_combination, split_combination
-from eyehand.actions.urls import check_file_names, check_url
+from eyehand.actions.action import WRITTEN, Action, Point
+from eyehand.actions.keys import WRITTEN_COMBINATION, check_combination, split_combination
+from eyehand.actions.urls import WRITTEN_FILES, WRITTEN_URL, check_file_names, check_url
 
 MAX_TEXT_LENGTH = 10_000
 """Most characters that one `type_text`, `answer` or dialog text may hold."""
@@ -77,6 +77,7 @@ class PressKeys(Action):
             max_length=5,
             description='key names, modifiers first, such as ["Enter"] or ["Control", "a"]',
             examples=[["Enter"], ["Tab"], ["Escape"], ["ArrowDown"], ["Control", "a"], ["x"]],
+            json_schema_extra={WRITTEN: WRITTEN_COMBINATION},
         ),
     ]
 
@@ -107,6 +108,7 @@ class GoTo(Action):
         max_length=2048,
         description="the address, beginning with http:// or https://",
         examples=["https://example.org/", "http://example.com/search?q=1"],
+        json_schema_extra={WRITTEN: WRITTEN_URL},
     )
 
 
@@ -152,6 +154,7 @@ class UploadFile(Action):
     file: Annotated[str | list[str], AfterValidator(check_file_names)] = Field(
         description="the name of one of the files given for this task, or a list of names",
         examples=["photo.png", "report.pdf", ["photo.png", "report.pdf"]],
+        json_schema_extra={WRITTEN: WRITTEN_FILES},
     )
 
     @property

@@ -9,6 +9,7 @@ from eyehand.lazy import lazy
 
 if TYPE_CHECKING:
     from eyehand.model.hub import Qwen2VL as Qwen2VL
+    from eyehand.model.inference.constraint import TokenRule as TokenRule
     from eyehand.model.inference.decode import Generation as Generation
     from eyehand.model.inference.decode import GenerationConfig as GenerationConfig
     from eyehand.model.inference.decode import generate as generate
@@ -29,6 +30,7 @@ _WHERE = {
     "Qwen2VLNetwork": "qwen2vl.model",
     "Sampling": "inference.sampling",
     "Session": "inference.session",
+    "TokenRule": "inference.constraint",
     "generate": "inference.decode",
     "load_checkpoint": "weights",
     "save_checkpoint": "weights",
@@ -43,6 +45,7 @@ __all__ = [
     "Qwen2VLNetwork",
     "Sampling",
     "Session",
+    "TokenRule",
     "generate",
     "load_checkpoint",
     "save_checkpoint",

@@ -1,13 +1,14 @@
 """Codec: how one dialect writes a call, and what was read from an answer."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from eyehand.actions.action import Action, Point
+from eyehand.actions.codecs.grammar import CallGrammar
 from eyehand.actions.coordinates import Coordinates, Unit
 from eyehand.actions.space import ActionSpace
-from eyehand.errors import ModelFeedback
+from eyehand.errors import ModelFeedback, Unparsable
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,19 @@ class Parsed:
     action: Action | None = None
     error: ModelFeedback | None = None
     not_performed: tuple[str, ...] = ()
+
+    def cut_off(self, tokens: int) -> "Parsed":
+        """Return what was read without its action, which was not written to its end.
+
+        What is left of a call may look like another: `go` of `go_back`.
+
+        Args:
+            tokens: How many were written until then.
+        """
+        if self.action is None:
+            return self
+        message = f"the call was cut off after {tokens} tokens; write less before it, or in it"
+        return replace(self, action=None, error=Unparsable(message))
 
 
 class Codec(ABC):
@@ -89,6 +103,17 @@ class Codec(ABC):
     def can_say(self, action_type: type[Action]) -> bool:
         """Return whether some call may mean an action of this type."""
         return True
+
+    def grammar(self, space: ActionSpace) -> CallGrammar | None:
+        """Return what a model may write of a call, as `write` does; None where that is not known.
+
+        A thought is free: a grammar begins where a call does. Where a model wrote more than it
+        may, such as a call within a thought, the reader reads as if there were none.
+
+        Args:
+            space: The permitted actions.
+        """
+        return None
 
     @abstractmethod
     def neutral(self, text: str) -> str:

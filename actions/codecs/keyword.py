@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from eyehand.actions.action import Action
 from eyehand.actions.codecs.codec import Codec, Parsed
+from eyehand.actions.codecs.grammar import CallGrammar, call_rules
 from eyehand.actions.codecs.marks import without_keywords
 from eyehand.actions.codecs.reading import build_call, encodable, shorten
 from eyehand.actions.codecs.writing import as_json, clean_thought, written_arguments
@@ -35,6 +36,14 @@ _KEYWORD = (
 _FUNCTION = re.compile(_KEYWORD.format(word="FUNCTION"))
 _ARGS = re.compile(_KEYWORD.format(word="ARGS"))
 _RESULT = re.compile(_KEYWORD.format(word="(?:RESULT|RETURN)"))
+# Where a call's name follows: the same, before its colon.
+_BEGINS = re.compile(
+    r"(?:✿|\*{1,2})[ \t]*FUNCTION[ \t]*(?:✿|\*{1,2}|[:：])"
+    r"|(?<![^\W_])FUNCTION[ \t]*(?:✿|\*{1,2})[ \t]*[:：]"
+)
+_WORD = "(?:FUNCTION|ARGS|RESULT|RETURN)"
+# Between arguments' quotation marks a keyword would cut the call.
+_NEVER = re.compile(rf"✿|\*[ \t]*{_WORD}|{_WORD}[ \t]*\*|<\|")
 # What is left of a keyword when generation ended inside it.
 _CUT_KEYWORD = re.compile(r"\s*(?:✿|\*{1,2})[ \t]*[A-Z]{0,8}[ \t]*(?:✿|\*{1,2})?\s*\Z")
 _NAME_END = re.compile(r"[\n\r{(\[]|<\|box_start\|>")
@@ -99,6 +108,12 @@ class KeywordCodec(Codec):
         except ModelFeedback as error:
             return Parsed(thought, error=error, not_performed=others)
         return Parsed(thought, action=action, not_performed=others)
+
+    def grammar(self, space: ActionSpace) -> CallGrammar:
+        """Begin behind the keyword, however it is marked, and end with the arguments."""
+        args = self._keyword("ARGS")
+        rules = call_rules(space, ": ", lambda name: f"{name}\n{args}: ", "")
+        return CallGrammar(_BEGINS, rules, _NEVER)
 
     def neutral(self, text: str) -> str:
         """Replace the marks around keywords, of either kind."""

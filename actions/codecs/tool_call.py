@@ -15,6 +15,7 @@ from typing import ClassVar
 from eyehand.actions.action import Action
 from eyehand.actions.codecs.arguments import ReadValue, read_arguments
 from eyehand.actions.codecs.codec import Codec, Parsed
+from eyehand.actions.codecs.grammar import CallGrammar, call_rules
 from eyehand.actions.codecs.marks import without_tags
 from eyehand.actions.codecs.reading import build_call, encodable, shorten
 from eyehand.actions.codecs.writing import as_json, clean_thought, written_arguments
@@ -25,6 +26,7 @@ from eyehand.errors import ModelFeedback, Unparsable
 
 _OPEN = re.compile(r"<tool_call>")
 _END = re.compile(r"</?tool_call>|</?tool_response>|<\|im_end\|>")
+_NEVER = re.compile(r"</?tool_|<\|")
 _EXPECTED = '<tool_call>\n{"name": "action", "arguments": {"argument": value}}\n</tool_call>'
 
 
@@ -73,6 +75,13 @@ class ToolCallCodec(Codec):
         except ModelFeedback as error:
             return Parsed(thought, error=error, not_performed=others)
         return Parsed(thought, action=action, not_performed=others)
+
+    def grammar(self, space: ActionSpace) -> CallGrammar:
+        """Begin behind the opening tag, and end with the closing one."""
+        rules = call_rules(
+            space, '\n{"name": ', lambda name: f'{as_json(name)}, "arguments": ', "}\n</tool_call>"
+        )
+        return CallGrammar(_OPEN, rules, _NEVER)
 
     def neutral(self, text: str) -> str:
         """Replace the opening bracket of tags."""

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from eyehand.actions.action import Action, Point
@@ -32,7 +31,7 @@ def written_arguments(action: Action, coordinates: Coordinates | None = None) ->
     return arguments
 
 
-def as_json(value: Mapping[str, Any]) -> str:
+def as_json(value: Any) -> str:
     """Write JSON on one line, Unicode as it is, nothing in it that a codec would stumble over."""
     text = json.dumps(value, ensure_ascii=False)
     return _MISTAKABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -17,7 +17,8 @@ from eyehand.errors import UsageError
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
     "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "dtype", "min_pixels",
-    "max_pixels", "quantize", "adapter", "history", "cache_gb", "prompt", "price", "grounder",
+    "max_pixels", "quantize", "adapter", "grammar", "history", "cache_gb", "prompt", "price",
+    "grounder",
     "served_grounder", "grounder_dialect", "grounder_key_env",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
@@ -126,6 +127,12 @@ def _add_engine_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--adapter", metavar="DIR",
         help="built in: a folder with a LoRA adapter for the model, which is merged into it",
+    )  # fmt: skip
+    group.add_argument(
+        "--grammar", choices=("auto", "on", "off"),
+        help="built in: hold a call to the permitted actions, their types and bounds, from its "
+        "first keyword on. auto (default): in the dialects that have a grammar; on: refuse the "
+        "others (see `eyehand models DIALECT`); off: the model writes what it likes",
     )  # fmt: skip
     group.add_argument(
         "--history", type=_history, metavar="H",

@@ -82,6 +82,7 @@ class _Options(_Document):
     max_pixels: Whole | None = None
     quantize: Name | None = None
     adapter: Name | None = None
+    grammar: Name | None = None
     history: Name | None = None
     cache_gb: Annotated[float, Field(gt=0, le=1e6)] | None = None
     prompt: Name | None = None

@@ -12,6 +12,7 @@ from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.bounded_history import HistoryRule, make_room
+from eyehand.model.inference.constraint import TokenRule
 from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.inference.visual_cache import VisualEncoder
@@ -101,7 +102,7 @@ class Ours(Side):
         session.append_template(TURN)
         session.begin_turn()
         make_room(session, self._history, self._max_tokens - tokens, POSITIONS - tokens)
-        config = GenerationConfig(tokens, constraint=lambda _: self._permitted)
+        config = GenerationConfig(tokens, constraint=TokenRule(lambda _: self._permitted))
         return generate([session], config)[0].token_ids
 
     @property

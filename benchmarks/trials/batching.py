@@ -24,6 +24,7 @@ from eyehand.agent.results.folder import read_rows
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.errors import UsageError
 from eyehand.model.hub import Qwen2VL
+from eyehand.model.inference.constraint import TokenRule
 from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.session import Session
 
@@ -104,7 +105,7 @@ def _rules(loaded: Qwen2VL) -> GenerationConfig:
     """Answers of full length: nothing ends them early."""
     permitted = torch.ones(loaded.network.config.text.vocab_size, dtype=torch.bool)
     permitted[list(loaded.network.config.eos_token_ids)] = False
-    return GenerationConfig(TOKENS, constraint=lambda _: permitted)
+    return GenerationConfig(TOKENS, constraint=TokenRule(lambda _: permitted))
 
 
 def _alone(loaded: Qwen2VL) -> float:

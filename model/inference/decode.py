@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
+from eyehand.model.inference.constraint import FREE, Constraint
 from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.stacked_cache import StackedCache
@@ -21,10 +22,7 @@ from eyehand.model.inference.tokens import TokenBuffer
 from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
-StopReason = Literal["stop_word", "eos", "length"]
-
-Constraint = Callable[[Sequence[int]], Tensor | None]
-"""From the ids of the answer so far to the permitted next ids, bool (vocabulary,); None: all."""
+StopReason = Literal["stop_word", "eos", "length", "complete"]
 
 _GREEDY = Greedy()
 
@@ -63,8 +61,10 @@ class Generation:
     Attributes:
         text: What the model wrote, control tokens kept, without what stopped it.
         token_ids: The same as ids: exactly what was added to the history.
-        stop_reason: `stop_word`, `eos` (the model ended its turn) or `length`.
+        stop_reason: `stop_word`, `eos` (the model ended its turn), `length`, or `complete` (its
+            constraint permits nothing more).
         stop_word: The stop word that was met, if any.
+        forced_tokens: How many of the ids the constraint gave: the only ones that could follow.
         vision_s: Seconds in the vision tower.
         prefill_s: Seconds for the first scores: the new prompt tokens, without the vision tower.
         decode_s: Seconds for everything after the first scores, until this answer's own end;
@@ -75,6 +75,7 @@ class Generation:
     token_ids: tuple[int, ...]
     stop_reason: StopReason
     stop_word: str | None = None
+    forced_tokens: int = 0
     vision_s: float = 0.0
     prefill_s: float = 0.0
     decode_s: float = 0.0
@@ -151,6 +152,8 @@ class Decoder:
         self._before = session.num_tokens
         self._answer = TokenBuffer(session.tokenizer, config.stop, config.on_token)
         self._sampler = Sampler(config.sampling)
+        self._matcher = (config.constraint or FREE).matcher()
+        self._forced = 0
         ids, device = session.network.config, session.network.device
         self._ends = {*ids.eos_token_ids, *session.tokenizer.eos_ids}
         # A model cannot write a picture.
@@ -209,6 +212,7 @@ class Decoder:
             (*self._answer.ids[:kept], *rest),
             self._reason,
             self._answer.stop_word,
+            self._forced,
             vision_s=self._vision_s,
             prefill_s=self._prefill_s,
             decode_s=self._ended_s - self._began_s + self._now_s() - began_s,
@@ -219,21 +223,37 @@ class Decoder:
         self._session.rewind(self._before)
 
     def _choose(self, logits: Tensor) -> bool:
-        logits = logits.index_fill(-1, self._never, -torch.inf)
-        permitted = self._config.constraint and self._config.constraint(self._answer.ids)
-        if permitted is not None:
-            logits = logits.masked_fill(~permitted.to(logits.device), -torch.inf)
-        token = self._sampler.choose(logits, self._seen)
-        if self._seen is not None:
-            self._seen[token] = True
+        token, forced = self._next(logits.index_fill(-1, self._never, -torch.inf))
         if token in self._ends:
             self._reason = "eos"
             return False
-        self._session.push(token)
-        if self._answer.push(token):
-            self._reason = "stop_word"
+        for place, one in enumerate((token, *forced)):
+            if len(self._answer.ids) == self._limit:
+                return False
+            if self._seen is not None:
+                self._seen[one] = True
+            self._session.push(one)
+            if self._answer.push(one):
+                self._reason = "stop_word"
+                return False
+            self._forced += place > 0
+        if self._matcher.complete:
+            self._reason = "complete"
             return False
         return len(self._answer.ids) < self._limit
+
+    def _next(self, logits: Tensor) -> tuple[int, Sequence[int]]:
+        """Return the next token, and those that can only follow it."""
+        permitted = self._matcher.permitted()
+        if permitted is not None:
+            logits = logits.masked_fill(~permitted.to(logits.device, non_blocking=True), -torch.inf)
+        while True:
+            token = self._sampler.choose(logits, self._seen)
+            forced = self._matcher.accept(token)
+            if forced is not None:
+                return token, forced
+            logits = logits.clone()
+            logits[token] = -torch.inf
 
     def _now_s(self) -> float:
         """Seconds on a monotonic clock, after the device has finished its work."""
@@ -258,9 +278,13 @@ def _decode_together(
     while going:
         stack.growing = frozenset(going)
         for row in going:
-            tokens[row] = sessions[row].last_token
+            tokens[row] = sessions[row].token_at(stack.lengths[row])
         scores = stack.next_scores(network, tokens)
-        going = [row for row in going if decoders[row].choose(scores[row])]
+        going = [
+            row for row in going
+            # What a constraint gave is computed before anything is chosen.
+            if stack.lengths[row] < sessions[row].num_tokens or decoders[row].choose(scores[row])
+        ]  # fmt: skip
     for row, session in enumerate(sessions):
         stack.give_back(row, session.cache)
 

@@ -106,10 +106,9 @@ class Session:
         fewer = sum(visual.num_tokens - visual.num_positions for visual in visuals)
         return self.cache.next_positions[0] + self.num_pending - fewer
 
-    @property
-    def last_token(self) -> int:
-        """The newest id of the history, which must not be empty."""
-        return self._ids[-1]
+    def token_at(self, place: int) -> int:
+        """Returns the id at a place of the history."""
+        return self._ids[place]
 
     @property
     def num_pending(self) -> int:

@@ -11,6 +11,7 @@ from tests.agent.test_vlm_policy import SPACE, save_model, screen
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.choose import model_policy
 from eyehand.errors import BadConfig, UsageError
+from eyehand.model.inference.constraint import TokenRule
 from eyehand.model.inference.decode import GenerationConfig, generate
 from eyehand.model.inference.sampling import Greedy
 
@@ -87,7 +88,7 @@ def test_no_token_copies_the_history(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(type(session), "token_ids", property(counted))
     allowed = torch.ones(policy.checkpoint.network.config.text.vocab_size, dtype=torch.bool)
     allowed[-14:] = False
-    config = GenerationConfig(16, sampling=Greedy(1.3), constraint=lambda _: allowed)
+    config = GenerationConfig(16, sampling=Greedy(1.3), constraint=TokenRule(lambda _: allowed))
     (answer,) = generate([session], replace(config))
     assert len(answer.token_ids) == 16
     assert len(copies) <= 1

@@ -162,6 +162,7 @@ def write(monkeypatch: pytest.MonkeyPatch, policy: VlmPolicy, text: str) -> None
         "eyehand.model.inference.sampling.Sampler.choose",
         lambda self, logits, seen=(): next(wanted),
     )
+    monkeypatch.setattr(policy.grammars, "is_on", False)  # it would write part of it by itself
     # A policy is frozen but for its bound on an answer.
     monkeypatch.setattr(policy, "limits", type(policy.limits)(200, policy.limits.max_positions))
 

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
+from eyehand.model.inference.constraint import TokenRule
 from eyehand.model.inference.decode import Generation, GenerationConfig, generate
 from eyehand.model.inference.session import Session
 
@@ -16,3 +19,8 @@ def replies(turns: Sequence[tuple[Session, GenerationConfig]]) -> list[Generatio
     """Return the answers of sessions in shared passes, of one as if it might have company."""
     sessions, configs = [session for session, _ in turns], [config for _, config in turns]
     return generate(sessions, configs, batch_size=2)
+
+
+def only(mask: Tensor) -> TokenRule:
+    """Permit some tokens at all places."""
+    return TokenRule(lambda _: mask)

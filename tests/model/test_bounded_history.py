@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
-from tests.model.replies import reply
+from tests.model.replies import only, reply
 from torch import Tensor
 
 from eyehand.errors import UsageError
@@ -74,7 +74,7 @@ class Whole:
 
     def answer(self) -> tuple[int, ...]:
         before = self.session.num_tokens
-        answer = reply(self.session, 5, constraint=lambda _: self.only_text)
+        answer = reply(self.session, 5, constraint=only(self.only_text))
         self._grown(before)
         return answer.token_ids
 
@@ -233,10 +233,10 @@ def test_an_endless_conversation_stays_within_both_bounds(whole: Whole) -> None:
 def test_memory_ends_at_the_bound_where_it_suffices(session: Session, only_text: Tensor) -> None:
     session.cache.bound = 50
     session.append_text("x" * 40)
-    reply(session, 5, constraint=lambda _: only_text)
+    reply(session, 5, constraint=only(only_text))
     assert session.cache.capacity == 50
     session.append_text("y" * 20)
-    reply(session, 1, constraint=lambda _: only_text)
+    reply(session, 1, constraint=only(only_text))
     assert session.cache.capacity == session.cached_tokens > 50
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.model.replies import reply
+from tests.model.replies import only, reply
 from transformers import Qwen2VLConfig as ReferenceConfig
 from transformers import Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -122,7 +122,7 @@ def test_a_folder_of_transformers_answers_as_it_does_there(
     allowed = only_text
     gap = (logits - expected)[allowed].abs().max() / expected[allowed].abs().max()
     assert gap < 1e-4
-    answer = reply(session, 8, constraint=lambda _: only_text, stop=()).token_ids
+    answer = reply(session, 8, constraint=only(only_text), stop=()).token_ids
     step = list(answer[:1])
     assert step == [int(expected.masked_fill(~allowed, -torch.inf).argmax())]
 

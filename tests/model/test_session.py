@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.model.replies import reply
+from tests.model.replies import only, reply
 from torch import Tensor
 
 from eyehand.errors import CheckpointError, UsageError
@@ -34,7 +34,7 @@ def play(session: Session, only_text: Tensor, sampling: Sampling | None = None) 
     rule = sampling or Sampling(temperature=0)
 
     def answer() -> Generation:
-        return reply(session, 7, sampling=rule, constraint=lambda _: only_text)
+        return reply(session, 7, sampling=rule, constraint=only(only_text))
 
     session.append_template(START)
     session.append_image(screen(0))
@@ -117,7 +117,7 @@ def test_one_prompt_read_at_once_answers_like_a_grown_conversation(
         rest = session.token_ids[whole.num_tokens :]
     whole.append_template(rest)
     assert whole.token_ids == session.token_ids
-    grown, fresh = (reply(s, 9, constraint=lambda _: only_text) for s in (session, whole))
+    grown, fresh = (reply(s, 9, constraint=only(only_text)) for s in (session, whole))
     assert grown.token_ids == fresh.token_ids
 
 
@@ -151,7 +151,7 @@ def test_one_changed_pixel_is_another_screen(session: Session, only_text: Tensor
     changed[-1, -1, -1] ^= 1
     for image in (screen(0), screen(0), changed):
         session.append_image(image)
-    reply(session, 1, constraint=lambda _: only_text)
+    reply(session, 1, constraint=only(only_text))
     assert (session.encoder.hits, session.encoder.misses) == (1, 2)
 
 
@@ -172,7 +172,7 @@ def test_model_cannot_write_a_placeholder(
     permitted = torch.zeros(network.config.text.vocab_size, dtype=torch.bool)
     permitted[[*pads, 65]] = True
     session.append_template(START)
-    assert reply(session, 3, constraint=lambda _: permitted).token_ids == (65, 65, 65)
+    assert reply(session, 3, constraint=only(permitted)).token_ids == (65, 65, 65)
     other = Session(network, tokenizer)
     other.append_template(session.token_ids)
     row = reply(other, 40, sampling=Sampling(temperature=1e6))
@@ -186,13 +186,13 @@ def test_rewound_conversation_answers_as_if_the_rest_had_never_been(
     session.append_image(screen(0))
     session.append_text("now")
     place = session.num_tokens
-    first = reply(session, 6, constraint=lambda _: only_text)
+    first = reply(session, 6, constraint=only(only_text))
     session.append_image(screen(1))
     session.append_text("more")
-    reply(session, 4, constraint=lambda _: only_text)
+    reply(session, 4, constraint=only(only_text))
     session.rewind(place)
     assert session.num_visuals == 1
-    assert reply(session, 6, constraint=lambda _: only_text).token_ids == first.token_ids
+    assert reply(session, 6, constraint=only(only_text)).token_ids == first.token_ids
     with pytest.raises(UsageError, match=f"no token {place} to go back to"):
         Session(network, tokenizer).rewind(place)
 
@@ -201,14 +201,14 @@ def test_forks_go_their_own_ways(session: Session, only_text: Tensor) -> None:
     session.append_template(START)
     session.append_image(screen(0))
     session.append_text("a")
-    reply(session, 2, constraint=lambda _: only_text)
+    reply(session, 2, constraint=only(only_text))
     session.append_image(screen(1))  # still pending when the history forks
     session.append_text("b")
     other, third = session.fork(), session.fork()
     other.append_text(" another way")
-    different = reply(other, 6, constraint=lambda _: only_text)
-    first = reply(session, 6, constraint=lambda _: only_text)
-    assert reply(third, 6, constraint=lambda _: only_text).token_ids == first.token_ids
+    different = reply(other, 6, constraint=only(only_text))
+    first = reply(session, 6, constraint=only(only_text))
+    assert reply(third, 6, constraint=only(only_text)).token_ids == first.token_ids
     assert different.token_ids != first.token_ids
     assert session.token_ids != other.token_ids
 
@@ -220,14 +220,14 @@ def test_evicted_screen_equals_a_mask_that_hides_it_from_then_on(
     session.append_template(START)
     old = session.append_image(screen(0))
     session.append_text("then")
-    reply(session, 3, constraint=lambda _: only_text)
+    reply(session, 3, constraint=only(only_text))
     ids = session.token_ids
     session.evict(old)
     session.evict(old)
     assert session.cached_tokens == len(ids) - 1 - 12
     session.append_image(screen(1))
     session.append_text("now")
-    answer = reply(session, 6, constraint=lambda _: only_text)
+    answer = reply(session, 6, constraint=only(only_text))
 
     whole = torch.tensor([[*ids, *session.token_ids[len(ids) - 12 :]]])
     mask = torch.ones(1, whole.shape[1], whole.shape[1], dtype=torch.bool).tril()
@@ -245,12 +245,12 @@ def test_history_with_an_evicted_screen_can_be_rewound_and_continued(
     session.append_template(START)
     old = session.append_image(screen(0))
     session.append_text("then")
-    reply(session, 3, constraint=lambda _: only_text)
+    reply(session, 3, constraint=only(only_text))
     session.evict(old)
     place = session.num_tokens
-    first = reply(session, 5, constraint=lambda _: only_text)
+    first = reply(session, 5, constraint=only(only_text))
     session.rewind(place)
-    assert reply(session, 5, constraint=lambda _: only_text).token_ids == first.token_ids
+    assert reply(session, 5, constraint=only(only_text)).token_ids == first.token_ids
 
 
 def test_a_fork_keeps_what_was_evicted_and_what_was_not(
@@ -259,14 +259,14 @@ def test_a_fork_keeps_what_was_evicted_and_what_was_not(
     session.append_template(START)
     numbers = [session.append_image(screen(seed)) for seed in (0, 1)]
     session.append_text("then")
-    reply(session, 3, constraint=lambda _: only_text)
+    reply(session, 3, constraint=only(only_text))
     session.evict(numbers[0])
     other, third = session.fork(), session.fork()
     third.evict(numbers[1])
-    first = reply(session, 6, constraint=lambda _: only_text)
-    assert reply(other, 6, constraint=lambda _: only_text).token_ids == first.token_ids
+    first = reply(session, 6, constraint=only(only_text))
+    assert reply(other, 6, constraint=only(only_text)).token_ids == first.token_ids
     assert other.cached_tokens == session.cached_tokens == third.cached_tokens + 12 + 6
-    assert reply(third, 6, constraint=lambda _: only_text).token_ids != first.token_ids
+    assert reply(third, 6, constraint=only(only_text)).token_ids != first.token_ids
 
 
 def test_going_back_before_an_evicted_screen_forgets_it_wholly(
@@ -277,7 +277,7 @@ def test_going_back_before_an_evicted_screen_forgets_it_wholly(
     twin = session.fork()
     number = session.append_image(screen(0))
     session.append_text("then")
-    reply(session, 3, constraint=lambda _: only_text)
+    reply(session, 3, constraint=only(only_text))
     for inside in (place + 2, place + 5, place + 13):
         with pytest.raises(UsageError, match="inside a picture"):
             session.rewind(inside)
@@ -287,7 +287,7 @@ def test_going_back_before_an_evicted_screen_forgets_it_wholly(
     for one in (session, twin):
         one.append_image(screen(1))
         one.append_text("and now")
-    answers = [reply(one, 6, constraint=lambda _: only_text) for one in (session, twin)]
+    answers = [reply(one, 6, constraint=only(only_text)) for one in (session, twin)]
     assert answers[0].token_ids == answers[1].token_ids
 
 
@@ -304,9 +304,9 @@ def test_failure_of_a_callback_leaves_the_history_as_it_was(
     session.append_image(screen(0))
     before = session.token_ids
     with pytest.raises(Interrupted):
-        reply(session, 200, constraint=lambda _: only_text, on_token=interrupt)
+        reply(session, 200, constraint=only(only_text), on_token=interrupt)
     assert session.token_ids == before
-    after = reply(session, 5, constraint=lambda _: only_text)
+    after = reply(session, 5, constraint=only(only_text))
     session.rewind(session.num_tokens)
     assert session.token_ids == [*before, *after.token_ids]
 
@@ -334,7 +334,7 @@ def test_a_break_right_after_a_pass_leaves_no_trace(
         if len(passes) == number:
             raise KeyboardInterrupt
 
-    config = GenerationConfig(6, constraint=lambda _: only_text)
+    config = GenerationConfig(6, constraint=only(only_text))
     sessions = [fresh() for _ in range(1 + companions)]
     before = [session.token_ids for session in sessions]
     hook = network.register_forward_hook(interrupt)
@@ -366,7 +366,7 @@ def test_full_context_is_refused_before_and_ends_answers_within(
     small = replace(config, text=replace(config.text, max_position_embeddings=30))
     session = Session(build_model(small), tokenizer)
     session.append_text("x" * 25)
-    answer = reply(session, 50, constraint=lambda _: only_text)
+    answer = reply(session, 50, constraint=only(only_text))
     assert (len(answer.token_ids), answer.stop_reason) == (6, "length")
     session.append_text("y")
     with pytest.raises(UsageError, match="the context is full: 32 positions"):

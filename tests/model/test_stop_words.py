@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from tests.model.replies import reply
+from tests.model.replies import only, reply
 from torch import Tensor
 
-from eyehand.model.inference.decode import Constraint
+from eyehand.model.inference.constraint import Constraint, TokenRule
 from eyehand.model.inference.session import Session
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
@@ -25,7 +25,7 @@ def forced(ids: Sequence[int], vocab_size: int) -> Constraint:
         mask[ids[len(answer)]] = True
         return mask
 
-    return permitted
+    return TokenRule(permitted)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_stop_word_across_tokens_is_cut_from_text_and_history(
     assert tokenizer.decode(answer.token_ids) == expected
     clean = Session(network, tokenizer)
     clean.append_template(session.token_ids)
-    one, other = (reply(s, 6, constraint=lambda _: only_text) for s in (session, clean))
+    one, other = (reply(s, 6, constraint=only(only_text)) for s in (session, clean))
     assert one.token_ids == other.token_ids
 
 
@@ -109,5 +109,5 @@ def test_end_token_is_not_part_of_the_answer_and_the_history_goes_on(
     assert session.num_pending == 0
     clean = Session(network, tokenizer)
     clean.append_template(session.token_ids)
-    one, other = (reply(s, 5, constraint=lambda _: only_text) for s in (session, clean))
+    one, other = (reply(s, 5, constraint=only(only_text)) for s in (session, clean))
     assert one.token_ids == other.token_ids

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.model.replies import replies, reply
+from tests.model.replies import only, replies, reply
 from torch import Tensor
 
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
@@ -182,14 +182,12 @@ def test_each_row_has_its_own_stop_words_length_and_listener(loaded: Qwen2VL) ->
 def test_answers_outgrow_the_memory_they_began_with(loaded: Qwen2VL) -> None:
     permitted = torch.ones(loaded.network.config.text.vocab_size, dtype=torch.bool)
     permitted[list(loaded.network.config.eos_token_ids)] = False
-    rules = replace(DRAWN, max_new_tokens=2 * KEY_STEP, constraint=lambda _: permitted)
+    rules = replace(DRAWN, max_new_tokens=2 * KEY_STEP, constraint=only(permitted))
     turns = [(conversation(loaded, number), rules) for number in (0, 3)]
     answers = replies(turns)
     for (session, _), answer, number in zip(turns, answers, (0, 3), strict=True):
         alone = conversation(loaded, number)
-        expected = reply(
-            alone, 2 * KEY_STEP, sampling=DRAWN.sampling, constraint=lambda _: permitted
-        )
+        expected = reply(alone, 2 * KEY_STEP, sampling=DRAWN.sampling, constraint=only(permitted))
         assert len(answer.token_ids) == 2 * KEY_STEP
         assert answer.token_ids == expected.token_ids
         assert session.cached_tokens == alone.cached_tokens

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.model.replies import reply
+from tests.model.replies import only, reply
 from tests.small_embedded import small_config
 from torch import Tensor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -48,7 +48,7 @@ def play(session: Session, only_text: Tensor) -> list[tuple[int, tuple[int, ...]
         session.append_text("what now?")
         session.append_template(TURN)
         place = session.num_tokens
-        answer = reply(session, 6, constraint=lambda _: only_text)
+        answer = reply(session, 6, constraint=only(only_text))
         answers.append((place, answer.token_ids))
     return answers
 

@@ -52,6 +52,7 @@ def _described(dialect: Any) -> dict[str, Any]:
             where: [t.name for t in space.types if not dialect.codec.can_say(t)]
             for where, space in _spaces().items()
         },
+        "grammar": dialect.codec.grammar(_spaces()["web"]) is not None,
         "own_actions": "by their own names" if dialect.codec.says_own_names else "cannot be said",
     }  # fmt: skip
 
@@ -76,4 +77,6 @@ def _print_one(one: dict[str, Any]) -> None:
     shared.print_text(f"a picture: {low:,} to {high:,} pixels, sides by {one['picture_factor_px']}")
     for where, names in one["cannot_say"].items():
         shared.print_text(f"cannot say on {where}: {', '.join(names) or 'nothing is missing'}")
+    held = "held to the permitted actions while it is written, by the built-in model"
+    shared.print_text(f"a call: {held if one['grammar'] else 'has no grammar: read as it comes'}")
     shared.print_text(f"actions of games and of your own: {one['own_actions']}")

@@ -26,6 +26,7 @@ from eyehand.agent.policies.models.built_in_conversation import (
     VlmConversation,
     append_words,
 )
+from eyehand.agent.policies.models.call_grammar import CallGrammars, check_grammar
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, read_habits
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_sampling, resolve
@@ -73,6 +74,8 @@ class VlmPolicy(Policy):
             checkpoint was trained to be shown, else "evict".
         cache_gb: Most memory for an episode's keys and values, in GB of 10**9 bytes; None is half
             of what is free once the model is loaded, divided by the batch.
+        grammar: "auto" holds a call to the action space from its first keyword on where that is
+            possible, "on" refuses where it is not, "off" lets the model write what it likes.
         on_text: Receives each piece of text as it is generated, where one conversation is asked
             alone; several at once would mix their words.
 
@@ -108,6 +111,7 @@ class VlmPolicy(Policy):
         adapter: str | Path | None = None,
         history: str | None = None,
         cache_gb: float | None = None,
+        grammar: str = "auto",
         on_text: TokenCallback | None = None,
     ) -> None:
         if max_new_tokens < 1:
@@ -115,6 +119,7 @@ class VlmPolicy(Policy):
         # What was asked for is checked before a model is fetched and read.
         self.history = HistoryRule.named(history or "evict")
         written, precision = make_codec(codec, keyword_mark), named_dtype(dtype)
+        check_grammar(grammar, written)
         folder = resolve(EMBEDDED_CHECKPOINT if model is None else model)
         self.habits = read_habits(folder)
         self.newest_only = self.habits.newest_only and history is None
@@ -132,6 +137,7 @@ class VlmPolicy(Policy):
             quantize=quantize, adapter=adapter,
         )  # fmt: skip
         self._quantize, self._adapter = quantize, adapter
+        self.grammars = CallGrammars(grammar, written, self.checkpoint)
         self.openings = Openings(self.checkpoint)
         self._cache_gb = cache_gb
         self._free_bytes = free_bytes(self.checkpoint.network.device)
@@ -192,6 +198,7 @@ class VlmPolicy(Policy):
             "history": "newest screen" if self.newest_only else str(self.history),
             "cache_gb": self._cache_gb,
             "coordinates": self.layout.codec.unit,
+            "grammar": "on" if self.grammars.is_on else "off",
             "prompt": "brief" if self.habits.brief else "full",
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eyehand.actions.codecs.marks import without_control_tokens
+from eyehand.agent.policies.models.call_grammar import CallGrammars, check_grammar
 from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.model.hub import Qwen2VL, named_dtype
 from eyehand.model.inference.decode import GenerationConfig, generate
@@ -49,6 +50,7 @@ class BuiltInChatPolicy(ChatPolicy):
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         quantize: "int8" or "int4" keeps the layers' weights in 8 or 4 bits.
         adapter: A folder with a LoRA adapter for the model, which is merged into it.
+        grammar: "auto", "on" or "off", see `VlmPolicy`.
         **sampling: `max_new_tokens`, `temperature` and `top_p`, see `ChatPolicy`.
 
     Raises:
@@ -59,15 +61,17 @@ class BuiltInChatPolicy(ChatPolicy):
     def __init__(
         self, folder: Path, dialect: Dialect, label: str, device: str | None = None,
         dtype: str | None = None, quantize: str | None = None,
-        adapter: str | Path | None = None, **sampling: Any,
+        adapter: str | Path | None = None, grammar: str = "auto", **sampling: Any,
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
+        check_grammar(grammar, dialect.codec)
         self.label, self._quantize, self._adapter = label, quantize, adapter
         area = {name: sampling.get(name) for name in ("min_pixels", "max_pixels")}
         self.checkpoint = Qwen2VL.load(
             folder, device=device, dtype=named_dtype(dtype), quantize=quantize,
             adapter=adapter, **area,
         )  # fmt: skip
+        self.grammars = CallGrammars(grammar, dialect.codec, self.checkpoint)
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
@@ -76,6 +80,7 @@ class BuiltInChatPolicy(ChatPolicy):
             **super().describe(), "model": self.label, "device": str(network.device),
             "quantize": self._quantize,
             "adapter": None if self._adapter is None else str(self._adapter),
+            "grammar": "on" if self.grammars.is_on else "off",
             "dtype": str(network.dtype).removeprefix("torch."),
         }  # fmt: skip
 
@@ -95,17 +100,19 @@ class BuiltInChatPolicy(ChatPolicy):
         config = GenerationConfig(
             self.max_new_tokens, self._stop_words(),
             Sampling(temperature=self.temperature, top_p=self.top_p, seed=chat.seed),
+            self.grammars.of(chat.space),
         )  # fmt: skip
         (answer,) = generate([session], config)
         told = without_control_tokens(answer.text, self.dialect.answer_marks)
         history.messages, history.answer = list(chat.messages), told
         tokens = {"prompt": prompt, "generated": len(answer.token_ids),
-                  "history": session.num_tokens}  # fmt: skip
+                  "forced": answer.forced_tokens, "history": session.num_tokens}  # fmt: skip
         timings = {
             "encode": ready_s - began_s, "vision": answer.vision_s, "prefill": answer.prefill_s,
             "decode": answer.decode_s,
         }  # fmt: skip
-        return Written(answer.text, tokens, timings)
+        is_cut = self.grammars.is_on and answer.stop_reason == "length"
+        return Written(answer.text, tokens, timings, is_cut)
 
     def _stop_words(self) -> tuple[str, ...]:
         """The codec's stop words, also with the line end that comes before a result."""

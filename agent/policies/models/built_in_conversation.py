@@ -131,7 +131,8 @@ class VlmConversation(Conversation):
             self.policy.limits.max_new_tokens,
             self._stop_words(),
             self._sampling(),
-            on_token=on_text,
+            self.policy.grammars.of(self._space),
+            on_text,
         )
 
     def conclude(self, prompt: StepInput, answer: Generation) -> Decision:
@@ -140,6 +141,8 @@ class VlmConversation(Conversation):
         self._step += 1
         coordinates = Coordinates(screen=prompt.observation.geometry.screen)
         parsed = self.policy.layout.codec.parse(answer.text, self._space, coordinates)
+        if self.policy.grammars.is_on and answer.stop_reason == "length":
+            parsed = parsed.cut_off(len(answer.token_ids))
         if parsed.action is not None:
             self._earlier = [*self._earlier, parsed.action][-MOST_EARLIER:]
         return Decision(
@@ -159,6 +162,7 @@ class VlmConversation(Conversation):
                 "prompt": prompt.tokens,
                 "image": prompt.image_tokens,
                 "generated": len(answer.token_ids),
+                "forced": answer.forced_tokens,
                 "history": self.session.num_tokens,
                 "screens": self.session.num_visuals,
                 "restarts": self._restarts,

@@ -25,6 +25,7 @@ class Chat:
 
     Attributes:
         messages: The turns, in the dialect's layout.
+        space: The permitted actions.
         pictures: Step to its screen, RGB uint8 (H, W, 3), at the size that the model sees.
         begins: What opens the model's own turn.
         seed: Fixes what is drawn, where the model can.
@@ -32,6 +33,7 @@ class Chat:
     """
 
     messages: list[Message]
+    space: ActionSpace
     pictures: dict[int, Pixels]
     begins: str
     seed: int
@@ -46,11 +48,13 @@ class Written:
         text: The answer.
         tokens: Counts by kind: "prompt", "generated", "cached".
         timings_s: Seconds by part.
+        is_cut: Whether it ended at its limit, before a call that was held to a grammar did.
     """
 
     text: str
     tokens: dict[str, int] = field(default_factory=dict)
     timings_s: dict[str, float] = field(default_factory=dict)
+    is_cut: bool = False
 
 
 class ContextFull(Exception):
@@ -182,7 +186,7 @@ class ChatConversation(Conversation):
         }  # fmt: skip
         pictures = {step - self._first: self._pictures[step] for step in shown}
         seed = self._seed * 10_000 + len(self._turns)
-        return Chat(messages, pictures, dialect.answer_begins, seed, self._memory)
+        return Chat(messages, self._space, pictures, dialect.answer_begins, seed, self._memory)
 
     def forget_old_steps(self) -> None:
         """Leave all but the last two steps out of what the model is told."""
@@ -194,6 +198,8 @@ class ChatConversation(Conversation):
         turn, codec = self._turns[-1], self.policy.dialect.codec
         where = codec.coordinates(self._geometry_name, *turn.size_px, pointer=self._pointer)
         parsed = codec.parse(written.text, self._space, where)
+        if written.is_cut:
+            parsed = parsed.cut_off(written.tokens["generated"])
         marks = self.policy.dialect.answer_marks
         self._turns[-1] = replace(
             turn,

@@ -26,7 +26,7 @@ PLANNING = ("tool_call", "keyword", "qwen")
 
 ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty")
 """Options of these alone."""
-ONLY_BUILT_IN = ("quantize", "adapter", *ONLY_BY_SESSION)
+ONLY_BUILT_IN = ("quantize", "adapter", "grammar", *ONLY_BY_SESSION)
 """Options of the built-in network, in any dialect or in these alone."""
 
 NAMES: tuple[tuple[str, str], ...] = (
@@ -75,7 +75,7 @@ def model_policy(
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
             `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
             `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
-            `quantize`, `adapter`, `history` and `cache_gb`.
+            `quantize`, `adapter`, `grammar`, `history` and `cache_gb`.
 
     Raises:
         UsageError: an option does not fit, or there is no such model.

@@ -1,0 +1,1 @@
+"""What a grammar of calls holds, and what it costs and saves."""

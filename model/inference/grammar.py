@@ -1,0 +1,187 @@
+"""Answers held to a grammar, from where it begins in them: llguidance with this tokenizer.
+
+Before that point an answer is free. From there on only what the grammar permits is chosen, and
+what alone can follow is not chosen at all. A control token is never permitted.
+"""
+
+import codecs
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyehand.errors import UsageError
+from eyehand.model.inputs.tokenizer import Tokenizer
+
+_BEHIND = 256
+"""So many characters behind the newest ones are looked at for where a grammar begins."""
+_TAIL_BYTES = 96
+_MOST_STATES = 100_000
+"""States of the rules' automaton, of a kilobyte or so, that are kept; then they are made anew."""
+
+
+class Vocabulary:
+    """A tokenizer as llguidance knows it.
+
+    Args:
+        tokenizer: Of the checkpoint.
+        size: How many ids the network scores; those without a token are never permitted.
+
+    Raises:
+        UsageError: llguidance is not installed.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, size: int) -> None:
+        try:
+            import llguidance
+        except ImportError:
+            raise UsageError("a grammar needs llguidance: pip install llguidance") from None
+        self.tokenizer, self.size = tokenizer, size
+        self.library: Any = llguidance
+        known = range(tokenizer.largest_id + 1)
+        self.tokens = [tokenizer.token_bytes(id_) for id_ in known]
+        self.special_token_ids = sorted(tokenizer.special_ids.values())
+        self.eos_token_id, self.bos_token_id = tokenizer.eos_ids[0], None
+        self.wrapped = llguidance.LLTokenizer(llguidance.TokenizerWrapper(self))
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        """Encodes what llguidance asks for."""
+        return self.tokenizer.encode_text(text if isinstance(text, str) else text.decode())
+
+
+class Grammar:
+    """Holds answers to rules, from where they begin.
+
+    Args:
+        vocabulary: Of the model that answers.
+        begins: What comes before the rules in an answer; before it everything may be written.
+        rules: A grammar in llguidance's Lark.
+        never: What the model may not write within the rules, though they permit it. What alone can
+            follow is not looked at.
+        most_states: So many states of the rules' automaton are kept; an answer needs about one a
+            character.
+
+    Raises:
+        UsageError: llguidance cannot read the rules.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, begins: re.Pattern[str], rules: str, never: re.Pattern[str],
+        most_states: int = _MOST_STATES,
+    ) -> None:  # fmt: skip
+        self.vocabulary, self.begins, self.never = vocabulary, begins, never
+        self._rules, self._most_states = rules, most_states
+        self._first = self._compiled()
+
+    def matcher(self) -> "GrammarMatcher":
+        """Returns what follows a new answer."""
+        return GrammarMatcher(self)
+
+    def begun(self) -> Any:
+        """Returns llguidance's matcher at the rules' beginning."""
+        return self._first.deep_copy()
+
+    def begun_anew(self) -> Any:
+        """Returns the same without what it has remembered: all copies share that."""
+        self._first = self._compiled()
+        return self.begun()
+
+    def _compiled(self) -> Any:
+        library = self.vocabulary.library
+        lark = library.LLMatcher.grammar_from_lark(self._rules)
+        limits = library.LLParserLimits(max_lexer_states=self._most_states)
+        first = library.LLMatcher(self.vocabulary.wrapped, lark, log_level=0, limits=limits)
+        if first.is_error():
+            reason = first.get_error().strip().splitlines()[0]
+            raise UsageError(f"the grammar cannot be used: {reason}")
+        return first
+
+
+class GrammarMatcher:
+    """One answer's way through a grammar.
+
+    Attributes:
+        complete: Whether the rules are fulfilled and nothing can follow.
+    """
+
+    def __init__(self, grammar: Grammar) -> None:
+        self.complete = False
+        self._grammar = grammar
+        self._rules: Any = None
+        self._is_free = False
+        self._taken: list[int] = []
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._text = ""
+        self._tail = b""
+
+    def permitted(self) -> Tensor | None:
+        """Returns what may come next, bool (vocabulary,); None: everything."""
+        if self._rules is None or self._is_free:
+            return None
+        bits = self._rules.compute_bitmask()
+        if self._rules.is_error() and self._made_anew():
+            bits = self._rules.compute_bitmask()
+            self._is_free = self._rules.is_error()
+        if self._is_free:
+            return None
+        known = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
+        known = known[: len(self._grammar.vocabulary.tokens)]
+        mask = torch.zeros(self._grammar.vocabulary.size, dtype=torch.bool)
+        mask[: len(known)] = torch.from_numpy(known).bool()
+        return mask
+
+    def accept(self, token: int) -> Sequence[int] | None:
+        """Takes a token; see `Matcher`."""
+        if self._is_free:
+            return ()
+        if self._rules is None:
+            return self._look_for_beginning(self._grammar.vocabulary.tokenizer.token_bytes(token))
+        data = self._tail + self._grammar.vocabulary.tokens[token]
+        if self._grammar.never.search(data.decode("utf-8", "ignore")):
+            return None
+        self._tail = data[-_TAIL_BYTES:]
+        self._taken.append(token)
+        self._rules.consume_token(token)
+        return self._forced()
+
+    def _look_for_beginning(self, data: bytes) -> Sequence[int] | None:
+        before = self._decoder.getstate()
+        text = self._text + self._decoder.decode(data)
+        found = self._grammar.begins.search(text, max(0, len(self._text) - _BEHIND))
+        if not found:
+            self._text = text[-2 * _BEHIND :]
+            return ()
+        rules = self._grammar.begun()
+        rest = text[found.end() :].encode() + self._decoder.getstate()[0]
+        ids = self._grammar.vocabulary.tokenizer.encode_bytes(rest)
+        if rules.try_consume_tokens(ids) < len(ids):
+            self._decoder.setstate(before)
+            return None
+        self._rules, self._taken = rules, list(ids)
+        return self._forced()
+
+    def _forced(self) -> Sequence[int]:
+        """Takes the tokens that alone can follow, and returns them."""
+        forced: list[int] = self._rules.compute_ff_tokens()
+        if self._rules.is_error():
+            forced = self._rules.compute_ff_tokens() if self._made_anew() else []
+        if forced:
+            self._taken += forced
+            self._rules.consume_tokens(forced)
+            self._tail = b""
+        if self._rules.is_error():
+            self._made_anew()
+        self.complete = not self._is_free and self._rules.is_stopped()
+        return forced
+
+    def _made_anew(self) -> bool:
+        """Come to the same place with rules that remember nothing; else the rest is free.
+
+        A grammar that is too complex at some place is no reason to stop there.
+        """
+        self._rules = self._grammar.begun_anew()
+        self._is_free = not self._rules.consume_tokens(self._taken)
+        return not self._is_free
