@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from eyehand.envs.env import Pixels
+from eyehand.envs.web.painting import Mark, Painting
 from eyehand.envs.web.settle import Settled
 from eyehand.envs.web.tab import leave_running
 
@@ -11,7 +12,7 @@ Take = Callable[[], Awaitable[Pixels]]
 
 
 class SpeculativeCapture:
-    """One picture of a settled page: the early one where it holds, else another.
+    """One picture of a settled page: the last one or an early one where it holds, else another.
 
     Waiting until a page is quiet and taking its picture each take a frame or two. Most actions
     change the page at once or not at all, so both can go on side by side.
@@ -19,14 +20,30 @@ class SpeculativeCapture:
     Args:
         take: Takes a picture. It is never called while an earlier one is being taken: Chromium
             restores the page's size after a picture, and two at once restore the wrong one.
+        painting: Asked, when the watch begins, for the notices of the tab that `take` shows.
     """
 
-    def __init__(self, take: Take) -> None:
+    def __init__(self, take: Take, painting: Callable[[], Painting | None] = lambda: None) -> None:
         self._take = take
+        self._shown_painting = painting
+        self._painting: Painting | None = None
+        self._asked: Mark | None = None
         self._early: asyncio.Future[Pixels] | None = None
 
     def begin(self) -> None:
-        """Begin the early picture; `settle` calls it as `on_watch`."""
+        """Begin the early picture; `settle` calls it as `on_watch`.
+
+        Where nothing was painted since the last picture, it begins when something is.
+        """
+        self._painting = self._shown_painting()
+        if self._painting is not None and self._painting.kept is not None:
+            self._painting.on_paint = self._begin_now
+        else:
+            self._begin_now()
+
+    def _begin_now(self) -> None:
+        if self._painting is not None:
+            self._asked = self._painting.mark()
         self._early = asyncio.ensure_future(self._take())
         # Whether it succeeds matters only where it is asked for.
         leave_running(self._early)
@@ -41,8 +58,21 @@ class SpeculativeCapture:
             CaptureFailed: the picture is damaged.
         """
         early, self._early = self._early, None
+        if self._painting is not None:
+            self._painting.on_paint = None
         if early is not None:
             await asyncio.wait({early})
-            if settled.untouched:
+            if settled.untouched and (not settled.drawable or await self._painted_once()):
                 return early.result()
+        elif settled.untouched and self._painting is not None:
+            await self._painting.told()
+            if (last := self._painting.kept) is not None:
+                return last
         return await self._take()
+
+    async def _painted_once(self) -> bool:
+        """Return whether the page painted nothing after the early picture had been asked for."""
+        if self._painting is None or self._asked is None:
+            return False
+        await self._painting.told()
+        return self._painting.only_once(self._asked)
