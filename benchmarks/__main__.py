@@ -14,8 +14,10 @@ examples:
   python -m benchmarks step                                     our side alone
   python -m benchmarks step --peer-python bg-venv/bin/python    beside BrowserGym, in alternation
   python -m benchmarks step --task click-tab --episodes 10 --json
+  python -m benchmarks step --without-canvas --scale 1.5
   python -m benchmarks episodes --peer-python bg-venv/bin/python
   python -m benchmarks android --episodes 3                     beside plain adbutils
+  python -m benchmarks preprocess --screen 1288x728 --rounds 20
   python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
 
 step: the time of one step (act, settle, capture, record to disk) on a page of MiniWoB++. The
@@ -24,6 +26,8 @@ episodes: episodes a minute of the evaluator, with 1 and 2 workers, on tasks of 
 scripted answers solve; beside as many processes with BrowserGym that play the same answers.
 android: one step (act, settle, capture) and one raw capture on the simulated phone, through the
 real adb server, beside adbutils' own screenshot() and click().
+preprocess: from the browser's PNG to the network's patches, beside transformers' processors; CPU
+seconds of one thread.
 engine: one conversation, a screen and an answer a step, under each history policy and with
 transformers, from scratch and with its cache kept; CPU seconds of one thread, random weights.
 
@@ -32,7 +36,7 @@ stopped with Ctrl-C.
 """
 
 STEP_TASK = "click-test-2"
-STEPS = {"step": 10, "android": 10, "episodes": 3, "engine": 50}
+STEPS = {"step": 10, "android": 10, "episodes": 3, "engine": 50, "preprocess": 1}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -51,7 +55,9 @@ def make_parser() -> argparse.ArgumentParser:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "benchmark", choices=("step", "episodes", "android", "engine"), help="what to measure"
+        "benchmark",
+        choices=("step", "episodes", "android", "engine", "preprocess"),
+        help="what to measure",
     )
     parser.add_argument(
         "--task",
@@ -78,14 +84,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--screen", type=shared.size, default=(160, 210), metavar="WxH",
-        help="engine: size of the screens (default: 160x210)",
+        help="engine, preprocess: size of the screens (default: 160x210)",
     )  # fmt: skip
     parser.add_argument(
         "--rounds",
         type=shared.positive_int,
         default=3,
         metavar="N",
-        help="episodes: turns a side (default: 3)",
+        help="episodes, preprocess: turns a side (default: 3)",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="N",
+        help="step: pixels in a CSS pixel, of web: and BrowserGym (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--without-canvas", action="store_true", help="step: take the page's canvas away"
     )
     parser.add_argument(
         "--peer-python", metavar="PATH", help="a Python interpreter that has BrowserGym"
@@ -119,7 +132,13 @@ def _measure_step(arguments: argparse.Namespace) -> Measured:
 
     task = arguments.task or STEP_TASK
     document = bench_step(
-        task, arguments.episodes, arguments.steps, arguments.peer_python, shared.say
+        task,
+        arguments.episodes,
+        arguments.steps,
+        arguments.peer_python,
+        shared.say,
+        arguments.scale,
+        not arguments.without_canvas,
     )
     return document, print_step
 
@@ -154,11 +173,19 @@ def _measure_engine(arguments: argparse.Namespace) -> Measured:
     return document, print_engine
 
 
+def _measure_preprocess(arguments: argparse.Namespace) -> Measured:
+    from benchmarks.preprocess.measure import bench_preprocess
+    from benchmarks.tables import print_preprocess
+
+    return bench_preprocess(arguments.screen, arguments.rounds, shared.say), print_preprocess
+
+
 _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "step": _measure_step,
     "episodes": _measure_episodes,
     "android": _measure_android,
     "engine": _measure_engine,
+    "preprocess": _measure_preprocess,
 }
 
 

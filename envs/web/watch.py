@@ -10,11 +10,10 @@ Once the page is quiet it is still watched, until it changes: a list of suggesti
 layout that moves, comes after the picture, and whoever acts next should know. Nobody waits for it.
 """
 
-# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile, whether
-# there are canvases, how many downloads were asked for (see downloads.py)], `changed` whether
-# anything did afterwards.
-# Frames out of sight get no animation frames, hence the timer beside each. Animations that end
-# within 1.5 s are worth waiting for.
+# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile,
+# whether there are canvases, how many downloads were asked for (see downloads.py)], `changed`
+# whether anything did afterwards. Frames out of sight get no animation frames, hence the timer
+# beside each. Animations that end within 1.5 s are worth waiting for.
 WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
   let later;
   const changed = new Promise(resolve => { later = resolve; });
