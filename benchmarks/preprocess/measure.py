@@ -47,8 +47,9 @@ def bench_preprocess(
     pixels = decode_png(png)
     if not np.array_equal(pixels, _pillow(png)):
         raise RuntimeError("our decoder and Pillow's differ")
+    has_torchvision = _bring_torchvision()  # before transformers, which imports it too
     processors = {SLOW: _processor("image_processing_pil_qwen2_vl", "Qwen2VLImageProcessorPil")}
-    if _bring_torchvision():
+    if has_torchvision:
         processors[FAST] = _processor("image_processing_qwen2_vl", "Qwen2VLImageProcessor")
     else:
         say(f"{FAST}: not measured, there is no torchvision")
