@@ -82,8 +82,9 @@ class Painting:
         self._picture = pixels, asked
 
     def begin_document(self) -> None:
-        """Listen to another document, which came just now; the picture is of the one before."""
+        """Listen to another document, which came just now; every picture is of the one before."""
         self._picture = None
+        self._painted += 2  # what is still being taken does not hold either
         self._send("LayerTree.enable")
 
     @property

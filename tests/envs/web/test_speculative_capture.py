@@ -29,6 +29,16 @@ CANVAS = "<canvas id=shown width=300 height=200></canvas>"
 BOX = "<div id=shown style='height:90px; overflow:auto'><p style='height:900px'>far</p></div>"
 UNSEEN_BY_OBSERVERS = {
     "a canvas": (CANVAS, "shown.getContext('2d').fillRect(0, 0, 300, 200)"),
+    "a canvas of low latency": (
+        CANVAS,
+        "pen.fillRect(0, 0, 300, 200)",
+        "window.pen = shown.getContext('2d', {desynchronized: true}); pen.fillRect(0, 0, 9, 9)",
+    ),
+    "a canvas of WebGL": (
+        CANVAS,
+        "gl.clearColor(1, 0, 0, 1); gl.clear(gl.COLOR_BUFFER_BIT)",
+        "window.gl = shown.getContext('webgl', {desynchronized: true})",
+    ),
     "a value": ("<input id=shown>", "shown.value = 'text'"),
     "a tick": ("<input id=shown type=checkbox>", "shown.checked = true"),
     "a choice": ("<select id=shown><option>a<option>bbb</select>", "shown.selectedIndex = 1"),
