@@ -110,7 +110,7 @@ def _bring_torchvision() -> bool:
 
     None of them is used here; it asks for their names as it is imported.
     """
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     while True:
         try:
             import_module("torchvision")
@@ -119,7 +119,7 @@ def _bring_torchvision() -> bool:
         except RuntimeError as error:
             if (missing := _MISSING_OPERATOR.search(str(error))) is None:
                 raise
-            library.define(f"{missing[1]}(Tensor x) -> Tensor")
+            library.define(f"{missing[1]}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]
             for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
                 del sys.modules[name]
         else:

@@ -12,6 +12,7 @@ from PIL import Image
 from eyehand.actions import web
 from eyehand.envs.env import Pixels
 from eyehand.envs.web import pictures, settle
+from eyehand.envs.web.capture import capture
 from eyehand.envs.web.settle import Settled
 from eyehand.envs.web.speculative_capture import SpeculativeCapture
 
@@ -165,11 +166,10 @@ WORKER_DRAWS = """(() => {
 def captures(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Grows with each picture that the browser is asked for."""
     asked: list[None] = []
-    take = pictures.capture
 
     async def counted(*args: Any) -> Pixels:
         asked.append(None)
-        return await take(*args)
+        return await capture(*args)
 
     monkeypatch.setattr(pictures, "capture", counted)
     return asked
