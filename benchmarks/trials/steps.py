@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PAGE = """<title>A page</title><style>body { margin: 0; height: 100vh }</style>
+PAGE = """<title>A page</title><style>body {{ margin: 0; height: 100vh }}</style>
 <p>A page with some text.</p>{canvas}<script>
 let clicks = 0;
 const colour = () => `hsl(${{++clicks * 37 % 360}} 80% 85%)`;
