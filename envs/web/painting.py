@@ -24,6 +24,12 @@ SIGNAL = {"format": "jpeg", "quality": 1, "everyNthFrame": 1, "maxWidth": 16, "m
 # So many notices are heard after a look; what is shown is known to have changed long before.
 FRAMES_HEARD, PAINTS_HEARD = 10, 100
 
+# A page that is out of sight has no frames.
+NEXT_FRAME = """new Promise(painted => {
+  requestAnimationFrame(() => setTimeout(painted));
+  setTimeout(painted, 50);
+})"""
+
 # A canvas that a worker draws on is shown without the page's thread; see watch.py.
 MARK_OFFSCREEN = """(() => {
   const name = Symbol.for('eyehand.offscreen'), offscreen = {canvases: 0};
@@ -51,10 +57,12 @@ class Painting:
 
     Attributes:
         on_paint: Called at the next notice of paint, once.
+        drawable: The page had canvases when it was watched last.
     """
 
     def __init__(self) -> None:
         self.on_paint: Callable[[], None] | None = None
+        self.drawable = False
         self._session: CDPSession | None = None
         self._painted = self._shown = 0
         self._heard = Mark(0, 0)
@@ -102,6 +110,12 @@ class Painting:
     def only_once(self, asked: Mark) -> bool:
         """Return whether the page was painted for the picture and not again."""
         return self._painted - asked.painted == 1
+
+    async def painted(self) -> None:
+        """Wait until the page has painted what it draws for its next frame."""
+        if self._session is not None:
+            options = {"expression": NEXT_FRAME, "awaitPromise": True}
+            await self._session.send("Runtime.evaluate", options)
 
     async def told(self) -> None:
         """Wait until everything has been told that was painted before the call."""

@@ -42,11 +42,17 @@ class SpeculativeCapture:
             self._begin_now()
 
     def _begin_now(self) -> None:
-        if self._painting is not None:
-            self._asked = self._painting.mark()
-        self._early = asyncio.ensure_future(self._take())
+        self._early = asyncio.ensure_future(self._take_early())
         # Whether it succeeds matters only where it is asked for.
         leave_running(self._early)
+
+    async def _take_early(self) -> Pixels:
+        if self._painting is not None:
+            if self._painting.drawable:
+                # What the action drew is painted now, and not after the picture was asked for.
+                await self._painting.painted()
+            self._asked = self._painting.mark()
+        return await self._take()
 
     async def picture(self, settled: Settled) -> Pixels:
         """Return the page's picture.
@@ -60,6 +66,7 @@ class SpeculativeCapture:
         early, self._early = self._early, None
         if self._painting is not None:
             self._painting.on_paint = None
+            self._painting.drawable = settled.drawable
         if early is not None:
             await asyncio.wait({early})
             if settled.untouched and (not settled.drawable or await self._painted_once()):
