@@ -65,6 +65,7 @@ class Painting:
         self.drawable = False
         self._session: CDPSession | None = None
         self._painted = self._shown = 0
+        self._looked = -1
         self._heard = Mark(0, 0)
         self._unanswered: list[int] = []
         self._picture: tuple[Pixels, Mark] | None = None
@@ -106,6 +107,15 @@ class Painting:
             return None
         pixels, asked = self._picture
         return pixels if self.only_once(asked) and self._shown - asked.shown <= 1 else None
+
+    def note_look(self) -> None:
+        """Note that a look at the page ends now."""
+        self._looked = self._painted
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was painted since the last look ended."""
+        return self._painted == self._looked
 
     def only_once(self, asked: Mark) -> bool:
         """Return whether the page was painted for the picture and not again."""

@@ -8,6 +8,9 @@ from eyehand.envs.web.painting import Mark, Painting
 from eyehand.envs.web.settle import Settled
 from eyehand.envs.web.tab import leave_running
 
+LATE_FRAMES = 2
+"""A canvas on which nothing was drawn yet is given so many frames more: no mutation tells of it."""
+
 Take = Callable[[], Awaitable[Pixels]]
 
 
@@ -33,10 +36,11 @@ class SpeculativeCapture:
     def begin(self) -> None:
         """Begin the early picture; `settle` calls it as `on_watch`.
 
-        Where nothing was painted since the last picture, it begins when something is.
+        Where nothing was painted since the last look, it begins when something is: what the action
+        does is still to come.
         """
         self._painting = self._shown_painting()
-        if self._painting is not None and self._painting.kept is not None:
+        if self._painting is not None and self._painting.idle:
             self._painting.on_paint = self._begin_now
         else:
             self._begin_now()
@@ -63,6 +67,13 @@ class SpeculativeCapture:
         Raises:
             CaptureFailed: the picture is damaged.
         """
+        try:
+            return await self._picture(settled)
+        finally:
+            if self._painting is not None:
+                self._painting.note_look()
+
+    async def _picture(self, settled: Settled) -> Pixels:
         early, self._early = self._early, None
         if self._painting is not None:
             self._painting.on_paint = None
@@ -72,6 +83,8 @@ class SpeculativeCapture:
             if settled.untouched and (not settled.drawable or await self._painted_once()):
                 return early.result()
         elif settled.untouched and self._painting is not None:
+            for _ in range(LATE_FRAMES if settled.drawable else 0):
+                await self._painting.painted()
             await self._painting.told()
             if (last := self._painting.kept) is not None:
                 return last
