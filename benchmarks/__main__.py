@@ -15,8 +15,10 @@ examples:
   python -m benchmarks step                                     our side alone
   python -m benchmarks step --peer-python bg-venv/bin/python    beside BrowserGym, in alternation
   python -m benchmarks step --task click-tab --episodes 10 --json
+  python -m benchmarks step --without-canvas --scale 1.5
   python -m benchmarks episodes --peer-python bg-venv/bin/python
   python -m benchmarks android --episodes 3                     beside plain adbutils
+  python -m benchmarks preprocess --screen 1288x728 --rounds 20
   python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
   python -m benchmarks fitting --shape 2B --screen 1288x728 --at /var/tmp
 
@@ -26,6 +28,8 @@ episodes: episodes a minute of the evaluator, with 1 and 2 workers, on tasks of 
 scripted answers solve; beside as many processes with BrowserGym that play the same answers.
 android: one step (act, settle, capture) and one raw capture on the simulated phone, through the
 real adb server, beside adbutils' own screenshot() and click().
+preprocess: from the browser's PNG to the network's patches, beside transformers' processors; CPU
+seconds of one thread.
 engine: one conversation, a screen and an answer a step, under each history policy and with
 transformers, from scratch and with its cache kept; CPU seconds of one thread, random weights.
 fitting: a checkpoint of random weights (2B: 4.4 GB) is written, loaded in bfloat16 and in 4 bits
@@ -36,7 +40,7 @@ stopped with Ctrl-C.
 """
 
 STEP_TASK = "click-test-2"
-STEPS = {"step": 10, "android": 10, "episodes": 3, "engine": 50, "fitting": 1}
+STEPS = {"step": 10, "android": 10, "episodes": 3, "engine": 50, "fitting": 1, "preprocess": 1}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -81,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--screen", type=shared.size, default=(160, 210), metavar="WxH",
-        help="engine, fitting: size of the screens (default: 160x210)",
+        help="engine, fitting, preprocess: size of the screens (default: 160x210)",
     )  # fmt: skip
     parser.add_argument(
         "--at", metavar="DIR", type=Path,
@@ -92,7 +96,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=shared.positive_int,
         default=3,
         metavar="N",
-        help="episodes: turns a side (default: 3)",
+        help="episodes, preprocess: turns a side (default: 3)",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="N",
+        help="step: pixels in a CSS pixel, of web: and BrowserGym (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--without-canvas", action="store_true", help="step: take the page's canvas away"
     )
     parser.add_argument(
         "--peer-python", metavar="PATH", help="a Python interpreter that has BrowserGym"
@@ -126,7 +137,13 @@ def _measure_step(arguments: argparse.Namespace) -> Measured:
 
     task = arguments.task or STEP_TASK
     document = bench_step(
-        task, arguments.episodes, arguments.steps, arguments.peer_python, shared.say
+        task,
+        arguments.episodes,
+        arguments.steps,
+        arguments.peer_python,
+        shared.say,
+        arguments.scale,
+        not arguments.without_canvas,
     )
     return document, print_step
 
@@ -171,12 +188,20 @@ def _measure_fitting(arguments: argparse.Namespace) -> Measured:
     return document, print_fitting
 
 
+def _measure_preprocess(arguments: argparse.Namespace) -> Measured:
+    from benchmarks.preprocess.measure import bench_preprocess
+    from benchmarks.tables import print_preprocess
+
+    return bench_preprocess(arguments.screen, arguments.rounds, shared.say), print_preprocess
+
+
 _MEASURES: dict[str, Callable[[argparse.Namespace], Measured]] = {
     "step": _measure_step,
     "episodes": _measure_episodes,
     "android": _measure_android,
     "engine": _measure_engine,
     "fitting": _measure_fitting,
+    "preprocess": _measure_preprocess,
 }
 
 

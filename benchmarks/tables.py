@@ -85,14 +85,30 @@ def _both(seconds: dict[str, float]) -> str:
     return f"{seconds['wall_s']:.1f} ({seconds['cpu_s']:.1f})"
 
 
+def print_preprocess(document: dict[str, Any]) -> None:
+    """Print a document of `bench_preprocess`."""
+    console = tables.console(wide=True)
+    width, height = document["screen"]
+    console.print(
+        f"a screen of {width}x{height}, {document['rounds']} rounds in turns; CPU milliseconds of "
+        "one thread: median (lowest to highest)"
+    )
+    rows = [[row["side"], row["from"], _range(row)] for row in document["rows"]]
+    console.print(_table(("", "from", "to patches"), rows))
+    for name, difference in document["largest_difference"].items():
+        console.print(f"largest difference to {name}: {difference:.2g}")
+
+
 def print_step(document: dict[str, Any]) -> None:
     """Print a document of `bench_step`."""
     from benchmarks.step.measure import PARTS
 
     console = tables.console(wide=True)
     console.print(
-        f"miniwob:{document['task']}, {document['episodes']} episodes of {document['steps']} steps "
-        "a side, in alternation; milliseconds: median (lowest to highest)"
+        f"miniwob:{document['task']} with{'' if document['canvas'] else 'out'} its canvas, "
+        f"{document['scale']:g} pixels in a CSS pixel, {document['episodes']} episodes of "
+        f"{document['steps']} steps a side, in alternation; milliseconds: median (lowest to "
+        "highest)"
     )
     rows = document["rows"]
     columns = ("", "screen", "step", "reset", "first reset")

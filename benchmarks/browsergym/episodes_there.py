@@ -6,7 +6,8 @@ needs no more than `browsergym-miniwob`; and it is kept to what that interpreter
 
 A request holds `task`, `seed` (of the page's generator), `clicks` (a point each, in CSS pixels),
 `solves` (whether the last click ends the episode with a success; no click may end it otherwise),
-`script` (run in the page after the reset), `options` (of BrowserGym's environment); the answer
+`script` (run in the page after the reset), `scale` (of the screenshots; BrowserGym's own where it
+is missing), `options` (of BrowserGym's environment); the answer
 `reset_s`, `step_s`, `parts_s`, `screen` and `observation`, or `error`.
 """
 
@@ -125,6 +126,8 @@ def play(request: dict[str, Any], stopwatch: Stopwatch) -> dict[str, Any]:
         reset_s = time.perf_counter() - began_s
         page = environment.unwrapped.page
         page.evaluate(request["script"], request["seed"])
+        if "scale" in request:
+            page._bgym_scale_factor = request["scale"]
         # BrowserGym's points count in its screenshot's pixels, which it enlarges.
         scale = getattr(page, "_bgym_scale_factor", 1.0)
         stopwatch.take()
@@ -134,12 +137,11 @@ def play(request: dict[str, Any], stopwatch: Stopwatch) -> dict[str, Any]:
     if len({step.pop("screen") for step in steps}) < len(steps):
         raise RuntimeError("the screen did not change at every step")
     check_rewards([step.pop("reward") for step in steps], request["solves"])
-    height, width = observation["screenshot"].shape[:2]
     return {
         "reset_s": reset_s,
         "step_s": [step.pop("total") for step in steps],
         "parts_s": steps,
-        "screen": [int(width), int(height)],
+        "screen": [step.pop("size") for step in steps][-1],
         "observation": sorted(observation),
     }
 
@@ -168,9 +170,10 @@ def click(environment: Any, x: float, y: float, stopwatch: Stopwatch) -> dict[st
         **stopwatch.take(),
     }
     parts["other"] = total_s - sum(parts.values())
-    digest = zlib.crc32(observation["screenshot"].tobytes())
+    screen = observation["screenshot"]
+    taken = {"screen": zlib.crc32(screen.tobytes()), "size": [screen.shape[1], screen.shape[0]]}
     ended = terminated or truncated
-    return {**parts, "total": total_s, "screen": digest, "reward": reward if ended else None}
+    return {**parts, **taken, "total": total_s, "reward": reward if ended else None}
 
 
 def serve() -> int:

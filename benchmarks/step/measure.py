@@ -11,10 +11,10 @@ from typing import Any
 
 from benchmarks.browsergym.interpreter import Peer
 from benchmarks.step.runners import (
-    PEER_SCALE,
     PEER_VIEWPORT,
     RECOLOUR,
     START,
+    WITHOUT_CANVAS,
     OurSide,
     PeerSide,
     Side,
@@ -89,7 +89,13 @@ class Row:
 
 
 def bench_step(
-    task: str, episodes: int, steps: int, peer_python: str | None, progress: Progress
+    task: str,
+    episodes: int,
+    steps: int,
+    peer_python: str | None,
+    progress: Progress,
+    scale: float = 1.0,
+    canvas: bool = True,
 ) -> dict[str, Any]:
     """Measure all sides in alternation and return the document that `--json` prints.
 
@@ -99,6 +105,8 @@ def bench_step(
         steps: Clicks an episode.
         peer_python: An interpreter with BrowserGym; None measures our side alone.
         progress: Told each episode as it begins.
+        scale: Pixels in a CSS pixel, of WebEnvironment's screens and BrowserGym's.
+        canvas: Whether the page keeps its canvas.
 
     Raises:
         UsageError: the task, the peer or Chromium cannot be used.
@@ -111,10 +119,14 @@ def bench_step(
         peer = None
         if peer_python is not None:
             peer = stack.enter_context(Peer(peer_python, pages_folder(), find_chromium()))
-        sides = [*_our_sides(miniwob, task, stack), *_peer_sides(peer, task)]
+        scripts = [RECOLOUR] if canvas else [WITHOUT_CANVAS, RECOLOUR]
+        ours = _our_sides(miniwob, task, scale, scripts, stack)
+        sides = [*ours, *_peer_sides(peer, task, scale, scripts)]
         rows = play_rounds(sides, episodes, steps, progress)
         return {
             "task": task,
+            "scale": scale,
+            "canvas": canvas,
             "episodes": episodes,
             "steps": steps,
             "machine": machine(),
@@ -170,22 +182,27 @@ def _quotients(above: Sequence[float], below: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(above, below, strict=True)]
 
 
-def _our_sides(miniwob: MiniWobEnvironment, task: str, stack: ExitStack) -> list[Side]:
+def _our_sides(
+    miniwob: MiniWobEnvironment, task: str, scale: float, scripts: list[str], stack: ExitStack
+) -> list[Side]:
     address = stack.enter_context(pages_served(pages_folder().parent))
-    web = WebEnvironment(f"{address}/miniwob/{task}.html", PEER_VIEWPORT, PEER_SCALE)
+    web = WebEnvironment(f"{address}/miniwob/{task}.html", PEER_VIEWPORT, scale)
     sides = [
-        OurSide("eyehand, MiniWobEnvironment", miniwob, [RECOLOUR]),
-        OurSide("eyehand, WebEnvironment", web, [START, RECOLOUR]),
+        OurSide("eyehand, MiniWobEnvironment", miniwob, scripts),
+        OurSide("eyehand, WebEnvironment", web, [START, *scripts]),
     ]
     for side in sides:
         stack.callback(side.close)
     return list(sides)
 
 
-def _peer_sides(peer: Peer | None, task: str) -> list[Side]:
+def _peer_sides(peer: Peer | None, task: str, scale: float, scripts: list[str]) -> list[Side]:
     if peer is None:
         return []
-    return [PeerSide(name, peer, task, options) for name, options in PEER_VARIANTS.items()]
+    return [
+        PeerSide(name, peer, task, options, scale, scripts)
+        for name, options in PEER_VARIANTS.items()
+    ]
 
 
 def machine() -> dict[str, Any]:

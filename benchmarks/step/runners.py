@@ -34,8 +34,7 @@ CLICK_AT = (80.0, 25.0)
 """CSS pixels: the middle of the instruction's bar, 160 x 50 on every page of MiniWoB++."""
 
 PEER_VIEWPORT = (332, 214)
-PEER_SCALE = 1.5
-"""BrowserGym's viewport for MiniWoB++ and the enlargement of its screenshots (version 0.14)."""
+"""BrowserGym's viewport for MiniWoB++, in CSS pixels; it enlarges the screenshots 1.5 times."""
 
 PEER_EXTRACTS = "screenshot, DOM snapshot, accessibility tree, properties of every element"
 """What an observation of BrowserGym's holds, beside text that costs nothing."""
@@ -48,6 +47,13 @@ RECOLOUR = """seed => {
     document.getElementById('wrap').style.background = `hsl(${hue} 80% 85%)`;
   };
   window.addEventListener('click', recolour, {capture: true});
+}"""
+
+# The page's canvas shows where it was clicked; nothing of the task needs it.
+WITHOUT_CANVAS = """() => {
+  core.prepareCanvas = () => false;
+  core.canvasClear = () => {};
+  for (const canvas of document.querySelectorAll('canvas')) canvas.remove();
 }"""
 
 # What the two other sides do by themselves: start the task, stop its clock, hide its display.
@@ -171,16 +177,28 @@ class PeerSide(Side):
         peer: The interpreter; the caller closes it.
         task: A name of MiniWoB++.
         options: Of BrowserGym's environment.
+        scale: Pixels of its screenshots in a CSS pixel.
+        scripts: Run in the page after each reset, with the seed.
     """
 
     ours = False
     extracts = PEER_EXTRACTS
 
-    def __init__(self, name: str, peer: Peer, task: str, options: dict[str, float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        peer: Peer,
+        task: str,
+        options: dict[str, float],
+        scale: float,
+        scripts: list[str],
+    ) -> None:
         self.name = name
         self._peer = peer
         self._task = task
         self._options = options
+        self._scale = scale
+        self._script = f"seed => {{ {' '.join(f'({script})(seed);' for script in scripts)} }}"
 
     def play(self, seed: int, steps: int) -> Times:
         """Ask the peer."""
@@ -189,7 +207,8 @@ class PeerSide(Side):
             "seed": seed,
             "clicks": [CLICK_AT] * steps,
             "solves": False,
-            "script": RECOLOUR,
+            "script": self._script,
+            "scale": self._scale,
             "options": self._options,
         }
         answer = self._peer.play(request)

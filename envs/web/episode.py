@@ -18,6 +18,7 @@ from eyehand.envs.web.downloads import COUNT_CLICKS
 from eyehand.envs.web.faults import has_navigated, is_closed
 from eyehand.envs.web.history import Unreachable, open_address
 from eyehand.envs.web.observer import ObserverSettings, PageObserver, attended
+from eyehand.envs.web.painting import MARK_OFFSCREEN
 from eyehand.envs.web.perform import perform
 from eyehand.envs.web.pictures import worth_telling
 from eyehand.envs.web.private import is_private
@@ -91,11 +92,14 @@ class WebEpisode:
         settings = self._settings
         context = await self._browser.new_context(settings.viewport, settings.pixel_ratio)
         await context.add_init_script(COUNT_CLICKS)
+        await context.add_init_script(MARK_OFFSCREEN)
         if web.UploadFile.name in settings.permitted:
             await context.add_init_script(PICKER_SCRIPT)
         self._tabs = Tabs(context, settings.viewport, self._options.folder, settings.pixel_ratio)
         self._tabs.dialogs.dismisses = web.AnswerDialog.name not in settings.permitted
         self._tabs.tells_crashes = self._tabs.blocks_windows = True
+        # At another ratio a picture has the page painted several times, and proves nothing.
+        self._tabs.follows_painting = settings.pixel_ratio == 1.0
         self._tabs.guard.refuses_private = not (settings.allow_private or await is_private(url))
         self._observer = PageObserver(self._tabs, settings, self._options)
         tab = await self._tabs.new_tab()

@@ -97,7 +97,7 @@ class PageObserver:
         """
         settling_s = time.perf_counter()
         opening = self.last is None
-        early = SpeculativeCapture(self.pictures.take)
+        early = SpeculativeCapture(self.pictures.take, self.pictures.painting)
         settled = await settle(self._tabs, since_s, self._limits(opening), early.begin)
         if settled.quiet and context is not None and context.lingers:
             settled = await self._linger(settled, since_s)

@@ -8,6 +8,7 @@ from playwright.async_api import Error as PlaywrightError
 from eyehand.actions import Point
 from eyehand.envs.env import Observation, Pixels
 from eyehand.envs.web.capture import capture
+from eyehand.envs.web.painting import Painting
 from eyehand.envs.web.tab import Tab
 from eyehand.envs.web.tabs import Tabs
 
@@ -36,7 +37,19 @@ class Pictures:
         Raises:
             CaptureFailed: Chromium's picture is damaged.
         """
-        return await capture(await (await self._tabs.shown()).session())
+        tab = await self._tabs.shown()
+        session, painting = await tab.session(), tab.painting
+        if painting is None:
+            return await capture(session)
+        asked = painting.mark()
+        pixels = await capture(session)
+        painting.keep(pixels, asked)
+        return pixels
+
+    def painting(self) -> Painting | None:
+        """Return what is told of the shown tab's screen; None where nothing is."""
+        tab = self._tabs.current
+        return tab.painting if tab is not None else None
 
     def seen(self, tab: Tab, last: Observation | None) -> Pixels:
         """Return the tab's screen as it was seen last, or a white one."""

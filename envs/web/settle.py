@@ -94,11 +94,13 @@ class Settled:
         untouched: Nothing changed from `on_watch` to the end: a picture that was asked for then
             shows the settled page.
         quiet: The page is quiet.
+        drawable: The page has canvases, for which `untouched` does not speak.
     """
 
     reason: str = ""
     untouched: bool = False
     quiet: bool = False
+    drawable: bool = False
 
 
 async def settle(
@@ -127,7 +129,7 @@ async def settle(
         bounds_s = min(change_s, max(left_s, 0.05)), max(left_s, 0.05)
         looking = None if in_flight(tabs, since_s) else on_watch
         on_watch, traffic = None, tab.traffic
-        state, untouched = await _watch(tabs, tab, bounds_s, limits, looking)
+        state, untouched, drawable = await _watch(tabs, tab, bounds_s, limits, looking)
         if tabs.dialog is not None:
             return Settled()
         if tabs.current is not tab:
@@ -135,7 +137,8 @@ async def settle(
         waits_for = in_flight(tabs, since_s)
         if state == "quiet" and not waits_for:
             tab.restless, tab.arrivals = False, 0
-            return Settled(untouched=untouched and tab.traffic == traffic, quiet=True)
+            untouched = untouched and tab.traffic == traffic
+            return Settled(untouched=untouched, quiet=True, drawable=drawable)
         # What the action asked for is often known only now: the bound is of what goes on now.
         bound_s = limits.bound_s(tab, state, waits_for)
         end_s = _from_s(tab, began_s) + bound_s
@@ -159,12 +162,12 @@ async def _watch(
     bounds_s: tuple[float, float],
     limits: SettleBounds,
     on_watch: Callable[[], None] | None,
-) -> tuple[str, bool]:
+) -> tuple[str, bool, bool]:
     """Watch every frame of a tab until each is quiet.
 
     Returns:
-        "quiet", "changing", "moving", "loading", "silent" or "gone", and whether nothing changed
-        since `on_watch` was called.
+        "quiet", "changing", "moving", "loading", "silent" or "gone", whether nothing changed
+        since `on_watch` was called, and whether canvases may have nevertheless.
     """
     change_s, load_s = bounds_s
     # Once it has come, a document has the time of one that loads, however long it took to come.
@@ -184,19 +187,19 @@ async def _watch(
         end_s = asyncio.get_running_loop().time() + load_s + ANSWER_MARGIN_S
         while not await tabs.news.race(main, end_s - asyncio.get_running_loop().time()):
             if tabs.dialog is not None or not tab.open or tabs.current is not tab:
-                return "gone", False
+                return "gone", False, False
             if tab.crashed or asyncio.get_running_loop().time() >= end_s:
-                return "silent", False
-        state, title, touched = main.result()
+                return "silent", False, False
+        state, title, touched, drawable = main.result()
         if state == "gone":
             await tabs.check_alive(tab)
-            return "gone", False
+            return "gone", False, False
         tab.title, tab.silent = title, False
         if others:
             await asyncio.wait(others, timeout=min(change_s, FRAME_PATIENCE_S))
         states = (state, *(work.result()[0] for work in others if work.done()))
         worst = next((s for s in states if s not in ("quiet", "gone")), "quiet")
-        return worst, alone is not None and not touched
+        return worst, alone is not None and not touched, drawable
     finally:
         for work in (main, *others):
             leave_running(work, cancel=True)
@@ -208,23 +211,23 @@ async def _watch_frame(
     frame: Frame,
     arguments: list[float | str],
     on_watch: Callable[[], None] | None,
-) -> tuple[str, str, bool]:
+) -> tuple[str, str, bool, bool]:
     try:
         watcher = await frame.evaluate_handle(WATCH, arguments)
         if on_watch is not None:
             on_watch()
-        state, title, touched, asked = await watcher.evaluate("watcher => watcher.state")
+        state, title, touched, drawable, asked = await watcher.evaluate("watcher => watcher.state")
         goes_on = state == "quiet" and arguments[-1]
         after = _watch_on(tabs, tab, tab.watch, watcher) if goes_on else watcher.dispose()
         leave_running(asyncio.ensure_future(after))
     except PlaywrightError as error:
         # A page that navigates takes the watcher with it; a closed one is the caller's matter.
         if has_navigated(error) or is_closed(error):
-            return "gone", "", True
+            return "gone", "", True, True
         raise
     if asked:
         tabs.downloads.ask(int(asked), tabs.actions)
-    return str(state), str(title), bool(touched)
+    return str(state), str(title), bool(touched), bool(drawable)
 
 
 async def _watch_on(tabs: Tabs, tab: Tab, number: int, watcher: JSHandle) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from playwright.async_api import CDPSession, FileChooser, Page, Request
 from playwright.async_api import Error as PlaywrightError
 
+from eyehand.envs.web.painting import Painting
+
 # Addresses that another program opens: no window comes of them.
 OTHER_PROGRAM = re.compile(
     r"(?!(https?|about|blob|data|file|javascript|chrome[\w-]*):)[a-z][\w+.-]*:", re.I
@@ -50,6 +52,7 @@ class Tab:
         on_outside: Told the address of a window that is no page.
         on_news: Told what the page said of itself that a step may wait for, as a note or "".
         traffic: How many requests began or ended so far.
+        painting: What the browser tells of its screen; None where nobody listens.
         fitting: `fit` at work, or when it last was.
     """
 
@@ -81,6 +84,7 @@ class Tab:
     is_refused: Callable[[str], Awaitable[bool]] | None = None
     requests: dict[Request, float] = field(default_factory=dict)
     traffic: int = 0
+    painting: Painting | None = None
     fitting: "asyncio.Future[None] | None" = None
     _session: CDPSession | None = None
     _opening: "asyncio.Task[CDPSession] | None" = None
@@ -100,10 +104,12 @@ class Tab:
         session = await self.page.context.new_cdp_session(self.page)
         session.on("Page.windowOpen", self._announce)
         session.on("Page.frameNavigated", self._arrive)
-        enabling = [session.send("Page.enable")]
+        enabling: list[Awaitable[Any]] = [session.send("Page.enable")]
         if self.is_refused is not None:
             session.on("Fetch.requestPaused", lambda event: self._ask_for(session, event))
             enabling.append(session.send("Fetch.enable", {"patterns": _DOCUMENTS}))
+        if self.painting is not None:
+            enabling.append(self.painting.follow(session))
         await asyncio.gather(*enabling)
         return session
 
@@ -168,6 +174,8 @@ class Tab:
             self.on_arrival(event["frame"]["url"])
         self.navigating = self.restless = self.silent = self.blocked = False
         self.arrivals += 1
+        if self.painting is not None:
+            self.painting.begin_document()
         self.title = ""
         self.arrived_s = asyncio.get_running_loop().time()
         self.alerts = 0

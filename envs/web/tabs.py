@@ -14,6 +14,7 @@ from eyehand.envs.web.address_guard import AddressGuard
 from eyehand.envs.web.dialogs import Dialogs
 from eyehand.envs.web.downloads import Downloads
 from eyehand.envs.web.news import News
+from eyehand.envs.web.painting import Painting
 from eyehand.envs.web.tab import Tab, leave_running, quietly
 from eyehand.envs.web.tab_requests import RequestListener
 from eyehand.errors import ActionHadNoEffect, BrowserCrashed, EnvironmentFault
@@ -35,6 +36,7 @@ class Tabs:
         dialogs: The dialogs that wait for an answer.
         guard: Which addresses may be opened.
         blocks_windows: A page may open one window for each `note_input`, and none by itself.
+        follows_painting: The browser is asked to tell of each tab's screen.
         tells_crashes: A tab that crashed is shown as such, instead of being a fault.
         actions: How many actions were begun.
         downloads: What is downloaded.
@@ -63,6 +65,7 @@ class Tabs:
         self.guard = AddressGuard(self.news)
         self.tells_crashes = False
         self.blocks_windows = False
+        self.follows_painting = False
         self.actions = 0
         self._input_at_s: float | None = None
         self._opening = 0
@@ -244,6 +247,7 @@ class Tabs:
             on_outside=self.guard.note_outside,
             is_refused=self.guard.is_refused if self.guard.refuses_private else None,
             permits_window=self._permits_window,
+            painting=Painting() if self.follows_painting else None,
         )
         if self.guard.refuses_private:
             tab.on_arrival = lambda url: self.guard.check(tab, url)

@@ -3,16 +3,17 @@
 A mutation observer sees the document's own tree. It sees no drawing on a canvas, no frame of a
 video, nothing in a shadow tree, no value that a script sets, no focus, no scrolled area and no
 rule of a style sheet. Whether the page is quiet is asked of the tree, of scrolling and of
-animations alone; that nothing changed is claimed only where none of the others did either.
+animations alone; that nothing changed is claimed only where none of the others did either, but
+for canvases: whether the page painted is told by the browser (see painting.py).
 
 Once the page is quiet it is still watched, until it changes: a list of suggestions that loads, or a
 layout that moves, comes after the picture, and whoever acts next should know. Nobody waits for it.
 """
 
-# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile, how
-# many downloads were asked for (see downloads.py)], `changed` whether anything did afterwards.
-# Frames out of sight get no animation frames, hence the timer beside each. Animations that end
-# within 1.5 s are worth waiting for.
+# Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile,
+# whether there are canvases, how many downloads were asked for (see downloads.py)], `changed`
+# whether anything did afterwards. Frames out of sight get no animation frames, hence the timer
+# beside each. Animations that end within 1.5 s are worth waiting for.
 WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
   let later;
   const changed = new Promise(resolve => { later = resolve; });
@@ -26,8 +27,9 @@ WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
   });
 
   // Where changes leave no trace at all; a custom element may hold a closed shadow tree.
+  const offscreen = window[Symbol.for('eyehand.offscreen')] || {canvases: 0};
   const untraceable = e => e.shadowRoot !== null || e.localName.includes('-') ||
-    /^(canvas|video|audio|object|embed)$/.test(e.localName);
+    /^(video|audio|object|embed)$/.test(e.localName);
   const rules = sheet => { try { return sheet.cssRules.length; } catch { return -1; } };
   const traces = () => {
     const at = getSelection(), sheets = [...document.styleSheets, ...document.adoptedStyleSheets];
@@ -43,6 +45,7 @@ WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
   const before = traces();
   let calm = 0, why = 'changing', last = place();
   const elements = document.querySelectorAll(drawnAtOnce ? `:not(${drawnAtOnce})` : '*');
+  const drawable = [...elements].some(e => e.localName === 'canvas');
   let touched = animated() || [...elements].some(untraceable);
   let ended = false;
   const touch = () => { touched = true; if (ended) stop(true); };
@@ -63,10 +66,12 @@ WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
     return count;
   };
   const end = () => {
-    const untouched = !touched && same(before, traces()), quiet = calm >= frames;
+    const untouched = !touched && !(drawable && offscreen.canvases) && same(before, traces());
+    const quiet = calm >= frames;
     ended = true;
     if (quiet && afterMs) setTimeout(stop, afterMs, false); else stop(false);
-    resolve([quiet ? 'quiet' : why, document.title.slice(0, 200), !untouched, asked()]);
+    resolve([quiet ? 'quiet' : why, document.title.slice(0, 200), !untouched, drawable,
+      asked()]);
   };
 
   const look = () => {

@@ -45,7 +45,7 @@ def test_our_side_is_measured_in_chromium(capsys: pytest.CaptureFixture[str]) ->
     assert document["task"] == "click-test-2"
     assert document["peer"] is None
     assert document["ratios"] == []
-    assert [row["screen"] for row in document["rows"]] == [[224, 280], [498, 321]]
+    assert [row["screen"] for row in document["rows"]] == [[224, 280], [332, 214]]
     for row in document["rows"]:
         assert row["ours"]
         assert 0 < row["step_s"]["low"] <= row["step_s"]["median"] <= row["step_s"]["high"] < 60
@@ -56,6 +56,22 @@ def test_our_side_is_measured_in_chromium(capsys: pytest.CaptureFixture[str]) ->
         assert row["parts_s"]["text"] == 0
         assert sum(row["parts_s"].values()) <= 2 * row["step_s"]["high"]
     assert "--peer-python" in said.err
+
+
+def test_the_page_can_be_measured_without_its_canvas(capsys: pytest.CaptureFixture[str]) -> None:
+    told = ["step", "--episodes", "1", "--steps", "2", "--without-canvas", "--scale", "2"]
+    assert main([*told, "--json"], make_parser) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (document["canvas"], document["scale"]) == (False, 2.0)
+    assert document["rows"][1]["screen"] == [664, 428]
+
+
+def test_preprocessing_is_measured_beside_transformers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preprocess", "--screen", "112x84", "--rounds", "1", "--json"], make_parser) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    rows = {(row["side"], row["from"]) for row in document["rows"]}
+    assert {("eyehand", "PNG"), ("transformers, Pillow", "PNG")} <= rows
+    assert document["largest_difference"]["transformers, Pillow"] == 0
 
 
 def test_a_table_is_printed_without_json(capsys: pytest.CaptureFixture[str]) -> None:

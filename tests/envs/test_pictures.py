@@ -37,6 +37,28 @@ def test_a_png_is_read() -> None:
     assert np.array_equal(read_png(bytearray(written("PNG"))).pixels()[0, 0], [255, 0, 0])
 
 
+def test_a_png_of_the_browsers_fast_compressor_is_read_as_pillow_reads_it() -> None:
+    rng = np.random.default_rng(3)
+    for height, width in ((1, 1), (1, 9), (40, 1), (37, 53)):
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        above = np.concatenate([np.zeros((1, width, 3), np.uint8), pixels[:-1]])
+        rows = (pixels - above).reshape(height, 3 * width)
+        for first in (0, 2):  # nothing is above the first row
+            marks = np.array([[first]] + [[2]] * (height - 1), np.uint8)
+            data = png(width, height, np.hstack([marks, rows]).tobytes())
+            read = decode_png(data)
+            assert np.array_equal(read, pixels)
+            assert np.array_equal(read, np.asarray(Image.open(io.BytesIO(data))))
+            assert not read.flags.writeable
+
+
+def test_a_damaged_png_of_the_fast_compressor_is_a_failed_capture() -> None:
+    whole = png(16, 16, (b"\2" + b"\1" * 48) * 16)
+    for end in range(0, len(whole) - 20, 7):
+        with pytest.raises(CaptureFailed, match="cannot be read"):
+            decode_png(whole[:end])
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_no_other_decoder_is_reached(kind: str) -> None:
     with pytest.raises(CaptureFailed, match="cannot be read"):

@@ -219,3 +219,24 @@ def test_a_picture_of_32_bits_a_channel_is_refused_where_its_range_is_unknown() 
 @pytest.mark.parametrize("mode", ["La", "RGBa", "PA", "CMYK", "YCbCr", "HSV", "LAB"])
 def test_every_mode_of_pillow_is_read(mode: str) -> None:
     assert images.to_rgb(Image.new(mode, (60, 60))).shape == (60, 60, 3)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 1 / 256, 0.0037, 2.0])
+@pytest.mark.parametrize(("patch", "frames"), [(7, 1), (14, 1), (14, 4)])
+def test_every_byte_is_normalised_with_the_roundings_of_the_reference(
+    scale: float, patch: int, frames: int
+) -> None:
+    settings = ImageSettings(patch_size=patch, scale=scale)
+    pixels = RNG.integers(0, 256, (frames, 168, 280, 3), dtype=np.uint8)
+    merge, span = settings.merge_size, settings.temporal_patch_size
+    pairs = pixels.reshape(max(frames // 2, 1), -1, 168, 280, 3)
+    pairs = np.broadcast_to(pairs, (len(pairs), span, 168, 280, 3))
+    blocks = pairs.reshape(
+        len(pairs), span, 168 // (merge * patch), merge, patch, 280 // (merge * patch), merge,
+        patch, 3,
+    )  # fmt: skip
+    ordered = blocks.transpose(0, 2, 5, 3, 6, 8, 1, 4, 7).reshape(-1, 3, span * patch**2)
+    scaled = (ordered.astype(np.float64) * scale).astype(np.float32)
+    mean, std = (np.array(v, np.float32)[:, None] for v in (settings.mean, settings.std))
+    wanted = torch.from_numpy(((scaled - mean) / std).reshape(len(scaled), -1))
+    assert torch.equal(images.patchify(pixels, settings), wanted)

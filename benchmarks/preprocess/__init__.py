@@ -1,0 +1,1 @@
+"""What a screen costs between the browser's PNG and the network, beside transformers."""
