@@ -17,6 +17,7 @@ examples:
   python -m benchmarks episodes --peer-python bg-venv/bin/python
   python -m benchmarks android --episodes 3                     beside plain adbutils
   python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
+  python -m benchmarks engine --together 16 --steps 4           at once, and one after the other
 
 step: the time of one step (act, settle, capture, record to disk) on a page of MiniWoB++. The
 peer is a Python interpreter that has BrowserGym; docs/results/bench-step.md says how to make one.
@@ -26,6 +27,7 @@ android: one step (act, settle, capture) and one raw capture on the simulated ph
 real adb server, beside adbutils' own screenshot() and click().
 engine: one conversation, a screen and an answer a step, under each history policy and with
 transformers, from scratch and with its cache kept; CPU seconds of one thread, random weights.
+With --together N: conversations at once and one after the other, part by part.
 
 exit status: 0 measured; 2 wrong usage, or a peer without BrowserGym; 3 a browser failed; 130
 stopped with Ctrl-C.
@@ -79,6 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--screen", type=shared.size, default=(160, 210), metavar="WxH",
         help="engine: size of the screens (default: 160x210)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--together", type=shared.positive_int, metavar="N",
+        help="engine: N conversations at once, beside N one after the other",
     )  # fmt: skip
     parser.add_argument(
         "--rounds",
@@ -148,9 +154,13 @@ def _measure_android(arguments: argparse.Namespace) -> Measured:
 
 def _measure_engine(arguments: argparse.Namespace) -> Measured:
     from benchmarks.engine.measure import bench_engine
-    from benchmarks.tables import print_engine
+    from benchmarks.engine.together import bench_together
+    from benchmarks.tables import print_engine, print_together
 
-    document = bench_engine(arguments.shape, arguments.screen, arguments.steps, shared.say)
+    asked = arguments.shape, arguments.screen, arguments.steps
+    if arguments.together is not None:
+        return bench_together(*asked, arguments.together, shared.say), print_together
+    document = bench_engine(*asked, shared.say)
     return document, print_engine
 
 

@@ -36,7 +36,7 @@ def bench_engine(
     torch.set_num_threads(1)
     checkpoint = model(name)
     full = Ours(checkpoint, "full", 2**62)
-    step_tokens = _tokens_of_a_step(checkpoint, _picture(screen, 0))
+    step_tokens = _tokens_of_a_step(checkpoint, picture(screen, 0))
     sides: list[Side] = [
         full, Ours(checkpoint, "evict", HELD * step_tokens),
         Ours(checkpoint, "window:2", 2**62), KeptCache(checkpoint), FromScratch(checkpoint),
@@ -45,13 +45,13 @@ def bench_engine(
     unequal = 0
     with torch.inference_mode():
         for number in range(1, steps + 1):
-            picture, answers = _picture(screen, number), {}
+            shown, answers = picture(screen, number), {}
             for side in sides:
                 times = seconds[side.name]
                 if isinstance(side, FromScratch) and times and times[-1] > MOST_SCRATCH_S:
                     continue
                 began_s = time.process_time()
-                answers[side.name] = side.step(picture, ANSWER)
+                answers[side.name] = side.step(shown, ANSWER)
                 times.append(time.process_time() - began_s)
             exact = (full.name, KeptCache.name, FromScratch.name)
             unequal += len({answers[n] for n in exact if n in answers}) > 1
@@ -64,16 +64,16 @@ def bench_engine(
     }  # fmt: skip
 
 
-def _tokens_of_a_step(checkpoint: Qwen2VL, picture: UInt8Array) -> int:
+def _tokens_of_a_step(checkpoint: Qwen2VL, screen: UInt8Array) -> int:
     trial = Ours(checkpoint, "full", 2**62)
     with torch.inference_mode():
-        trial.step(picture, 1)
+        trial.step(screen, 1)
         before = trial.num_tokens
-        trial.step(picture, 1)
+        trial.step(screen, 1)
     return trial.num_tokens - before - 1 + ANSWER
 
 
-def _picture(size: tuple[int, int], seed: int) -> UInt8Array:
+def picture(size: tuple[int, int], seed: int) -> UInt8Array:
     """Return a screen with areas of colour, RGB uint8 (H, W, 3), another for each seed."""
     width, height = size
     coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)

@@ -5,9 +5,9 @@ attends to its own slot, where it lies (`shared_pass.py`). Who waits takes no pa
 
 What a conversation computes does not depend on who shares the passes with it. Float sums depend on
 the order of their terms, and a matrix product picks that order by the number of its rows; so what
-treats each token by itself gets a fixed number of tokens at a time: `READ_TILE` of what is read,
-`WRITE_TILE` where each conversation has one token. The pass of one session by itself is not tiled,
-and rounds otherwise in the last bits.
+treats each token by itself gets a fixed number of tokens at a time, which follows from how many
+are new in the conversation alone. The pass of one session by itself is not tiled, and rounds
+otherwise in the last bits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +23,11 @@ from eyehand.model.inference.visual_cache import Visual, join_embeds
 from eyehand.model.memory import check_room, reading_bytes
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
-READ_TILE, WRITE_TILE = 64, 16
-"""Measured (torch 2.13, MKL, AVX2 and AVX-512, 1 and 2 threads): products of so many rows give a
-row the same bits in every place. With AVX2, 32 rows do not."""
+WRITE_TILE = 16
+READ_TILES = (64, 128, 256)
+"""Tokens at a time: of conversations with one new token, and with more; the first that is not less
+than they have, or the last. Measured (torch 2.13, MKL, AVX2 and AVX-512, 1 and 2 threads): products
+of so many rows give a row the same bits in every place; with AVX2, 32 rows do not."""
 
 MOST_TOKENS = 2048
 """New tokens of a pass; a conversation with more of them is read by itself."""
@@ -65,40 +67,46 @@ def read(network: Qwen2VLNetwork, pending: Sequence[Pending], *, alone: bool) ->
     for new in pending:
         new.slot.reserve(new.slot.length + len(new.ids))
     scores: dict[int, Tensor] = {}
-    for group in _groups(pending, alone):
-        found = _pass(network, [pending[n] for n in group], alone)
+    for tile, group in _groups(pending, alone):
+        found = _pass(network, [pending[n] for n in group], tile)
         scores.update(zip(group, found, strict=True))
     return [scores[n] for n in range(len(pending))]
 
 
-def _groups(pending: Sequence[Pending], alone: bool) -> Iterator[list[int]]:
-    """Yield who shares a pass: those with one token, the others up to `MOST_TOKENS`.
+def _groups(pending: Sequence[Pending], alone: bool) -> Iterator[tuple[int | None, list[int]]]:
+    """Yield who shares a pass, up to `MOST_TOKENS` where they have more than one, and its tile.
 
     Neighbours in memory stand side by side.
     """
     order = sorted(range(len(pending)), key=lambda n: pending[n].slot.place)
     if alone:
-        yield from ([n] for n in order)
+        yield from ((None, [n]) for n in order)
         return
-    if single := [n for n in order if len(pending[n].ids) == 1]:
-        yield single
-    group, tokens = list[int](), 0
-    for n in order:
-        count = len(pending[n].ids)
-        if count > 1 and group and tokens + count > MOST_TOKENS:
-            yield group
-            group, tokens = [], 0
-        if count > 1:
+    for tile in (WRITE_TILE, *READ_TILES):
+        group, tokens = list[int](), 0
+        for n in order:
+            count = len(pending[n].ids)
+            if _tile(count) != tile:
+                continue
+            if group and tile != WRITE_TILE and tokens + count > MOST_TOKENS:
+                yield tile, group
+                group, tokens = [], 0
             group.append(n)
             tokens += count
-    if group:
-        yield group
+        if group:
+            yield tile, group
 
 
-def _pass(network: Qwen2VLNetwork, pending: Sequence[Pending], alone: bool) -> Tensor:
+def _tile(count: int) -> int:
+    """Return how many tokens go at a time of a conversation that has so many new ones."""
+    if count == 1:
+        return WRITE_TILE
+    return next((tile for tile in READ_TILES if count <= tile), READ_TILES[-1])
+
+
+def _pass(network: Qwen2VLNetwork, pending: Sequence[Pending], tile: int | None) -> Tensor:
     """Return the scores (n, vocabulary) after one pass."""
     counts = [len(new.ids) for new in pending]
-    tile = None if alone else WRITE_TILE if max(counts) == 1 else READ_TILE
     missing = 0 if tile is None else -sum(counts) % tile
     needed = reading_bytes(network.config, sum(counts), network.dtype.itemsize)
     check_room(needed, network.device, "to read")

@@ -71,14 +71,16 @@ class SharedPass:
     Args:
         slots: Different ones, neighbours in memory side by side; they have room.
         counts: New tokens of each.
-        tile: See `Cache`. With a tile, the tokens are followed by padding up to a multiple of it,
-            and single tokens are read in such a way that their neighbours change nothing.
+        tile: See `Cache`; of use on a CPU only. With a tile, padding may follow the tokens, and
+            single tokens are read in such a way that their neighbours change nothing.
     """
 
     batch = 1
 
     def __init__(self, slots: Sequence[Slot], counts: Sequence[int], tile: int | None) -> None:
-        self.tile = tile
+        on_cpu = slots[0].bank.keys[0].device.type == "cpu"
+        self.tile = tile if on_cpu else None
+        self._shared = tile is not None
         self.next_positions = [slots[0].next_position]
         self._slots, self._counts = slots, counts
         self._runs = [self._run(*span) for span in self._spans()]
@@ -108,7 +110,7 @@ class SharedPass:
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Yield the first and the last slot of each run: neighbours, where all have one token."""
-        single = self.tile is not None and max(self._counts) == 1
+        single = self._shared and max(self._counts) == 1
         first = 0
         for number, (slot, after) in enumerate(itertools.zip_longest(self._slots, self._slots[1:])):
             beside = after is not None and after.place == (slot.place[0], slot.row + 1)
@@ -122,7 +124,7 @@ class SharedPass:
         begins = torch.tensor([slot.length for slot in slots], device=device)
         extent = max(slot.length for slot in slots) + count
         masked = count > 1 and slots[0].length > 0
-        if self.tile is not None and count == 1:
+        if self._shared and count == 1:
             extent, masked = min(-(-extent // KEY_STEP) * KEY_STEP, bank.capacity), True
         mask = None
         if masked:

@@ -32,11 +32,6 @@ class Bank(KVCache):
         # Tokens of each row that were ever written: the next who takes it must find zeros.
         self.reached = [0]
 
-    @property
-    def taken(self) -> int:
-        """Slots that are in use."""
-        return self.batch - len(self._free)
-
     def holds(self, network: Qwen2VLNetwork, capacity: int) -> bool:
         """Whether it is for this network as it is now, and of this capacity."""
         held = self.keys[0]
@@ -47,9 +42,10 @@ class Bank(KVCache):
         """Return the lowest free row, emptied."""
         if not self._free:
             more = 1 + self.batch // _GROWTH
-            self._free += range(self.batch, self.batch + more)
-            self.reached += [0] * more
+            rows = range(self.batch, self.batch + more)
             self.resize(self.batch + more, self.capacity)
+            self.reached += [0] * more
+            self._free += rows
         row = min(self._free)
         self._free.remove(row)
         for held in (*self.keys, *self.values):
@@ -155,16 +151,19 @@ class Slot:
     def _move(self, capacity: int) -> None:
         """Go to a row of this capacity, with all that is held."""
         before, row, freed = self.bank, self.row, self._freed
-        self._take(capacity)
-        self.bank.copy_row(self.row, before, row)
-        self.bank.reached[self.row] = self.length
+        self._take(capacity, before, row)
         freed()
 
-    def _take(self, capacity: int) -> None:
+    def _take(self, capacity: int, source: Bank | None = None, source_row: int = 0) -> None:
+        """Take a row, and what another one holds; where that fails, nothing has changed."""
         banks = _BANKS.setdefault(self._network, WeakSet())
         fitting = (bank for bank in banks if bank.holds(self._network, capacity))
-        self.bank = next(fitting, None) or Bank(self._network, capacity)
-        banks.add(self.bank)
-        self.row = self.bank.take()
-        self._freed = weakref.finalize(self, self.bank.release, self.row)
-        self._freed.atexit = False
+        bank = next(fitting, None) or Bank(self._network, capacity)
+        banks.add(bank)
+        row = bank.take()
+        freed = weakref.finalize(self, bank.release, row)
+        freed.atexit = False
+        if source is not None:
+            bank.reached[row] = source.lengths[source_row]
+            bank.copy_row(row, source, source_row)
+        self.bank, self.row, self._freed = bank, row, freed

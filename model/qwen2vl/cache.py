@@ -114,7 +114,7 @@ class KVCache:
         self.keys = [_zeros(shape, dtype, device) for _ in layers]
         self.values = [_zeros(shape, dtype, device) for _ in layers]
         # The largest position of each stored token, from which the next one follows.
-        self.positions = torch.zeros(batch, max_tokens, dtype=torch.long)
+        self.positions = _zeros((batch, max_tokens), torch.long, "cpu")
         self.lengths = [0] * batch
         self.next_positions = [0] * batch
 
@@ -167,8 +167,8 @@ class KVCache:
             for layer, old in enumerate(held):  # one by one: the old memory becomes free
                 shape = (batch, old.shape[1], capacity, old.shape[3])
                 held[layer] = _zeros(shape, old.dtype, old.device)
-                held[layer][:rows, :, :longest] = old[:, :, :longest]
-        positions = self.positions.new_zeros(batch, capacity)
+                held[layer][:rows, :, :longest] = old[:rows, :, :longest]
+        positions = _zeros((batch, capacity), torch.long, "cpu")
         positions[:rows, :longest] = self.positions[:, :longest]
         self.positions = positions
         self.lengths += [0] * (batch - rows)
