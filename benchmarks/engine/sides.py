@@ -36,7 +36,8 @@ def shape(name: str) -> Qwen2VLConfig:
     if name == "136M":
         text = replace(
             text, hidden_size=896, num_hidden_layers=14, num_attention_heads=14,
-            num_key_value_heads=2, intermediate_size=2048, mrope_section=(8, 12, 12), rope_theta=1e6,
+            num_key_value_heads=2, intermediate_size=2048, mrope_section=(8, 12, 12),
+            rope_theta=1e6,
         )  # fmt: skip
         vision = replace(vision, depth=8, embed_dim=512, num_heads=8, hidden_size=896)
     return replace(config, text=replace(text, max_position_embeddings=POSITIONS), vision=vision)
