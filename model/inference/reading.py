@@ -5,8 +5,8 @@ attends to its own slot, where it lies (`shared_pass.py`). Who waits takes no pa
 
 What a conversation computes does not depend on who shares the passes with it. Float sums depend on
 the order of their terms, and a matrix product picks that order by the number of its rows; so what
-treats each token by itself gets a fixed number of tokens at a time, which follows from how many
-are new in the conversation alone. The pass of one session by itself is not tiled, and rounds
+treats each token by itself gets a fixed number of tokens at a time, and who is read in company
+follows from how much is new to it alone. The pass of one session by itself is not tiled, and rounds
 otherwise in the last bits.
 """
 
@@ -23,14 +23,14 @@ from eyehand.model.inference.visual_cache import Visual, join_embeds
 from eyehand.model.memory import check_room, reading_bytes
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
-WRITE_TILE = 16
-READ_TILES = (64, 128, 256)
-"""Tokens at a time: of conversations with one new token, and with more; the first that is not less
-than they have, or the last. Measured (torch 2.13, MKL, AVX2 and AVX-512, 1 and 2 threads): products
-of so many rows give a row the same bits in every place; with AVX2, 32 rows do not."""
+WRITE_TILE, READ_TILE = 16, 64
+"""Tokens at a time: of conversations with one new token, and with more. Measured (torch 2.13, MKL,
+AVX2 and AVX-512, 1 and 2 threads): products of so many rows give a row the same bits in every
+place; with AVX2, 32 rows do not."""
 
 MOST_TOKENS = 2048
-"""New tokens of a pass; a conversation with more of them is read by itself."""
+"""New tokens of a pass; a conversation with more of them is read by itself. So is one with more
+than `READ_TILE` on a CPU, where company would gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -74,34 +74,25 @@ def read(network: Qwen2VLNetwork, pending: Sequence[Pending], *, alone: bool) ->
 
 
 def _groups(pending: Sequence[Pending], alone: bool) -> Iterator[tuple[int | None, list[int]]]:
-    """Yield who shares a pass, up to `MOST_TOKENS` where they have more than one, and its tile.
-
-    Neighbours in memory stand side by side.
-    """
+    """Yield who shares a pass, and its tile; neighbours in memory stand side by side."""
     order = sorted(range(len(pending)), key=lambda n: pending[n].slot.place)
-    if alone:
-        yield from ((None, [n]) for n in order)
-        return
-    for tile in (WRITE_TILE, *READ_TILES):
-        group, tokens = list[int](), 0
-        for n in order:
-            count = len(pending[n].ids)
-            if _tile(count) != tile:
-                continue
-            if group and tile != WRITE_TILE and tokens + count > MOST_TOKENS:
-                yield tile, group
+    counts = [len(new.ids) for new in pending]
+    on_cpu = pending[0].slot.bank.keys[0].device.type == "cpu"
+    most = 0 if alone else READ_TILE if on_cpu else MOST_TOKENS
+    if single := [n for n in order if counts[n] == 1 <= most]:
+        yield WRITE_TILE, single
+    group, tokens = list[int](), 0
+    for n in order:
+        if counts[n] > most:
+            yield None, [n]
+        elif counts[n] > 1:
+            if tokens + counts[n] > MOST_TOKENS:
+                yield READ_TILE, group
                 group, tokens = [], 0
             group.append(n)
-            tokens += count
-        if group:
-            yield tile, group
-
-
-def _tile(count: int) -> int:
-    """Return how many tokens go at a time of a conversation that has so many new ones."""
-    if count == 1:
-        return WRITE_TILE
-    return next((tile for tile in READ_TILES if count <= tile), READ_TILES[-1])
+            tokens += counts[n]
+    if group:
+        yield READ_TILE, group
 
 
 def _pass(network: Qwen2VLNetwork, pending: Sequence[Pending], tile: int | None) -> Tensor:

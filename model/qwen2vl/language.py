@@ -20,7 +20,7 @@ class Pass:
     """What every layer of one forward pass shares.
 
     Attributes:
-        cos: (B, L, 1, D/2), in the dtype of the weights.
+        cos: (B, 1, L, D/2), in the dtype of the weights.
         sin: like ``cos``.
         mask: additive (B, 1, L, S), or None.
         causal: whether plain causal attention applies where there is no mask.
@@ -37,14 +37,14 @@ class Pass:
 
     @property
     def tile(self) -> int | None:
-        """So many tokens at a time go through what treats each by itself (``by_tile``)."""
+        """So many tokens at a time go through products (``by_tile``)."""
         return None if self.cache is None else self.cache.tile
 
 
 def rotations(
     position_ids: Tensor, config: TextConfig, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (B, L, 1, D/2), computed in float32.
+    """Return cosines and sines (B, 1, L, D/2), computed in float32.
 
     Args:
         position_ids: LongTensor (3, B, L): time, height, width.
@@ -61,7 +61,7 @@ def rotations(
         ],
         dim=-1,
     )  # (B, L, D/2)
-    angles = (per_frequency * frequencies).unsqueeze(2)
+    angles = (per_frequency * frequencies).unsqueeze(1)
     return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
@@ -86,30 +86,23 @@ class SelfAttention(nn.Module):
     def __init__(self, config: TextConfig, layer: int) -> None:
         super().__init__()
         self.layer, self.head_dim = layer, config.head_dim
-        self.key_heads = config.num_key_value_heads
         width, keys = config.hidden_size, config.num_key_value_heads * config.head_dim
         self.q_proj = nn.Linear(width, width)
         self.k_proj = nn.Linear(width, keys)
         self.v_proj = nn.Linear(width, keys)
         self.o_proj = nn.Linear(width, width, bias=False)
 
-    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """(B, L, C) -> (B, L, H + 2K, D): queries and keys, rotated, then values."""
-        joined = torch.cat((self.q_proj(x), self.k_proj(x), self.v_proj(x)), dim=-1)
-        heads = joined.view(*x.shape[:2], -1, self.head_dim)
-        turned = rotate(heads[:, :, : -self.key_heads], cos, sin)
-        return torch.cat((turned, heads[:, :, -self.key_heads :]), dim=2)
-
-    def mix(self, heads: Tensor, step: Pass) -> Tensor:
-        """(B, L, H + 2K, D), as ``project`` returns them -> (B, L, C), not yet projected."""
-        keys = self.key_heads
-        parts = [heads.shape[2] - 2 * keys, keys, keys]
-        q, k, v = torch.split(heads.transpose(1, 2), parts, dim=1)
+    def forward(self, x: Tensor, step: Pass) -> Tensor:
+        """(B, L, C) -> (B, L, C)."""
+        split = (*x.shape[:2], -1, self.head_dim)
+        projections = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (by_tile(f, step.tile, x).view(split).transpose(1, 2) for f in projections)
+        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
         if step.cache is not None and step.slots is not None:
             out = step.cache.attend(self.layer, q, k, v, step.slots, step.mask, causal=step.causal)
         else:
             out = attend(q, k, v, step.mask, causal=step.causal)  # (B, H, L, D)
-        return out.transpose(1, 2).flatten(2)
+        return by_tile(self.o_proj, step.tile, out.transpose(1, 2).reshape(x.shape))
 
 
 class Mlp(nn.Module):
@@ -139,16 +132,8 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Tensor, step: Pass) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
-        heads = by_tile(self._enter, step.tile, x, step.cos, step.sin)
-        return by_tile(self._leave, step.tile, x, self.self_attn.mix(heads, step))
-
-    def _enter(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        return self.self_attn.project(self.input_layernorm(x), cos, sin)
-
-    def _leave(self, x: Tensor, mixed: Tensor) -> Tensor:
-        x = x + self.self_attn.o_proj(mixed)
-        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
-        return out
+        x = x + self.self_attn(self.input_layernorm(x), step)
+        return x + by_tile(self.mlp, step.tile, self.post_attention_layernorm(x))
 
 
 class LanguageModel(nn.Module):
