@@ -21,6 +21,7 @@ examples:
   python -m benchmarks preprocess --screen 1288x728 --rounds 20
   python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
   python -m benchmarks fitting --shape 2B --screen 1288x728 --at /var/tmp
+  python -m benchmarks engine --together 16 --steps 4           at once, and one after the other
 
 step: the time of one step (act, settle, capture, record to disk) on a page of MiniWoB++. The
 peer is a Python interpreter that has BrowserGym; docs/results/bench-step.md says how to make one.
@@ -32,6 +33,7 @@ preprocess: from the browser's PNG to the network's patches, beside transformers
 seconds of one thread.
 engine: one conversation, a screen and an answer a step, under each history policy and with
 transformers, from scratch and with its cache kept; CPU seconds of one thread, random weights.
+With --together N: conversations at once and one after the other, part by part.
 fitting: a checkpoint of random weights (2B: 4.4 GB) is written, loaded in bfloat16 and in 4 bits
 and by transformers, each in its own process, and shown a screen: memory, and seconds of one thread.
 
@@ -90,6 +92,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at", metavar="DIR", type=Path,
         help="fitting: where the checkpoint is written, and removed (default: a temporary folder)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--together", type=shared.positive_int, metavar="N",
+        help="engine: N conversations at once, beside N one after the other",
     )  # fmt: skip
     parser.add_argument(
         "--rounds",
@@ -172,9 +178,13 @@ def _measure_android(arguments: argparse.Namespace) -> Measured:
 
 def _measure_engine(arguments: argparse.Namespace) -> Measured:
     from benchmarks.engine.measure import bench_engine
-    from benchmarks.tables import print_engine
+    from benchmarks.engine.together import bench_together
+    from benchmarks.tables import print_engine, print_together
 
-    document = bench_engine(arguments.shape, arguments.screen, arguments.steps, shared.say)
+    asked = arguments.shape, arguments.screen, arguments.steps
+    if arguments.together is not None:
+        return bench_together(*asked, arguments.together, shared.say), print_together
+    document = bench_engine(*asked, shared.say)
     return document, print_engine
 
 

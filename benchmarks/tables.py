@@ -99,6 +99,34 @@ def print_preprocess(document: dict[str, Any]) -> None:
         console.print(f"largest difference to {name}: {difference:.2g}")
 
 
+def print_together(document: dict[str, Any]) -> None:
+    """Print a document of `bench_together`."""
+    from benchmarks.engine.together import PARTS
+
+    console = tables.console(wide=True)
+    width, height = document["screen"]
+    steps = document["steps"]
+    console.print(
+        f"{document['shape']}, {document['parameters'] / 1e6:.0f}M parameters, {width}x{height}, "
+        f"{document['conversations']} conversations, {document['answer_tokens']} tokens an answer; "
+        f"CPU milliseconds (one thread) of one conversation's step, over {steps} steps"
+    )
+    names = (*PARTS, "total")
+    share = 1000 / steps / document["conversations"]
+    sums = [
+        [share * sum(lap[name] for lap in laps) for name in names]
+        for laps in document["cpu_s"].values()
+    ]
+    rows = [
+        [side, *(f"{value:.1f}" for value in values)]
+        for side, values in zip(document["cpu_s"], sums, strict=True)
+    ]
+    ratios = [f"{one / other:.2f}" for one, other in zip(*sums, strict=True)]
+    console.print(_table(("", *names), [*rows, ["ratio", *ratios]]))
+    answers = steps * document["conversations"]
+    console.print(f"answers that differ: {document['unequal_answers']} of {answers}")
+
+
 def print_step(document: dict[str, Any]) -> None:
     """Print a document of `bench_step`."""
     from benchmarks.step.measure import PARTS

@@ -37,7 +37,8 @@ def shape(name: str) -> Qwen2VLConfig:
     if name == "136M":
         text = replace(
             text, hidden_size=896, num_hidden_layers=14, num_attention_heads=14,
-            intermediate_size=2048, mrope_section=(8, 12, 12), rope_theta=1e6,
+            num_key_value_heads=2, intermediate_size=2048, mrope_section=(8, 12, 12),
+            rope_theta=1e6,
         )  # fmt: skip
         vision = replace(vision, depth=8, embed_dim=512, num_heads=8, hidden_size=896)
     return replace(config, text=replace(text, max_position_embeddings=POSITIONS), vision=vision)
@@ -78,42 +79,53 @@ def never(checkpoint: Qwen2VL) -> list[int]:
 
 
 class Ours(Side):
-    """eyehand under a history policy."""
+    """eyehand under a history policy.
+
+    Attributes:
+        session: The conversation.
+    """
 
     def __init__(self, checkpoint: Qwen2VL, history: str, max_tokens: int) -> None:
         self.name = f"eyehand, {history}"
         self._history, self._max_tokens = HistoryRule.named(history), max_tokens
         encoder = VisualEncoder(checkpoint.network)  # its own: no side sees what another encoded
-        self._session = Session(
+        self.session = Session(
             checkpoint.network, checkpoint.tokenizer, encoder=encoder,
             settings=checkpoint.settings,
             reserved_tokens=min(RESERVED_TOKENS, max_tokens),
         )  # fmt: skip
-        self._session.cache.bound = max_tokens
+        self.session.cache.bound = max_tokens
         self._permitted = torch.ones(checkpoint.network.config.text.vocab_size, dtype=torch.bool)
         self._permitted[never(checkpoint)] = False
 
     def step(self, screen: UInt8Array, tokens: int) -> tuple[int, ...]:
         """Append, make room, generate."""
-        session = self._session
+        self.show(screen, tokens)
+        return generate([self.session], self.config(tokens))[0].token_ids
+
+    def show(self, screen: UInt8Array, tokens: int) -> None:
+        """Append a screen, and make room for it and an answer."""
+        session = self.session
         session.append_template(NEXT if session.num_tokens else OPENING)
         session.append_image(screen)
         session.append_text(WORDS)
         session.append_template(TURN)
         session.begin_turn()
         make_room(session, self._history, self._max_tokens - tokens, POSITIONS - tokens)
-        config = GenerationConfig(tokens, constraint=TokenRule(lambda _: self._permitted))
-        return generate([session], config)[0].token_ids
+
+    def config(self, tokens: int) -> GenerationConfig:
+        """Return how an answer of so many tokens is written."""
+        return GenerationConfig(tokens, constraint=TokenRule(lambda _: self._permitted))
 
     @property
     def num_tokens(self) -> int:
         """Length of the history."""
-        return self._session.num_tokens
+        return self.session.num_tokens
 
     @property
     def cache_bytes(self) -> int:
         """What is reserved."""
-        return self._session.cache.nbytes
+        return self.session.cache.nbytes
 
 
 class Transformers(Side):

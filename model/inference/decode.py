@@ -1,8 +1,8 @@
 """The one way to generate: sessions in, their answers out.
 
-Every session reads what is new to it by itself. One session then decodes in its own cache; several
-decode in passes that compute a token of each (`stacked_cache.py`), and get back what they gained.
-Both choose, stop and cut in the same way.
+Several sessions share the passes of the network (`reading.py`): their pictures are encoded first,
+then what is new to them is read, then each pass computes a token of all that still write. A session
+by itself does the same with faster passes.
 """
 
 import time
@@ -15,10 +15,11 @@ from torch import Tensor
 
 from eyehand.errors import UsageError
 from eyehand.model.inference.constraint import FREE, Constraint
+from eyehand.model.inference.reading import read
 from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
 from eyehand.model.inference.session import Session
-from eyehand.model.inference.stacked_cache import StackedCache
 from eyehand.model.inference.tokens import TokenBuffer
+from eyehand.model.inference.visual_cache import Visual
 from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
@@ -65,10 +66,10 @@ class Generation:
             constraint permits nothing more).
         stop_word: The stop word that was met, if any.
         forced_tokens: How many of the ids the constraint gave: the only ones that could follow.
-        vision_s: Seconds in the vision tower.
+        vision_s: Seconds in the vision tower. Answers that are computed together wait for one
+            another, here and in what follows.
         prefill_s: Seconds for the first scores: the new prompt tokens, without the vision tower.
-        decode_s: Seconds for everything after the first scores, until this answer's own end;
-            answers that are computed together wait for one another.
+        decode_s: Seconds for everything after the first scores, until this answer's own end.
     """
 
     text: str
@@ -99,8 +100,8 @@ def generate(
     Args:
         sessions: Different sessions of one model; at least one.
         config: How answers are sampled: one for all, or one for each session.
-        batch_size: How many sessions are answered together at most in this program. Above 1 the
-            passes are as wide as a full batch, however few sessions are given.
+        batch_size: How many sessions are answered together at most in this program. Above 1 an
+            answer's bits do not depend on how many are given.
 
     Returns:
         The answers in the sessions' order.
@@ -118,16 +119,15 @@ def generate(
     network = _common_network(sessions)
     configs = _one_each(config, len(sessions))
     decoders = [Decoder(*pair) for pair in zip(sessions, configs, strict=True)]
+    alone = len(sessions) == batch_size == 1
     try:
         with torch.inference_mode(), memory_told(network.device, "to answer"):
-            scores = [decoder.read() for decoder in decoders]
-            for decoder in decoders:
-                decoder.start_clock()
+            scores = _read_prompts(sessions, decoders, alone)
             going = [row for row, decoder in enumerate(decoders) if decoder.choose(scores[row])]
-            if going and len(sessions) == batch_size == 1:
-                _decode_alone(sessions[0], decoders[0])
-            elif going:
-                _decode_together(sessions, decoders, going, batch_size)
+            while going:
+                pending = [sessions[row].pending() for row in going]
+                found = zip(going, read(network, pending, alone=alone), strict=True)
+                going = [row for row, newest in found if decoders[row].choose(newest)]
             return [decoder.finish() for decoder in decoders]
     except BaseException:
         for decoder in decoders:
@@ -138,7 +138,7 @@ def generate(
 class Decoder:
     """An answer that grows a session's history token by token.
 
-    `read` once, then `choose` with the newest scores until it returns False, then `finish`; or
+    `begin` once, then `choose` with the newest scores until it returns False, then `finish`; or
     `abandon` at any time.
 
     Args:
@@ -166,27 +166,11 @@ class Decoder:
         self._reason: StopReason = "length"
         self._vision_s = self._prefill_s = self._began_s = self._ended_s = 0.0
 
-    def read(self) -> Tensor:
-        """Run the network over what the history holds and has not been computed yet.
-
-        Returns:
-            The scores of the first token, (vocabulary,).
-
-        Raises:
-            UsageError: There is nothing to continue, or the context is full.
-        """
-        began_s = self._now_s()
-        visuals = self._session.encode_pending()
-        seen_s = self._now_s()
-        logits = self._session.read_pending(visuals)
+    def begin(self, vision_s: float, prefill_s: float) -> None:
+        """Say that the prompt has been read, and how long that took; `decode_s` counts from now."""
         self._limit = min(self._limit, self._session.room)
-        self._vision_s = seen_s - began_s
-        self._prefill_s = self._now_s() - seen_s
-        return logits
-
-    def start_clock(self) -> None:
-        """Start the clock of `Generation.decode_s`."""
-        self._began_s = self._ended_s = self._now_s()
+        self._vision_s, self._prefill_s = vision_s, prefill_s
+        self._began_s = self._ended_s = time.perf_counter()
 
     def choose(self, logits: Tensor) -> bool:
         """Choose the next token and append it to the history, unless it ends the answer.
@@ -203,7 +187,8 @@ class Decoder:
 
     def finish(self) -> Generation:
         """Settle text and history: what ended the answer is not part of either."""
-        began_s = self._now_s()
+        network = self._session.network
+        began_s = _now_s(network)
         kept, rest = self._answer.settle()
         self._session.rewind(self._before + kept)
         self._session.push(*rest)
@@ -215,7 +200,7 @@ class Decoder:
             self._forced,
             vision_s=self._vision_s,
             prefill_s=self._prefill_s,
-            decode_s=self._ended_s - self._began_s + self._now_s() - began_s,
+            decode_s=self._ended_s - self._began_s + _now_s(network) - began_s,
         )
 
     def abandon(self) -> None:
@@ -255,38 +240,37 @@ class Decoder:
             logits = logits.clone()
             logits[token] = -torch.inf
 
-    def _now_s(self) -> float:
-        """Seconds on a monotonic clock, after the device has finished its work."""
-        device = self._session.network.device
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter()
 
-
-def _decode_alone(session: Session, decoder: Decoder) -> None:
-    while decoder.choose(session.read_pending()):
-        pass
-
-
-def _decode_together(
-    sessions: Sequence[Session], decoders: Sequence[Decoder], going: Sequence[int], rows: int
-) -> None:
-    """Run passes until every row has ended; then the sessions get what they gained."""
+def _read_prompts(
+    sessions: Sequence[Session], decoders: Sequence[Decoder], alone: bool
+) -> list[Tensor]:
+    """Read all that is new; returns the scores of each answer's first token."""
     network = sessions[0].network
-    stack = StackedCache(network.config.text, [session.cache for session in sessions], rows)
-    tokens = [0] * stack.batch
-    while going:
-        stack.growing = frozenset(going)
-        for row in going:
-            tokens[row] = sessions[row].token_at(stack.lengths[row])
-        scores = stack.next_scores(network, tokens)
-        going = [
-            row for row in going
-            # What a constraint gave is computed before anything is chosen.
-            if stack.lengths[row] < sessions[row].num_tokens or decoders[row].choose(scores[row])
-        ]  # fmt: skip
-    for row, session in enumerate(sessions):
-        stack.give_back(row, session.cache)
+    began_s = _now_s(network)
+    visuals = _encode(sessions)
+    seen_s = _now_s(network)
+    pending = [session.pending(new) for session, new in zip(sessions, visuals, strict=True)]
+    scores = read(network, pending, alone=alone)
+    read_s = _now_s(network)
+    for decoder in decoders:
+        decoder.begin(seen_s - began_s, read_s - seen_s)
+    return scores
+
+
+def _encode(sessions: Sequence[Session]) -> list[list[Visual]]:
+    """Encode the new pictures of all sessions at once, as far as they share a memory of them."""
+    visuals = [session.pending_visuals for session in sessions]
+    for encoder in {id(session.encoder): session.encoder for session in sessions}.values():
+        pairs = zip(sessions, visuals, strict=True)
+        encoder.encode([v for session, new in pairs if session.encoder is encoder for v in new])
+    return visuals
+
+
+def _now_s(network: Qwen2VLNetwork) -> float:
+    """Seconds on a monotonic clock, after the device has finished its work."""
+    if network.device.type == "cuda":
+        torch.cuda.synchronize(network.device)
+    return time.perf_counter()
 
 
 def _common_network(sessions: Sequence[Session]) -> Qwen2VLNetwork:

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.visual_cache import Visual, VisualEncoder, join_embeds
+from eyehand.model.inference.reading import Pending, read
+from eyehand.model.inference.slots import Slot
+from eyehand.model.inference.visual_cache import Visual, VisualEncoder
 from eyehand.model.inputs.image import Picture, UInt8Array
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.inputs.video import preprocess_video
-from eyehand.model.memory import check_room, memory_told, reading_bytes
+from eyehand.model.memory import memory_told
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.mrope import position_ids
 
@@ -48,10 +50,11 @@ class Session:
         encoder: The vision tower with its memory; `encoder.hits` counts pictures that did not
             have to be encoded.
         settings: How the model sees pictures.
-        cache: Keys and values of the computed part of the history, a single row.
+        cache: Keys and values of the computed part of the history. Their memory goes to the next
+            conversation when this one is forgotten.
 
-    `encode_pending`, `read_pending` and `push` are for what drives an answer (`decode.py`); a
-    conversation needs none of them.
+    `encode_pending`, `pending`, `read_pending` and `push` are for what drives an answer
+    (`decode.py`); a conversation needs none of them.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Session:
         vision = network.config.vision
         self.settings = settings if settings is not None else ImageSettings.of_model(vision)
         self.settings.check_fits(vision)
-        self.cache = network.new_cache(1, reserved_tokens)
+        self.cache = Slot(network, reserved_tokens)
         self._ids: list[int] = []
         self._visuals: dict[int, _Placed] = {}
         self._numbered = 0
@@ -102,13 +105,9 @@ class Session:
     @property
     def num_positions(self) -> int:
         """Position of the token that would follow the history (M-RoPE)."""
-        visuals = self._pending_visuals()
+        visuals = self.pending_visuals
         fewer = sum(visual.num_tokens - visual.num_positions for visual in visuals)
-        return self.cache.next_positions[0] + self.num_pending - fewer
-
-    def token_at(self, place: int) -> int:
-        """Returns the id at a place of the history."""
-        return self._ids[place]
+        return self.cache.next_position + self.num_pending - fewer
 
     @property
     def num_pending(self) -> int:
@@ -119,6 +118,11 @@ class Session:
     def num_visuals(self) -> int:
         """Pictures and videos in the history."""
         return len(self._visuals)
+
+    @property
+    def pending_visuals(self) -> list[Visual]:
+        """Pictures and videos that no pass has read yet."""
+        return [p.visual for p in self._visuals.values() if p.start >= self.cached_tokens]
 
     @property
     def read_visuals(self) -> dict[int, int]:
@@ -137,13 +141,13 @@ class Session:
     @property
     def cached_tokens(self) -> int:
         """Tokens whose keys and values are held."""
-        return self.cache.lengths[0]
+        return self.cache.length
 
     @property
     def room(self) -> int:
         """Tokens that can still be sampled: the last one needs no position of its own."""
         limit = self.network.config.text.max_position_embeddings
-        return limit - self.cache.next_positions[0] + 1
+        return limit - self.cache.next_position + 1
 
     def append_text(self, text: str) -> None:
         """Appends text from outside; control tokens in it stay plain characters."""
@@ -234,7 +238,7 @@ class Session:
             reserved_tokens=reserved_tokens or self.cache.capacity,
         )  # fmt: skip
         other.cache.bound = self.cache.bound
-        other.cache.copy_row(0, self.cache, 0)
+        other.cache.copy(self.cache)
         other._ids, other._turns = list(self._ids), list(self._turns)
         # Copies: reading a picture in one conversation takes its embeddings from the entry.
         copies = {n: replace(p, visual=replace(p.visual)) for n, p in self._visuals.items()}
@@ -283,7 +287,7 @@ class Session:
         pinned, after = ([*self._turns, 0][place] for place in (0, dropped))
         if not 0 < pinned <= after <= self.cached_tokens:
             return 0
-        positions, following = self.cache.positions[0], self.cache.next_positions[0]
+        positions, following = self.cache.positions, self.cache.next_position
         if after < self.cached_tokens:
             following = int(positions[after])
         return following - int(positions[pinned - 1]) - 1
@@ -291,62 +295,53 @@ class Session:
     def close_gap(self) -> None:
         """Rotates what follows the pinned beginning back to it, so that positions become free."""
         if gap := self.gap():
-            self.cache.move_back(0, self._turns[0], gap)
+            self.cache.move_back(self._turns[0], gap)
 
     def encode_pending(self) -> list[Visual]:
         """Runs the vision tower over the pictures that no pass has read yet; returns them."""
-        visuals = self._pending_visuals()
+        visuals = self.pending_visuals
         self.encoder.encode(visuals)
         return visuals
 
-    def read_pending(self, visuals: Sequence[Visual] = ()) -> Tensor:
-        """Runs the network over what is new.
+    def pending(self, visuals: Sequence[Visual] = ()) -> Pending:
+        """Returns what is new to the network.
 
         Args:
             visuals: What `encode_pending` returned, where something was appended since.
-
-        Returns:
-            The last token's scores (vocabulary,).
 
         Raises:
             UsageError: There is nothing to continue, or the context is full.
         """
         if not self.num_pending:
             self._compute_last_again()
-        ids = torch.tensor(self._ids[self.cached_tokens :])
-        grids = [visual.grid for visual in visuals]
-        config = self.network.config
-        positions, following = position_ids(ids, grids, config, self.cache.next_positions[0])
+        ids = self._ids[self.cached_tokens :]
+        config, begin = self.network.config, self.cache.next_position
+        if len(ids) == 1:  # a token of text has the same position on all three axes
+            positions, following = torch.full((3, 1), begin), begin + 1
+        else:
+            grids = [visual.grid for visual in visuals]
+            positions, following = position_ids(torch.tensor(ids), grids, config, begin)
         if following > config.text.max_position_embeddings:
             raise UsageError(
                 f"the context is full: {following} positions are needed, the model has "
                 f"{config.text.max_position_embeddings}; start anew or show smaller pictures"
             )
-        itemsize = self.network.dtype.itemsize
-        check_room(reading_bytes(config, len(ids), itemsize), self.network.device, "to read")
-        logits: Tensor = self.network(
-            ids[None],
-            position_ids=positions[:, None],  # (3, 1, L)
-            image_embeds=join_embeds(visuals, is_video=False),
-            video_embeds=join_embeds(visuals, is_video=True),
-            cache=self.cache,
-            last_only=True,
-        )
-        for visual in visuals:
-            visual.embeds = None  # the encoder remembers it; the history need not
-        return logits[0, -1]
+        return Pending(self.cache, ids, positions, visuals)
+
+    def read_pending(self, visuals: Sequence[Visual] = ()) -> Tensor:
+        """Runs the network over what is new; returns the last token's scores (vocabulary,).
+
+        The arguments and errors are those of `pending`.
+        """
+        return read(self.network, [self.pending(visuals)], alone=True)[0]
 
     def push(self, *ids: int) -> None:
         """Appends what the model wrote."""
         self._ids += ids
 
-    def _pending_visuals(self) -> list[Visual]:
-        """Pictures that no pass has read yet."""
-        return [p.visual for p in self._visuals.values() if p.start >= self.cached_tokens]
-
     def _drop(self, *spans: tuple[int, int]) -> None:
         """Drops computed tokens, given as (start, stop) in order."""
-        self.cache.evict(0, *spans)
+        self.cache.evict(*spans)
         for start, stop in reversed(spans):
             del self._ids[start:stop]
         gone = {n for n, p in self._visuals.items() if any(a <= p.start < b for a, b in spans)}

@@ -5,8 +5,9 @@ all their bytes are.
 """
 
 import hashlib
+import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,9 @@ from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 MAX_BYTES = 256 * 2**20
 """Default memory for embeddings: about 70 screens of 720p for the 2B model in bfloat16."""
+
+MOST_PATCHES = 2**15
+"""Patches that go through the tower at once on a GPU: about seven screens of 720p."""
 
 
 @dataclass
@@ -113,7 +117,7 @@ class VisualEncoder:
         return Visual(key, video.grid, video.merge_size, True, video.patches, held)
 
     def encode(self, visuals: Sequence[Visual]) -> None:
-        """Gives every visual its embeddings; all that are new go through the tower at once."""
+        """Gives every visual its embeddings; what is new goes through the tower, once each."""
         new: dict[bytes, Visual] = {}
         for visual in visuals:
             if visual.embeds is None:
@@ -122,8 +126,8 @@ class VisualEncoder:
                 new.setdefault(visual.key, visual)
         self.misses += len(new)
         self.hits += len(visuals) - len(new)
-        if new:
-            self._run_tower(list(new.values()))
+        for batch in self._batches(list(new.values())):
+            self._run_tower(batch)
         for visual in visuals:
             if visual.embeds is None:
                 visual.embeds = new[visual.key].embeds
@@ -141,6 +145,26 @@ class VisualEncoder:
         for visual, piece in zip(visuals, pieces, strict=True):
             # A view would keep the whole batch alive for as long as one picture is remembered.
             visual.embeds = piece.clone() if len(visuals) > 1 else piece
+
+    def _batches(self, visuals: list[Visual]) -> Iterator[list[Visual]]:
+        """Yield who goes through the tower together: those of one size side by side.
+
+        Each by itself on the CPU, where more at once is not faster, and where a picture's bits
+        would depend on the others.
+        """
+        if self._network.device.type == "cpu":
+            yield from ([visual] for visual in visuals)
+            return
+        batch, patches = list[Visual](), 0
+        for visual in sorted(visuals, key=lambda visual: visual.grid):
+            count = math.prod(visual.grid)
+            if batch and patches + count > MOST_PATCHES:
+                yield batch
+                batch, patches = [], 0
+            batch.append(visual)
+            patches += count
+        if batch:
+            yield batch
 
     def _remember(self, key: bytes, embeds: Tensor) -> None:
         if key not in self._entries:

@@ -3,6 +3,8 @@
 Shapes are named B (batch), H (query heads), K (key heads), L (queries), S (keys), D (head size).
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,6 +29,23 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+def by_tile(function: Callable[..., Tensor], tile: int | None, *inputs: Tensor) -> Tensor:
+    """Apply to so many tokens at a time a function that treats each token by itself.
+
+    A matrix product sums in an order that depends on the number of its rows; with a fixed number
+    a token gets the same bits whatever stands beside it.
+
+    Args:
+        function: from tensors (B, L, ...) to one.
+        tile: tokens at a time, of which L is a multiple; None is all at once.
+        inputs: what the function takes.
+    """
+    if tile is None or inputs[0].shape[1] <= tile:
+        return function(*inputs)
+    parts = zip(*(torch.split(x, tile, dim=1) for x in inputs), strict=True)
+    return torch.cat([function(*part) for part in parts], dim=1)
 
 
 def additive_mask(allowed: Tensor, dtype: torch.dtype) -> Tensor:

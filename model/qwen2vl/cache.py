@@ -5,13 +5,16 @@ stored at the end of its row, and masks hide what lies past it. Keys are stored 
 embedding, so rows can be cut back or moved without recomputation, and be given other positions.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.qwen2vl.attention import inverse_frequencies, rotate
+from eyehand.model.qwen2vl.attention import attend, inverse_frequencies, rotate
 from eyehand.model.qwen2vl.config import TextConfig
 
 
@@ -46,6 +49,40 @@ class Slots:
         return keys <= self.places[..., None]
 
 
+class Cache(Protocol):
+    """What a forward pass reads before its own tokens, and where it leaves them.
+
+    Attributes:
+        batch: rows of the pass's input.
+        tile: so many tokens at a time go through what treats each by itself; None is all at once.
+        next_positions: the position of each row's next token.
+    """
+
+    @property
+    def batch(self) -> int:
+        """See above."""
+
+    @property
+    def tile(self) -> int | None:
+        """See above."""
+
+    @property
+    def next_positions(self) -> list[int]:
+        """See above."""
+
+    def plan(self, count: int, valid: Tensor | None = None) -> Slots:
+        """Choose the places of the new tokens."""
+
+    def attend(
+        self, layer: int, q: Tensor, k: Tensor, v: Tensor, slots: Slots, mask: Tensor | None,
+        *, causal: bool,
+    ) -> Tensor:  # fmt: skip
+        """Store one layer's keys and values, and let the queries look at all that is held."""
+
+    def commit(self, slots: Slots, positions: Tensor) -> None:
+        """Record a finished pass."""
+
+
 class KVCache:
     """Keys and values, one pair of (batch, key heads, capacity, head size) tensors a layer.
 
@@ -57,10 +94,9 @@ class KVCache:
         max_tokens: tokens a row that memory is reserved for; doubled whenever it is exceeded.
         dtype: of keys and values, that of the weights.
         device: where they live, that of the weights.
-
-    Attributes:
-        bound: tokens a row that doubling stops at, as long as they suffice; None doubles always.
     """
+
+    tile: int | None = None
 
     def __init__(
         self,
@@ -74,13 +110,11 @@ class KVCache:
             raise UsageError(f"batch and max_tokens must be at least 1, got {batch}, {max_tokens}")
         shape = (batch, config.num_key_value_heads, max_tokens, config.head_dim)
         layers = range(config.num_hidden_layers)
-        self.bound: int | None = None
         self._config = config
-        # Zeros, not empty memory: a masked key has weight 0, and 0 times a stray NaN is NaN.
-        self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in layers]
-        self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in layers]
+        self.keys = [_zeros(shape, dtype, device) for _ in layers]
+        self.values = [_zeros(shape, dtype, device) for _ in layers]
         # The largest position of each stored token, from which the next one follows.
-        self.positions = torch.zeros(batch, max_tokens, dtype=torch.long)
+        self.positions = _zeros((batch, max_tokens), torch.long, "cpu")
         self.lengths = [0] * batch
         self.next_positions = [0] * batch
 
@@ -122,19 +156,44 @@ class KVCache:
 
     def reserve(self, tokens: int) -> None:
         """Make room for rows of ``tokens``, doubling the capacity until they fit."""
-        capacity = self.capacity
-        while capacity < tokens:
-            capacity *= 2
-        if self.bound is not None:
-            capacity = max(tokens, self.capacity, min(capacity, self.bound))
-        if capacity == self.capacity:
+        self.resize(self.batch, doubled(self.capacity, tokens))
+
+    def resize(self, batch: int, capacity: int) -> None:
+        """Make room for so many rows of so many tokens; none may be fewer than there are."""
+        if (batch, capacity) == (self.batch, self.capacity):
             return
-        for layer in range(len(self.keys)):
-            self.keys[layer] = _widened(self.keys[layer], capacity)
-            self.values[layer] = _widened(self.values[layer], capacity)
-        positions = self.positions.new_zeros(self.batch, capacity)
-        positions[:, : self.capacity] = self.positions
+        longest, rows = max(self.lengths), self.batch
+        for held in (self.keys, self.values):
+            for layer, old in enumerate(held):  # one by one: the old memory becomes free
+                shape = (batch, old.shape[1], capacity, old.shape[3])
+                held[layer] = _zeros(shape, old.dtype, old.device)
+                held[layer][:rows, :, :longest] = old[:rows, :, :longest]
+        positions = _zeros((batch, capacity), torch.long, "cpu")
+        positions[:rows, :longest] = self.positions[:, :longest]
         self.positions = positions
+        self.lengths += [0] * (batch - rows)
+        self.next_positions += [0] * (batch - rows)
+
+    def attend(
+        self, layer: int, q: Tensor, k: Tensor, v: Tensor, slots: Slots, mask: Tensor | None,
+        *, causal: bool,
+    ) -> Tensor:  # fmt: skip
+        """Store one layer's keys and values, and attend to all of each row.
+
+        Args:
+            layer: index of the layer.
+            q: (B, H, L, D), rotated.
+            k: (B, K, L, D), rotated.
+            v: like ``k``.
+            slots: what ``plan`` returned for this pass.
+            mask: additive (B, 1, L, S), or None.
+            causal: as for ``attention.attend``.
+
+        Returns:
+            (B, H, L, D).
+        """
+        k, v = self.store(layer, k, v, slots)
+        return attend(q, k, v, mask, causal=causal)
 
     def store(
         self, layer: int, keys: Tensor, values: Tensor, slots: Slots
@@ -258,8 +317,27 @@ def _real(slots: Slots) -> Tensor:
     return torch.ones_like(slots.places, dtype=torch.bool)
 
 
-def _widened(held: Tensor, capacity: int) -> Tensor:
-    batch, heads, old, size = held.shape
-    wide = held.new_zeros(batch, heads, capacity, size)
-    wide[:, :, :old] = held
-    return wide
+def doubled(capacity: int, tokens: int, bound: int | None = None) -> int:
+    """Return a capacity that fits so many tokens: doubled, but not beyond a bound that suffices."""
+    before = capacity
+    while capacity < tokens:
+        capacity *= 2
+    return capacity if bound is None else max(tokens, before, min(capacity, bound))
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    """Return zeros: a masked key has weight 0, and 0 times a stray NaN would be NaN.
+
+    On the CPU they take no memory before they are written to.
+    """
+    # Not an inference tensor, which only other inference could write to.
+    with torch.inference_mode(False):
+        if torch.device(device).type != "cpu":
+            return torch.zeros(shape, dtype=dtype, device=device)
+        nbytes = math.prod(shape) * dtype.itemsize
+        raw = np.zeros(nbytes + _ALIGNMENT, dtype=np.uint8)
+        begin = -raw.ctypes.data % _ALIGNMENT
+        return torch.from_numpy(raw[begin : begin + nbytes]).view(dtype).view(shape)
+
+
+_ALIGNMENT = 64

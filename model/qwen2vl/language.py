@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eyehand.model.qwen2vl.attention import attend, inverse_frequencies, rotate
-from eyehand.model.qwen2vl.cache import KVCache, Slots
+from eyehand.model.qwen2vl.attention import attend, by_tile, inverse_frequencies, rotate
+from eyehand.model.qwen2vl.cache import Cache, Slots
 from eyehand.model.qwen2vl.config import TextConfig
 
 
@@ -32,8 +32,13 @@ class Pass:
     sin: Tensor
     mask: Tensor | None
     causal: bool
-    cache: KVCache | None = None
+    cache: Cache | None = None
     slots: Slots | None = None
+
+    @property
+    def tile(self) -> int | None:
+        """So many tokens at a time go through products (``by_tile``)."""
+        return None if self.cache is None else self.cache.tile
 
 
 def rotations(
@@ -90,15 +95,14 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, step: Pass) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
         split = (*x.shape[:2], -1, self.head_dim)
-        q = self.q_proj(x).view(split).transpose(1, 2)  # (B, H, L, D)
-        k = self.k_proj(x).view(split).transpose(1, 2)  # (B, K, L, D)
-        v = self.v_proj(x).view(split).transpose(1, 2)
+        projections = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (by_tile(f, step.tile, x).view(split).transpose(1, 2) for f in projections)
         q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
         if step.cache is not None and step.slots is not None:
-            k, v = step.cache.store(self.layer, k, v, step.slots)  # (B, K, S, D)
-        out = attend(q, k, v, step.mask, causal=step.causal)
-        projected: Tensor = self.o_proj(out.transpose(1, 2).reshape(x.shape))
-        return projected
+            out = step.cache.attend(self.layer, q, k, v, step.slots, step.mask, causal=step.causal)
+        else:
+            out = attend(q, k, v, step.mask, causal=step.causal)  # (B, H, L, D)
+        return by_tile(self.o_proj, step.tile, out.transpose(1, 2).reshape(x.shape))
 
 
 class Mlp(nn.Module):
@@ -129,8 +133,7 @@ class DecoderLayer(nn.Module):
     def forward(self, x: Tensor, step: Pass) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
         x = x + self.self_attn(self.input_layernorm(x), step)
-        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
-        return out
+        return x + by_tile(self.mlp, step.tile, self.post_attention_layernorm(x))
 
 
 class LanguageModel(nn.Module):
@@ -152,7 +155,7 @@ class LanguageModel(nn.Module):
         mask: Tensor | None = None,
         *,
         causal: bool = True,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         slots: Slots | None = None,
     ) -> Tensor:
         """Run all layers.

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eyehand.errors import UsageError
-from eyehand.model.qwen2vl.attention import additive_mask, causal_padding_mask
-from eyehand.model.qwen2vl.cache import KVCache, Slots
+from eyehand.model.qwen2vl.attention import additive_mask, by_tile, causal_padding_mask
+from eyehand.model.qwen2vl.cache import Cache, KVCache, Slots
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.language import LanguageModel
 from eyehand.model.qwen2vl.mrope import batch_position_ids
@@ -78,7 +78,7 @@ class Qwen2VLNetwork(nn.Module):
         video_embeds: Tensor | None = None,
         position_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
     ) -> Tensor:
         """Return what the head reads: (B, L, C) after the final norm.
 
@@ -149,7 +149,8 @@ class Qwen2VLNetwork(nn.Module):
         hidden = self.hidden_states(input_ids, **inputs)
         if rows is not None:
             hidden = hidden[rows.to(hidden.device)]  # (n, C)
-        elif last_only:
+            return self._logits_by_tile(hidden, inputs.get("cache"))
+        if last_only:
             hidden = _last_tokens(hidden, inputs.get("attention_mask"))  # (B, 1, C)
         return self.logits(hidden)
 
@@ -167,13 +168,20 @@ class Qwen2VLNetwork(nn.Module):
         logits = self.forward(input_ids, rows=rows, **inputs)
         return F.cross_entropy(logits.float(), targets[rows])
 
+    def _logits_by_tile(self, hidden: Tensor, cache: Cache | None) -> Tensor:
+        """(n, C) -> (n, vocabulary), filled up to whole tiles where the cache wants them."""
+        if cache is None or cache.tile is None:
+            return self.logits(hidden)
+        filled = F.pad(hidden, (0, 0, 0, -len(hidden) % cache.tile))
+        return by_tile(self.logits, cache.tile, filled[None])[0, : len(hidden)]
+
     def _positions(
         self,
         input_ids: Tensor,
         grid_thw: Tensor | None,
         video_grid_thw: Tensor | None,
         valid: Tensor | None,
-        cache: KVCache | None,
+        cache: Cache | None,
     ) -> Tensor:
         positions, _ = batch_position_ids(
             input_ids,
@@ -234,7 +242,7 @@ def _place(embeds: Tensor, ids: Tensor, token: int, vision: Tensor | None, kind:
     return embeds.masked_scatter(at[..., None], vision.to(embeds))
 
 
-def _plan(cache: KVCache | None, ids: Tensor, valid: Tensor | None) -> Slots | None:
+def _plan(cache: Cache | None, ids: Tensor, valid: Tensor | None) -> Slots | None:
     if cache is None:
         return None
     if ids.shape[0] != cache.batch:

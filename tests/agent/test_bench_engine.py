@@ -57,3 +57,18 @@ def test_both_plain_sides_load_the_same_weights_and_write_the_same(
     assert rows[0]["answer"] == rows[1]["answer"]
     assert [row["weight_bytes"] for row in rows] == [2 * parameters] * 2
     assert all(len(row["steps"]) == 2 for row in rows)
+
+
+def test_at_once_and_in_turn_write_the_same_and_the_parts_add_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["engine", "--together", "2", "--screen", "56x56", "--steps", "1"]
+    assert main([*asked, "--json"], make_parser) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["unequal_answers"] == 0
+    assert list(document["cpu_s"]) == ["one after the other", "at once"]
+    for (lap,) in document["cpu_s"].values():
+        assert all(lap[part] > 0 for part in ("preprocess", "vision", "prefill", "decode"))
+        assert sum(lap.values()) == pytest.approx(2 * lap["total"])
+    assert main(asked, make_parser) == 0
+    assert "2 conversations, 30 tokens" in capsys.readouterr().out

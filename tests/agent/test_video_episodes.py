@@ -102,7 +102,7 @@ def test_a_conversation_counts_the_positions_of_its_videos(model: VlmPolicy) -> 
         session = conversation.session
         counted = session.num_positions
         session.read_pending(session.encode_pending())
-        assert session.cache.next_positions == [counted]
+        assert session.cache.next_position == counted
 
 
 def test_a_recorded_game_reads_back_as_the_same_observations(

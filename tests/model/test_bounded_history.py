@@ -12,10 +12,10 @@ from torch import Tensor
 from eyehand.errors import UsageError
 from eyehand.model.inference.bounded_history import HistoryRule, make_room
 from eyehand.model.inference.session import Session
+from eyehand.model.inference.shared_pass import SharedPass
 from eyehand.model.inputs.image import concatenate, preprocess
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.attention import rotate
-from eyehand.model.qwen2vl.cache import KVCache
 from eyehand.model.qwen2vl.language import rotations
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
@@ -180,13 +180,13 @@ def unrotated(
         )
         for layer, held in zip(network.model.layers, keys, strict=True)
     ]
-    commit = KVCache.commit
+    commit = SharedPass.commit
 
-    def committed(self: KVCache, slots: object, given: Tensor) -> None:
+    def committed(self: SharedPass, slots: object, given: Tensor) -> None:
         positions.append(given[:, 0])
         commit(self, slots, given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(KVCache, "commit", committed)
+    monkeypatch.setattr(SharedPass, "commit", committed)
     yield keys, positions
     for hook in hooks:
         hook.remove()
@@ -213,8 +213,9 @@ def test_keys_that_were_moved_back_are_those_of_their_new_positions(
     cos, sin = rotations(moved[:, None], config, torch.float32)
     for layer, parts in enumerate(keys):
         raw = torch.cat(parts)[rows].view(held, config.num_key_value_heads, -1).transpose(0, 1)
-        assert_close(session.cache.keys[layer][0, :, :held], rotate(raw, cos[0], sin[0]))
-    assert torch.equal(session.cache.positions[0, :held], moved.amax(0))
+        slot = session.cache
+        assert_close(slot.bank.keys[layer][slot.row, :, :held], rotate(raw, cos[0], sin[0]))
+    assert torch.equal(session.cache.positions[:held], moved.amax(0))
 
 
 def test_an_endless_conversation_stays_within_both_bounds(whole: Whole) -> None:

@@ -98,7 +98,7 @@ def test_every_token_and_position_of_a_conversation_with_videos_equals_transform
         assert best[place - 1 : place - 1 + len(written)] == list(written)
     assert len({written for _, written in answers}) == 3
     # The last token waits for the next pass.
-    assert session.cache.next_positions == [following - 1]
+    assert session.cache.next_position == following - 1
 
 
 def transformers_network(network: Qwen2VLNetwork) -> Any:
@@ -174,7 +174,7 @@ def test_the_cost_of_a_video_is_what_it_takes(
     session.append_text("b")
     reply(session, 1)
     # "a", two marks and "b", of which all are read.
-    assert session.cache.next_positions == [4 + positions]
+    assert session.cache.next_position == 4 + positions
     with pytest.raises(UsageError, match="no picture 1"):
         session.cost_of(1)
 
@@ -228,7 +228,7 @@ def test_sessions_with_videos_write_together_what_each_writes_alone(
         for row, session in enumerate(alone):
             expected = reply(session, 12, sampling=seeded[row].sampling)
             assert answers[row].token_ids == expected.token_ids
-            assert together[row].cache.next_positions == session.cache.next_positions
+            assert together[row].cache.next_position == session.cache.next_position
         for row, session in enumerate((*together, *alone)):
             session.append_video(clip(row % 5 + 20 + turn))
             session.append_text("\nand go on: ")

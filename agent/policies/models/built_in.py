@@ -81,8 +81,8 @@ class VlmPolicy(Policy):
 
     Attributes:
         batch: How many conversations are decided together at most; `set_batch_size` sets it. Above
-            1 every decision is computed in passes that are as wide as a full batch, so that it does
-            not depend on how many others happened to be ready.
+            1 every decision is computed in such a way that it does not depend on how many others
+            happened to be ready.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
@@ -161,8 +161,8 @@ class VlmPolicy(Policy):
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide for several conversations in one go.
 
-        Screens are read one by one; the answers are then written together, a pass of the network
-        a token (`eyehand.model.inference.decode`).
+        What is new in all of them is read in shared passes of the network, and the answers are
+        written together, a pass a token (`eyehand.model.inference.decode`).
 
         Raises:
             UsageError: a conversation is another policy's, or occurs twice, or its context is
