@@ -31,7 +31,7 @@ _SURE_END = re.compile(
 _LIKELY_END = re.compile(r"\s{0,9}[,，)）\]]")
 _PLAIN = re.compile(r"[^,，()（）\[\]{}'\"\n]{1,200}")
 # A backslash before anything else stands for itself, as in a Windows path.
-_ESCAPE = re.compile(r"\\(['\"\\nrt])|(?:\\u[\da-fA-F]{4})+")
+_ESCAPE = re.compile(r"\\(['\"\\nrt])|(?:\\u[0-9a-fA-F]{4})+")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _CLOSERS = {"[": "]", "(": ")", "{": "}", "（": "）"}
 _QUOTES = {"'": "'", '"': '"', "‘": "’", "“": "”"}

@@ -22,7 +22,7 @@ from eyehand.actions.codecs.verbs import (
     verb,
 )
 from eyehand.actions.codecs.writing import clean_thought
-from eyehand.errors import Unparsable
+from eyehand.errors import Unparsable, UsageError
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, Turn, is_point, told_steps
 from eyehand.prompts.parameters import parameters
 
@@ -156,9 +156,11 @@ class OsAtlasCodec(VerbCodec):
                 parts.append(f"<point>[[{x},{y}]]</point>")
         rest = {name: v for name, v in arguments.items() if not isinstance(v, Point)}
         if set(rest) == {"text"} and word in _WORDS:
+            if _POINT.search(rest["text"]):
+                raise UsageError("a text that holds a place in tags cannot be told from a place")
             parts.append(f"[{_on_a_line(rest['text'])}]")
-        elif rest:
-            parts.append(json.dumps(rest, ensure_ascii=False))
+        elif rest:  # tags in a text are no places
+            parts.append(json.dumps(rest, ensure_ascii=False).replace("<", "\\u003c"))
         return " ".join(parts)
 
     def with_thought(self, call: str, thought: str) -> str:

@@ -103,6 +103,36 @@ def test_what_a_dialect_writes_it_reads(name: str) -> None:
     assert not unsaid or not codec.says_own_names or set(unsaid) <= {"scroll"}
 
 
+@pytest.mark.parametrize(
+    "digits", ["\u0660\u0661\u0662\u0663", "\uff10\uff10\uff14\uff11", "\u19d6000"]
+)
+@pytest.mark.parametrize("name", DIALECTS)
+def test_an_escape_with_digits_of_other_scripts_is_no_escape(name: str, digits: str) -> None:
+    codec = make_dialect(name).codec
+    where = codec.coordinates(None, *SIZE)
+    try:
+        written = codec.write(TypeText(text="MARK"), where)
+    except UsageError:
+        return
+    parsed = codec.parse(written.replace("MARK", rf"a\u{digits}b"), WEB, where)
+    assert parsed.error is not None or digits in str(parsed.action)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("text", ["<point>[[1,2]]</point>", 'x <point>["a"]</point> {y}', "(3,4)"])
+def test_a_text_that_looks_like_a_place_is_a_text(name: str, text: str) -> None:
+    codec = make_dialect(name).codec
+    where = codec.coordinates(None, *SIZE)
+    for action in (TypeText(text=text), ReplaceText(text=text, point=Point(x=0.5, y=0.25))):
+        try:
+            written = codec.write(action, where)
+        except UsageError:
+            continue
+        read = codec.parse(written, WEB, where).action
+        assert isinstance(read, type(action)), written
+        assert read.text == text
+
+
 @pytest.mark.parametrize("name", DIALECTS)
 def test_an_own_action_that_is_called_like_a_word_of_the_dialect_is_itself(name: str) -> None:
     codec = make_dialect(name).codec
