@@ -110,7 +110,7 @@ class DocumentWriter:
 
     def parts(self, pieces: Sequence[Piece]) -> list[DocumentPart]:
         """Return pieces of a conversation as parts that are read, not learned."""
-        return [_part(piece) for piece in pieces]
+        return [as_part(piece) for piece in pieces]
 
 
 def words_answer(answer: str) -> list[DocumentPart]:
@@ -121,14 +121,20 @@ def words_answer(answer: str) -> list[DocumentPart]:
     ]
 
 
-def _part(piece: Piece) -> DocumentPart:
+def as_part(piece: Piece, screen: int = 0) -> DocumentPart:
+    """Return a piece of a conversation as a part that is read, not learned.
+
+    Args:
+        piece: The piece.
+        screen: Index of the screen that a place for one stands for.
+    """
     match piece:
         case Template(text):
             return DocumentPart("template", text)
         case Plain(text):
             return DocumentPart("plain", text)
         case ScreenSlot():
-            return DocumentPart("screen", screen=0)
+            return DocumentPart("screen", screen=screen)
 
 
 def still(observation: Observation) -> Pixels:

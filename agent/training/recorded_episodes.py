@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eyehand.actions import Action, Coordinates
 from eyehand.agent.policies.models.checkpoint_files import Habits
-from eyehand.agent.training.demonstrations import rounded
+from eyehand.agent.training.demonstrations import as_part, rounded
 from eyehand.agent.trajectory.action_types import recorded_space
 from eyehand.agent.trajectory.reader import Trajectory, read_trajectory
 from eyehand.agent.trajectory.records import StepRecord
@@ -24,7 +24,6 @@ from eyehand.prompts.conversation import (
     MOST_EARLIER,
     Layout,
     Piece,
-    Plain,
     ScreenSlot,
     Template,
     observation_words,
@@ -202,14 +201,8 @@ class _Writer:
         return rounded(action) if self._brief else action
 
     def _part(self, piece: Piece) -> DocumentPart:
-        match piece:
-            case Template(text):
-                return DocumentPart("template", text)
-            case Plain(text):
-                return DocumentPart("plain", text)
-            case ScreenSlot():
-                self._screens += 1
-                return DocumentPart("screen", screen=self._screens - 1)
+        self._screens += isinstance(piece, ScreenSlot)
+        return as_part(piece, self._screens - 1)
 
 
 def _windows(trajectory: Trajectory, screens: int) -> list[Window]:
