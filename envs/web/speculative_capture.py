@@ -87,7 +87,7 @@ class SpeculativeCapture:
                 await self._painting.painted()
             await self._painting.told()
             if (last := self._painting.kept) is not None:
-                return last
+                return last.copy()  # an observation has pixels of its own
         return await self._take()
 
     async def _painted_once(self) -> bool:

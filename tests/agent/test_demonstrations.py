@@ -112,7 +112,7 @@ def answered(conversation: VlmConversation, action: Action) -> Decision:
     written = conversation.policy.layout.codec.write(action, Coordinates())
     observation, _ = NumberLineEnvironment().reset(seed=SEED)
     prompt = conversation.read(observation)
-    return conversation.conclude(prompt, replace(generation, text=written))
+    return conversation.conclude(prompt, replace(generation, text=written, stop_reason="stop_word"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"brief": 1}', '{"prompt": "x"}', "{" * 20_000])

@@ -67,9 +67,13 @@ def _below(pid: int) -> Iterator[int]:
                     yield from _below(child)
 
 
+_PYTHONS_OWN = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
+"""Processes that Python keeps until a program ends, where it has started others."""
+
+
 def _stays(pid: int) -> bool:
     program, *words = _command(pid)
-    return program.endswith(b"adb") or any(b"multiprocessing.resource_tracker" in w for w in words)
+    return program.endswith(b"adb") or any(name in w for w in words for name in _PYTHONS_OWN)
 
 
 def _command(pid: int) -> list[bytes]:
