@@ -30,12 +30,19 @@ NEXT_FRAME = """new Promise(painted => {
   setTimeout(painted, 50);
 })"""
 
-# A canvas that a worker draws on is shown without the page's thread; see watch.py.
+# A canvas that a worker draws on, and one of low latency, are shown without the page's paint; see
+# watch.py.
 MARK_OFFSCREEN = """(() => {
   const name = Symbol.for('eyehand.offscreen'), offscreen = {canvases: 0};
   if (window[name]) return;
   Object.defineProperty(window, name, {value: offscreen});
   const canvases = HTMLCanvasElement.prototype;
+  canvases.getContext = new Proxy(canvases.getContext, {
+    apply(original, canvas, args) {
+      if (args[1]?.desynchronized) offscreen.canvases += 1;
+      return Reflect.apply(original, canvas, args);
+    },
+  });
   canvases.transferControlToOffscreen = new Proxy(canvases.transferControlToOffscreen, {
     apply(original, canvas, args) {
       offscreen.canvases += 1;
