@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs/demo
 # Tests of one file stay in one process: they share browsers and servers. tests/conftest.py orders them.
-# One process more than the two cores that this is meant for: tests wait for pages and programs a lot.
-WORKERS ?= 3
+WORKERS ?= 2
 # Most of what is installed is never imported: compiling all of it takes a minute.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 # The doctor starts what it looks for, and installs what does not start.
