@@ -110,4 +110,4 @@ def test_loading_in_4_bits_never_holds_much_more_than_they_take(tmp_path: Path) 
     assert weight_bytes - embedding_bytes > 0.35e9
     assert kept_bytes - embedding_bytes < 0.45 * (weight_bytes - embedding_bytes)
     # One weight as it is stored, and as its codes are laid out.
-    assert peak_bytes - empty_bytes < 1.15 * (kept_bytes - embedding_bytes) + 100e6
+    assert peak_bytes - empty_bytes < 1.15 * (kept_bytes - embedding_bytes) + 150e6
