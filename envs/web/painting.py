@@ -37,18 +37,16 @@ MARK_OFFSCREEN = """(() => {
   if (window[name]) return;
   Object.defineProperty(window, name, {value: offscreen});
   const canvases = HTMLCanvasElement.prototype;
-  canvases.getContext = new Proxy(canvases.getContext, {
-    apply(original, canvas, args) {
-      if (args[1]?.desynchronized) offscreen.canvases += 1;
-      return Reflect.apply(original, canvas, args);
-    },
-  });
-  canvases.transferControlToOffscreen = new Proxy(canvases.transferControlToOffscreen, {
-    apply(original, canvas, args) {
-      offscreen.canvases += 1;
-      return Reflect.apply(original, canvas, args);
-    },
-  });
+  const count = (method, counts) => {
+    canvases[method] = new Proxy(canvases[method], {
+      apply(original, canvas, args) {
+        if (counts(args)) offscreen.canvases += 1;
+        return Reflect.apply(original, canvas, args);
+      },
+    });
+  };
+  count('getContext', args => args[1]?.desynchronized);
+  count('transferControlToOffscreen', () => true);
 })()"""
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.train import gpu as train_gpu
-from eyehand.agent.cli.train import tune
+from eyehand.agent.cli.train import options, tune
 from eyehand.agent.outcome import EXIT_SUCCESS
 
 NAME = "train"
@@ -71,23 +71,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run_arguments(run: argparse.ArgumentParser) -> None:
-    def number(option: str, default: int, text: str) -> None:
-        kind = shared.positive_int if default else shared.seed
-        shown = f"{text} (default: {default})"
-        run.add_argument(option, type=kind, default=default, metavar="N", help=shown)
-
-    train_gpu.add_documents(run, "share of drawn screens among the documents, 0 to 1", 0.0)
-    train_gpu.add_learning(run, "cpu", 0.001)
+    options.add_documents(run, "share of drawn screens among the documents, 0 to 1", 0.0)
+    options.add_learning(run, "cpu", 0.001)
     run.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of checkpoint and state"
     )
-    number("--tokens", 20_000_000, "stop after so many tokens, earlier ones included")
-    number("--decay-tokens", 0, "in so many last tokens the learning rate falls to zero")
+    options.add_number(
+        run, "--tokens", 20_000_000, "stop after so many tokens, earlier ones included"
+    )
+    options.add_number(
+        run,
+        "--decay-tokens",
+        0,
+        "in so many last tokens the learning rate falls to zero",
+        shared.seed,
+    )
     _add_beginning(run)
-    number("--seed", 0, "of documents and weights")
-    number("--batch", 8, "documents a step")
-    number("--branches", 8, "at most so many answers of a screen at a time")
-    number("--processes", 0, "that make batches ahead of the network")
+    options.add_number(run, "--seed", 0, "of documents and weights", shared.seed)
+    options.add_number(run, "--batch", 8, "documents a step")
+    options.add_number(run, "--branches", 8, "at most so many answers of a screen at a time")
+    options.add_number(run, "--processes", 0, "that make batches ahead of the network", shared.seed)
 
 
 def _add_beginning(run: argparse.ArgumentParser) -> None:

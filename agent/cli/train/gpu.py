@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli.train import options
 from eyehand.agent.outcome import EXIT_SUCCESS
 from eyehand.errors import UsageError
 
@@ -13,12 +14,20 @@ SUMMARY = "train on a GPU: all documents in its memory, each step recorded"
 
 def add_arguments(gpu: argparse.ArgumentParser) -> None:
     """Declare the part's arguments."""
-    add_documents(gpu, "share of drawn screens at the beginning, 0 to 1; it falls to half", 0.5)
-    add_learning(gpu, "cuda", 0.0012)
+    options.add_documents(
+        gpu, "share of drawn screens at the beginning, 0 to 1; it falls to half", 0.5
+    )
+    options.add_learning(gpu, "cuda", 0.0012)
     gpu.add_argument("--out", type=Path, required=True, metavar="DIR", help="the checkpoint's")
-    _add_number(gpu, "--steps", 20_000, "steps in which everything is learned")
-    _add_number(gpu, "--reading-steps", 4_000, "steps before, in which the tower learns to read")
-    _add_number(gpu, "--seed", 0, "of documents and weights")
+    options.add_number(gpu, "--steps", 20_000, "steps in which everything is learned")
+    options.add_number(
+        gpu,
+        "--reading-steps",
+        4_000,
+        "steps before, in which the tower learns to read",
+        shared.seed,
+    )
+    options.add_number(gpu, "--seed", 0, "of documents and weights", shared.seed)
     gpu.add_argument(
         "--weights",
         type=Path,
@@ -31,49 +40,8 @@ def add_arguments(gpu: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that draw and pack documents (default: one fewer than CPUs)",
     )
-    _add_number(gpu, "--batch", 32, "MiniWoB screens a step; of larger ones fewer, of pages more")
-
-
-def add_documents(part: argparse.ArgumentParser, drawn: str, default: float) -> None:
-    """Declare which documents a network is trained on; `drawn` says what `--drawn` is."""
-    part.add_argument(
-        "--data", type=Path, metavar="DIR", help="the shards' folder (default: drawn screens only)"
-    )
-    part.add_argument(
-        "--drawn",
-        type=shared.share_or_none,
-        default=default,
-        metavar="SHARE",
-        help=f"{drawn} (default: {default:g})",
-    )
-
-
-def add_learning(part: argparse.ArgumentParser, device: str, rate: float) -> None:
-    """Declare what training begins with, where it happens and how quick it is."""
-    part.add_argument(
-        "--from",
-        dest="initial",
-        type=Path,
-        metavar="DIR",
-        help="go on from this checkpoint (default: a new network)",
-    )
-    part.add_argument(
-        "--device", default=device, metavar="D", help=f"cpu, cuda, ... (default: {device})"
-    )
-    part.add_argument(
-        "--rate",
-        type=shared.positive_float,
-        default=rate,
-        metavar="R",
-        help=f"learning rate at its highest (default: {rate:g})",
-    )
-
-
-def _add_number(gpu: argparse.ArgumentParser, option: str, default: int, text: str) -> None:
-    may_be_none = option in ("--seed", "--reading-steps")
-    kind = shared.seed if may_be_none else shared.positive_int
-    gpu.add_argument(
-        option, type=kind, default=default, metavar="N", help=f"{text} (default: {default})"
+    options.add_number(
+        gpu, "--batch", 32, "MiniWoB screens a step; of larger ones fewer, of pages more"
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli.train import options
 from eyehand.agent.outcome import EXIT_SUCCESS
 from eyehand.errors import UsageError
 
@@ -37,9 +38,9 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
         help="train adapters of this rank beside the weights (default: the weights themselves)",
     )
     tune.add_argument("--train-tower", action="store_true", help="let the vision tower learn too")
-    _number(tune, "--rounds", 3, "how often every document is seen")
-    _number(tune, "--batch", 8, "documents a step")
-    _number(tune, "--screens", 4, "steps of an episode that a document shows at most")
+    options.add_number(tune, "--rounds", 3, "how often every document is seen")
+    options.add_number(tune, "--batch", 8, "documents a step")
+    options.add_number(tune, "--screens", 4, "steps of an episode that a document shows at most")
     tune.add_argument("--seed", type=shared.seed, default=0, metavar="N", help="default: 0")
     tune.add_argument(
         "--rate",
@@ -79,13 +80,6 @@ def _add_what_is_learned(tune: argparse.ArgumentParser) -> None:
         default="keyword",
         help="how the model is asked (default: keyword)",
     )
-
-
-def _number(tune: argparse.ArgumentParser, option: str, default: int, text: str) -> None:
-    tune.add_argument(
-        option, type=shared.positive_int, default=default, metavar="N",
-        help=f"{text} (default: {default})",
-    )  # fmt: skip
 
 
 def execute(arguments: argparse.Namespace) -> int:
