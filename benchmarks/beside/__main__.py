@@ -4,16 +4,23 @@ python -m benchmarks.beside embedded --beside transformers --episodes 10
 python -m benchmarks.beside embedded --beside http://127.0.0.1:8000/v1 --served-model FOLDER
 
 Every episode is played twice, with the built-in model and with transformers in this process or
-a server; where the actions differ, a third time with the built-in network in the other one's chat.
+a server; where the actions differ, again with the built-in network in the other one's chat
+("turns"), then without a grammar too ("grammar"), then with torchvision's resizing of pictures too
+("resize"), until it writes what the other one wrote. A task that --json has already is not played.
 """
 
 import argparse
 import json
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from benchmarks.beside.episodes import Task, compare
+import torch
+import torch.nn.functional as F
+
+from benchmarks.beside.episodes import Compared, Played, Task, compare
 from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.models.address import is_address
 from eyehand.agent.policies.models.built_in import VlmPolicy
@@ -23,6 +30,9 @@ from eyehand.agent.policies.models.endpoint import EndpointPolicy
 from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 from eyehand.agent.results.statistics import wilson_interval
 from eyehand.envs.suites import suite_specs
+from eyehand.model.inference.visual_cache import Visual, VisualEncoder
+from eyehand.model.inputs.image import Picture, smart_resize, to_rgb
+from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.prompts.dialects.keyword import Keyword
 
 FIRST_SEED = 1_000_000
@@ -48,15 +58,59 @@ def main() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.episodes)
     built_in = VlmPolicy(max_new_tokens=MOST_TOKENS)
     beside = _beside(arguments.beside, arguments.served_model)
-    in_chat = BuiltInChatPolicy(
-        EMBEDDED_CHECKPOINT, embedded_dialect(), "embedded", max_new_tokens=MOST_TOKENS
-    )
-    tasks: list[Task] = []
+    tasks = _played(arguments.json)
+    played = {task.spec for task in tasks}
     for spec in suite_specs(arguments.suite):
-        tasks.append(compare(spec, seeds, built_in, beside, in_chat, _say))
+        if spec in played:
+            continue
+        tasks.append(compare(spec, seeds, built_in, beside, _explanations(), _say))
         if arguments.json:
             arguments.json.write_text(json.dumps([task.as_json() for task in tasks], indent=1))
     print(table(tasks))
+
+
+class TorchvisionPictures(VisualEncoder):
+    """Pictures resized as torchvision does it: up to one grey level from Pillow's."""
+
+    def read_image(self, image: Picture, settings: ImageSettings) -> Visual:
+        """Prepare a picture."""
+        rgb = to_rgb(image)
+        height_px, width_px, _ = rgb.shape
+        size = smart_resize(height_px, width_px, settings)
+        planes = torch.tensor(rgb).permute(2, 0, 1)[None]
+        planes = F.interpolate(planes, size, mode="bicubic", antialias=True, align_corners=False)
+        return super().read_image(planes[0].permute(1, 2, 0).contiguous().numpy(), settings)
+
+
+@cache
+def _explanations() -> dict[str, Policy]:
+    """Return the built-in network in the other one's chat, and more and more like it."""
+    made = {
+        name: BuiltInChatPolicy(
+            EMBEDDED_CHECKPOINT, embedded_dialect(), "embedded", max_new_tokens=MOST_TOKENS,
+            grammar=grammar,
+        )
+        for name, grammar in (("turns", "auto"), ("grammar", "off"), ("resize", "off"))
+    }  # fmt: skip
+    checkpoint = made["resize"].checkpoint
+    checkpoint.encoder = TorchvisionPictures(checkpoint.network)
+    return {**made}
+
+
+def _played(path: Path | None) -> list[Task]:
+    """Return the tasks that a file has already."""
+    if path is None or not path.exists():
+        return []
+    return [
+        Task(task["spec"], [_compared(episode) for episode in task["episodes"]])
+        for task in json.loads(path.read_text())
+    ]
+
+
+def _compared(stored: dict[str, Any]) -> Compared:
+    ways = {name: Played(**way) for name, way in stored["explanations"].items()}
+    both = (Played(**stored["built_in"]), Played(**stored["beside"]))
+    return Compared(stored["seed"], *both, stored["why"], ways)
 
 
 def table(tasks: list[Task]) -> str:

@@ -1,6 +1,6 @@
 """Episodes of the built-in model and of another way to the same weights, action by action."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
@@ -15,7 +15,7 @@ from eyehand.errors import EnvironmentFault
 MOST_STEPS = 8
 """As the embedded model is measured everywhere."""
 
-SAME, RESIZE, TURNS, NETWORK = "same", "resize", "turns", "network"
+SAME, NETWORK = "same", "network"
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,22 @@ class Played:
 
 @dataclass
 class Compared:
-    """One episode, played twice or three times.
+    """One episode, played with both, and where they differ with what may explain it.
 
     Attributes:
         seed: Of the episode.
         built_in: The built-in model's way.
         beside: The other one's.
-        why: "same"; or whose doing the first difference is: "resize" or "turns" where the built-in
-            network in the other one's chat acts as the other one does, in the first step or later;
-            else "network".
-        in_chat: The built-in network in the other one's chat, where it was asked.
+        why: "same"; or the first explanation in which the built-in network writes at the first
+            different step what the other one wrote there; "network" where none does.
+        explanations: The built-in network's way in each that was tried, by name.
     """
 
     seed: int
     built_in: Played
     beside: Played
     why: str
-    in_chat: Played | None = None
+    explanations: dict[str, Played] = field(default_factory=dict)
 
 
 @dataclass
@@ -72,8 +71,8 @@ class Task:
 
 
 def compare(
-    spec: str, seeds: range, built_in: Policy, beside: Policy, in_chat: Policy,
-    follow: Callable[[str], None],
+    spec: str, seeds: range, built_in: Policy, beside: Policy,
+    explanations: Mapping[str, Policy], follow: Callable[[str], None],
 ) -> Task:  # fmt: skip
     """Play a task's episodes with both.
 
@@ -82,7 +81,7 @@ def compare(
         seeds: One episode each.
         built_in: The built-in model as it is used.
         beside: The other way to the same weights.
-        in_chat: The built-in network, asked with the other one's messages and pictures.
+        explanations: The built-in network, asked as the other one is, in one respect more each.
         follow: Receives a line for an episode with other actions.
     """
     task = Task(spec)
@@ -91,8 +90,12 @@ def compare(
             first, second = _play(built_in, environment, seed), _play(beside, environment, seed)
             found = Compared(seed, first, second, SAME)
             if first.actions != second.actions:
-                found.in_chat = _play(in_chat, environment, seed)
-                found.why = why(found)
+                found.why = NETWORK
+                for name, policy in explanations.items():
+                    found.explanations[name] = _play(policy, environment, seed)
+                    if explains(found, name):
+                        found.why = name
+                        break
                 follow(f"{spec} seed {seed}: {found.why}, from step {_first(found) + 1} on")
             task.episodes.append(found)
     return task
@@ -109,12 +112,13 @@ def _play(policy: Policy, environment: Environment, seed: int) -> Played:
     )  # fmt: skip
 
 
-def why(found: Compared) -> str:
-    """Return whose doing the first difference is; what comes after it has another history."""
+def explains(found: Compared, name: str) -> bool:
+    """Return whether an explanation writes what the other one wrote where actions first differ.
+
+    What comes after that step has another history.
+    """
     at = _first(found)
-    if found.in_chat is None or _answer(found.in_chat, at) != _answer(found.beside, at):
-        return NETWORK
-    return TURNS if at else RESIZE
+    return _answer(found.explanations[name], at) == _answer(found.beside, at)
 
 
 def _answer(way: Played, step: int) -> str:

@@ -3,10 +3,11 @@
 import sys
 from random import Random
 
+import numpy as np
 import pytest
-from benchmarks.beside.__main__ import table
+from benchmarks.beside.__main__ import TorchvisionPictures, table
 from benchmarks.beside.episodes import Compared as Episode
-from benchmarks.beside.episodes import Played, Task, why
+from benchmarks.beside.episodes import Played, Task, explains
 from benchmarks.readers.__main__ import main
 from benchmarks.readers.sizes import draw
 from benchmarks.readers.ui_tars import our_read, their_read
@@ -15,6 +16,8 @@ from benchmarks.readers.verdicts import Compared
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
+from eyehand.model import Qwen2VL
 from eyehand.prompts.dialects import make_dialect
 
 
@@ -65,9 +68,20 @@ def test_bounds_of_pictures_are_in_order() -> None:
 def test_a_difference_is_put_down_to_what_makes_it() -> None:
     one, two = Played("succeeded", ["a"], ["a"]), Played("step_limit", ["b", "c"], ["b", "c"])
     later = Played("step_limit", ["a", "c"], ["a", "c"])
+    ended = Played("succeeded", ["a", "e"], ["a", "e"])
     same = Episode(1, one, one, "same")
-    assert why(Episode(2, one, two, "", two)) == "resize"
-    assert why(Episode(2, one, later, "", later)) == "turns"
-    assert why(Episode(2, one, later, "", one)) == "network"
-    shown = table([Task("t", [same, Episode(2, one, two, "resize", two)])])
+    found = Episode(2, one, later, "", {"turns": one, "grammar": later, "resize": ended})
+    assert [explains(found, name) for name in found.explanations] == [False, True, False]
+    shown = table([Task("t", [same, Episode(2, one, two, "resize", {"resize": two})])])
     assert "| t | 2 of 2 [34, 100] | 1 of 2 [9, 91] | 1 of 2 | 1 resize |" in shown
+
+
+def test_torchvision_s_resizing_is_at_most_a_grey_level_away() -> None:
+    checkpoint = Qwen2VL.load(EMBEDDED_CHECKPOINT)
+    picture = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    ours = checkpoint.encoder.read_image(picture, checkpoint.settings).patches
+    theirs = TorchvisionPictures(checkpoint.network).read_image(picture, checkpoint.settings)
+    assert ours is not None
+    assert theirs.patches is not None
+    levels = (ours - theirs.patches).abs() * 0.35 * 255
+    assert 0.5 < levels.max() < 1.5
