@@ -7,7 +7,7 @@ are in our own words around the literal marks that the model was trained on.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from eyehand.actions import Action, ActionSpace
 from eyehand.actions.codecs.codec import Codec
@@ -83,6 +83,20 @@ class PictureBounds:
     factor: int = 28
     min_pixels: int = 4 * 28 * 28
     max_pixels: int = 16384 * 28 * 28
+
+    def within(self, factor: int, min_pixels: int, max_pixels: int) -> Self:
+        """Return the bounds of pictures that a checkpoint's own preparation leaves as they are.
+
+        Where the two have no area in common, the checkpoint's hold.
+
+        Args:
+            factor: Of the checkpoint.
+            min_pixels: Its smallest area, in pixels.
+            max_pixels: Its largest.
+        """
+        least, most = max(self.min_pixels, min_pixels), min(self.max_pixels, max_pixels)
+        area = (least, most) if least <= most else (min_pixels, max_pixels)
+        return type(self)(factor, *area)
 
 
 class Dialect(ABC):

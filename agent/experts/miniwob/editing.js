@@ -124,6 +124,9 @@
         style ? formats[key] === true : COLOR_MAP[color].includes(formats[key]);
       const styled = starts.find((from) => right(editor.getFormat(from, length)));
       if (styled !== undefined) return submit(`The text is ${style || color}.`);
+      // An open list of colors covers the text and has the focus: the editor remembers the marked text.
+      const choice = color && one(`.ql-picker-item[data-value="${COLOR_MAP[color][0]}"]`);
+      if (choice && seen(choice)) return click(choice, "The colors are shown.");
       const ready = starts.find((from) => given(from, length));
       const name = word ? `"${word}"` : "The whole text";
       if (ready === undefined) {
@@ -133,9 +136,7 @@
           `${name} is not marked.`);
       }
       if (style) return press(one(`.ql-toolbar .ql-${key}`), `${name} is marked.`);
-      const choice = one(`.ql-picker-item[data-value="${COLOR_MAP[color][0]}"]`);
-      return seen(choice) ? click(choice, "The colors are shown.")
-        : press(one(".ql-color .ql-picker-label"), `${name} is marked.`);
+      return press(one(".ql-color .ql-picker-label"), `${name} is marked.`);
     },
   });
 })();

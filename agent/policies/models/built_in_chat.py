@@ -71,6 +71,8 @@ class BuiltInChatPolicy(ChatPolicy):
             folder, device=device, dtype=named_dtype(dtype), quantize=quantize,
             adapter=adapter, **area,
         )  # fmt: skip
+        seen = self.checkpoint.settings
+        self.bounds = self.bounds.within(seen.factor, seen.min_pixels, seen.max_pixels)
         self.grammars = CallGrammars(grammar, dialect.codec, self.checkpoint)
 
     def describe(self) -> dict[str, Any]:

@@ -127,6 +127,21 @@ class ChatPolicy(Policy):
         """Return the size at which the model sees a screen."""
         return seen_size(width_px, height_px, self.bounds)
 
+    def shown(self, pixels: Pixels) -> Pixels:
+        """Return a screen as it is given to the model.
+
+        Where places are written in pixels they are those of the size that the model sees. Else
+        whoever prepares the pictures resizes them once, and twice would only blur them.
+
+        Args:
+            pixels: RGB uint8 (H, W, 3).
+        """
+        area = pixels.shape[0] * pixels.shape[1]
+        fits = self.bounds.min_pixels <= area <= self.bounds.max_pixels
+        if fits and self.dialect.codec.unit != "pixels":
+            return pixels
+        return resized(pixels, self.bounds)
+
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
         codec, own = self.dialect.codec, self.dialect.prompt
@@ -167,7 +182,7 @@ class ChatConversation(Conversation):
         """Take the screen, at the size that the model sees."""
         began_s = time.perf_counter()
         step = len(self._turns)
-        picture = resized(observation.pixels, self.policy.bounds)
+        picture = self.policy.shown(observation.pixels)
         height, width = picture.shape[:2]
         self._turns.append(Turn(observation.text, observation.feedback, size_px=(width, height)))
         self._pictures[step] = picture

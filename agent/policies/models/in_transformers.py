@@ -22,7 +22,8 @@ from eyehand.agent.policies.models.chat import (
 )
 from eyehand.errors import CheckpointError, MissingExtra
 from eyehand.model.hub import named_dtype
-from eyehand.prompts.dialects.dialect import Dialect, Message, Picture
+from eyehand.model.inputs.image_settings import limits
+from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds
 
 JOINT = "\ufdd0"
 """Stands between two texts of a rendered chat that are tokenised apart; no text may hold it."""
@@ -51,7 +52,9 @@ class TransformersPolicy(ChatPolicy):
         self.model = str(model)
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         kind = named_dtype(dtype) or ("auto" if where != "cpu" else torch.float32)
-        self._network, self._tokenizer, self._inputs = _load(self.model, where, kind)
+        self._network, self._tokenizer, self._inputs, images = _load(self.model, where, kind)
+        asked = (sampling.get("min_pixels"), sampling.get("max_pixels"))
+        self.bounds = _narrowed(self.bounds, images, *asked)
 
     def describe(self) -> dict[str, Any]:
         """Return what the record keeps."""
@@ -123,8 +126,8 @@ class TransformersPolicy(ChatPolicy):
         return text.strip()
 
 
-def _load(model: str, device: str, dtype: Any) -> tuple[Any, Any, Any]:
-    """Load the network, the tokenizer and what makes inputs of a text and pictures."""
+def _load(model: str, device: str, dtype: Any) -> tuple[Any, Any, Any, Any]:
+    """Load the network, the tokenizer, what makes inputs of both, and what prepares pictures."""
     from transformers import AutoModelForImageTextToText, AutoTokenizer
 
     try:
@@ -135,11 +138,38 @@ def _load(model: str, device: str, dtype: Any) -> tuple[Any, Any, Any]:
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         said = " ".join(str(error).split())[:300]
         raise CheckpointError(f"transformers cannot load {model}: {said}") from None
-    return network.to(device).eval(), tokenizer, _input_maker(model, network.config, tokenizer)
+    made = _input_maker(model, network.config, tokenizer)
+    return network.to(device).eval(), tokenizer, *made
 
 
-def _input_maker(model: str, config: Any, tokenizer: Any) -> Any:
-    """Return the joint processor, or what does its work where torchvision is missing."""
+def _narrowed(
+    bounds: PictureBounds, images: Any, min_pixels: int | None, max_pixels: int | None
+) -> PictureBounds:
+    """Return the bounds of pictures that an image processor leaves as they are.
+
+    Of one that does not resize as Qwen2-VL's does nothing is known: the dialect's hold.
+
+    Args:
+        bounds: The dialect's.
+        images: The image processor; what was asked for becomes its own.
+        min_pixels: The smallest area that was asked for.
+        max_pixels: The largest.
+    """
+    patch, merge = getattr(images, "patch_size", None), getattr(images, "merge_size", None)
+    size = getattr(images, "size", None) or {}
+    least, most = size.get("shortest_edge"), size.get("longest_edge")
+    if not (isinstance(patch, int) and isinstance(merge, int) and least and most):
+        return bounds
+    area = limits(least, most, min_pixels, max_pixels)
+    images.size = {"shortest_edge": area[0], "longest_edge": area[1]}
+    return bounds.within(patch * merge, *area)
+
+
+def _input_maker(model: str, config: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """Return the joint processor, or what does its work where torchvision is missing.
+
+    The second is what prepares its pictures.
+    """
     from transformers import AutoImageProcessor, AutoProcessor
 
     try:
@@ -149,7 +179,7 @@ def _input_maker(model: str, config: Any, tokenizer: Any) -> Any:
     else:
         return lambda text, pictures: processor(
             text=[text.replace(JOINT, "")], images=list(pictures) or None, return_tensors="pt"
-        )
+        ), getattr(processor, "image_processor", None)
     merge = getattr(getattr(config, "vision_config", None), "spatial_merge_size", None)
     if merge is None or getattr(config, "image_token_id", None) is None:
         raise MissingExtra(f"{config.model_type} needs its joint processor: {lacking}")
@@ -179,7 +209,7 @@ def _input_maker(model: str, config: Any, tokenizer: Any) -> Any:
             "mm_token_type_ids": (ids == config.image_token_id).long(),
         })  # fmt: skip
 
-    return made
+    return made, images
 
 
 def _jointed(message: Message) -> Message:

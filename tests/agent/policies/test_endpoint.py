@@ -1,5 +1,7 @@
 """A served model: what the server may do wrong, and what becomes of it. Real HTTP on loopback."""
 
+import base64
+import io
 import json
 import socket
 import ssl
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.dialects.server import ScriptedServer
+from PIL import Image
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS, Click
@@ -361,6 +364,27 @@ def test_a_published_prompt_is_put_in_unchanged(
     record = json.loads((tmp_path / "run" / "episode.jsonl").read_text().splitlines()[0])
     assert record["task"] == task_words
     assert "{instruction}" in record["policy"]["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sent_px"), [("keyword", (300, 310)), ("ui-tars-1.5", (308, 308))]
+)
+def test_a_server_gets_the_screen_as_it_is_unless_places_are_pixels(
+    dialect: str, sent_px: tuple[int, int]
+) -> None:
+    screen = Observation(np.zeros((310, 300, 3), np.uint8), ScreenGeometry("s", 300, 310, 300, 310))
+    server = ScriptedServer(lambda request: "nothing")
+    try:
+        policy = EndpointPolicy(server.url, "m", make_dialect(dialect))
+        policy.start("Click it", SPACE).decide(screen)
+    finally:
+        server.close()
+    (url,) = [
+        part["image_url"]["url"] for message in server.requests[0]["messages"]
+        for part in message["content"] if isinstance(part, dict) and "image_url" in part
+    ]  # fmt: skip
+    picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert picture.size == sent_px
 
 
 KEYWORD_CALL = '✿FUNCTION✿: click\n✿ARGS✿: {"point": [500, 250]}'

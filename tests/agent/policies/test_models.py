@@ -14,6 +14,7 @@ from eyehand.agent.episode import run_episode
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_chat import BuiltInChatPolicy
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.agent.policies.models.choose import check_named, model_policy
 from eyehand.agent.policies.models.in_transformers import TransformersPolicy
 from eyehand.envs.cards.number_line import NumberLineEnvironment
@@ -23,6 +24,7 @@ from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.weights import save_checkpoint
+from eyehand.prompts.dialects.keyword import Keyword
 
 SPACE = ActionSpace(WEB_ACTIONS)
 AGUVIS_TOKENS = ("<|recipient|>", "<|diff_marker|>")
@@ -157,6 +159,38 @@ def test_other_architectures_run_whole_episodes_through_transformers(
         episode = run_episode(policy, environment, seed=1, max_steps=2)
     assert episode.outcome is Outcome.STEP_LIMIT, episode.message
     assert all(step.tokens["generated"] >= 1 for step in episode.steps)
+
+
+@pytest.mark.parametrize("asked", [None, 200_000, 20_000])
+@pytest.mark.parametrize(
+    ("kind", "dialect"),
+    [("Qwen2VL", "ui-tars-1.5"), ("Qwen2_5_VL", "qwen2.5-vl"), ("Qwen3VL", "qwen3-vl")],
+)
+def test_pixels_are_those_of_the_picture_that_the_network_sees(
+    tmp_path: Path, kind: str, dialect: str, asked: int | None
+) -> None:
+    """The folder's pictures have at most 50,176 pixels, the dialect's many more."""
+    from transformers import AutoImageProcessor
+
+    folder = tmp_path / "other"
+    folder = save_qwen2vl(folder) if kind == "Qwen2VL" else save_other(folder, kind)
+    policy = model_policy(folder, dialect=dialect, max_new_tokens=3, max_pixels=asked)
+    assert isinstance(policy, BuiltInChatPolicy | TransformersPolicy)
+    pixels = np.zeros((500, 900, 3), np.uint8)
+    images = AutoImageProcessor.from_pretrained(folder, backend="pil")
+    images.size = {"shortest_edge": 784, "longest_edge": asked or 50_176}
+    _, rows, columns = images(images=[policy.shown(pixels)])["image_grid_thw"][0]
+    assert policy.shown_size(900, 500) == (columns * images.patch_size, rows * images.patch_size)
+
+
+def test_a_picture_that_fits_is_resized_once_by_whoever_prepares_it() -> None:
+    policy = BuiltInChatPolicy(EMBEDDED_CHECKPOINT, Keyword(), "embedded", max_new_tokens=3)
+    pixels = np.zeros((300, 300, 3), np.uint8)
+    assert policy.shown(pixels) is pixels
+    assert policy.shown_size(300, 300) == (294, 294)
+    height, width, _ = policy.shown(np.zeros((900, 1600, 3), np.uint8)).shape
+    assert (width, height) == policy.shown_size(1600, 900)
+    assert height * width <= policy.checkpoint.settings.max_pixels
 
 
 def test_what_does_not_fit_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
