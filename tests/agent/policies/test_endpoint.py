@@ -161,6 +161,14 @@ FAULTS: dict[str, tuple[Handle, ...]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def client_is_imported() -> None:
+    """The first request imports the client's parts: seconds that are not the server's."""
+    with serving(GOOD) as url:
+        decide(url)
+
+
+@pytest.mark.usefixtures("client_is_imported")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_server_that_fails_is_a_fault_within_its_bound(name: str) -> None:
     began_s = time.monotonic()
