@@ -27,29 +27,29 @@ Copies = Counter[tuple[str, str, tuple[int, ...]]]
 """From where, to where, and the shape."""
 
 
-_NAMES_ALONE = (torch.device, torch._C._nn._parse_to)  # type: ignore[attr-defined]
+_NAMES_ALONE = (torch.device, torch._C._nn._parse_to)
 
 
 class FarTensor(Tensor):
     """A tensor that says it is elsewhere; see `far_devices`."""
 
     near: Tensor
-    where: torch.device
+    place: torch.device
 
     @staticmethod
-    def __new__(cls, near: Tensor, where: torch.device) -> "FarTensor":
+    def __new__(cls, near: Tensor, place: torch.device) -> "FarTensor":
         made: FarTensor = Tensor._make_wrapper_subclass(
-            cls, near.shape, dtype=near.dtype, device=where
+            cls, near.shape, dtype=near.dtype, device=place
         )
-        made.near, made.where = near, where
+        made.near, made.place = near, place
         return made
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]
-        return self.where
+        return self.place
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, *_: Any) -> Any:  # type: ignore[override]
+    def __torch_dispatch__(cls, func: Any, *_: Any) -> Any:
         raise AssertionError(f"{func} went past the mode")
 
 
@@ -69,7 +69,7 @@ class _FarDevices(TorchFunctionMode):
         found = func(*_mapped(_near, args), **{n: _mapped(_near, x) for n, x in kwargs.items()})
         for x in far:
             if found is x.near:  # changed in place, or as it was
-                return x if x.where == where else _far(found.clone(), where)
+                return x if x.place == where else _far(found.clone(), where)
         return _mapped(lambda x: _far(x, where), found)
 
     def _place(
@@ -138,7 +138,7 @@ def _names_far(x: Any) -> bool:
 
 
 def _where(x: Tensor) -> torch.device:
-    return x.where if isinstance(x, FarTensor) else _CPU
+    return x.place if isinstance(x, FarTensor) else _CPU
 
 
 def _near(x: Any) -> Any:
