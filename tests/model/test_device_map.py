@@ -12,11 +12,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.agent.test_vlm_policy import save_model
+from tests.agent.test_vlm_policy import SPACE, save_model, screen
 from tests.model.far_devices import FAR, far_devices, leave, whole_and_split
 from torch import Tensor
 
 from eyehand.agent.cli.main import main
+from eyehand.agent.policies.base import Policy
 from eyehand.agent.policies.models.choose import model_policy
 from eyehand.errors import NotEnoughMemory, UsageError
 from eyehand.model import device_map
@@ -312,16 +313,30 @@ def test_one_device_is_that_device_and_it_is_said(
     assert "device map auto: there is one device, cpu" in capsys.readouterr().err
 
 
-def test_policies_of_both_kinds_record_what_went_where(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "options",
+    [{"history": "window:1", "repetition_penalty": 1.2, "temperature": 1.0}, {"dialect": "qwen"}],
+    ids=["by session", "by chat"],
+)
+def test_a_policy_over_several_devices_decides_as_on_one_and_says_what_went_where(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
+    def decided(policy: Policy) -> list[str]:
+        conversation = policy.start("Open it", SPACE, seed=1)
+        return [conversation.decide(screen(value)).raw_text for value in range(3)]
+
+    short = {**options, "max_new_tokens": 4}
+    expected = model_policy(folder, device="cpu", **short)
+    assert expected.describe()["device_map"] is None
     with far_devices():
         leave(monkeypatch, dict.fromkeys(FAR, 5_000_000))
-        for dialect in ("keyword", "qwen"):
-            told = model_policy(folder, dialect=dialect, device_map="auto").describe()
-            assert told["device"] == "xla:0"
-            assert list(told["device_map"]) == ["xla:0", "xla:1", "xla:2"]
-    assert model_policy(folder, device="cpu").describe()["device_map"] is None
+        found = model_policy(folder, device_map="auto", **short)
+        assert decided(found) == decided(expected)
+        told = found.describe()
+    assert told["device"] == "xla:0"
+    assert told["device_map"] == {
+        "xla:0": "vision, embedding, layer 0", "xla:1": "layer 1", "xla:2": "layer 2, norm, head",
+    }  # fmt: skip
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
