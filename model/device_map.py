@@ -143,13 +143,17 @@ def _tell(fitting: Fitting, dtype: torch.dtype | None, placement: Placement) -> 
     if len(placement.devices) == 1:
         _log.info("device map: %s has room for the whole model", placement.first)
         return
-    target = replace(fitting.target, dtype=dtype)
+    target, need = replace(fitting.target, dtype=dtype), fitting.need(dtype)
+    a_layer, steps = need.step // len(placement.layers), []
     for device, held in placement.told().items():
         there = {n: one for n, one in fitting.stored.items() if str(target.device_of(n)) == device}
-        last = ", the last resort: slower than a GPU" if device == "cpu" else ""
         weights, free = asked_bytes(there, target), _free(torch.device(device))
+        last = ", the last resort: slower than a GPU" if device == "cpu" else ""
         _log.info("device map: %s gets %s: %s of weights, %s are free%s",
                   device, held, size_text(weights), size_text(free), last)  # fmt: skip
+        if layers := placement.layers.count(torch.device(device)):
+            steps.append(max(0, free - weights - need.reading) // 2 // (a_layer * layers))
+    _log.info("device map: a history of %d steps", min(steps))
 
 
 def _free(device: torch.device) -> int:

@@ -245,10 +245,11 @@ def test_the_last_resort_is_the_cpu_and_it_is_said(
         with caplog.at_level("INFO", "eyehand"):
             model = Qwen2VL.load(folder, device_map="auto")
         lines = [record.getMessage() for record in caplog.records]
-        assert len(lines) == 2
+        assert len(lines) == 3
         assert lines[0].startswith("device map: xla:0 gets vision, embedding, layer 0: ")
         assert "cpu gets layers 1 to 2, norm, head" in lines[1]
         assert "the last resort" in lines[1]
+        assert re.fullmatch(r"device map: a history of \d+ steps", lines[2])
         assert same(alone(model), plain)
 
 
