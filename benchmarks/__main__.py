@@ -94,6 +94,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fitting: where the checkpoint is written, and removed (default: a temporary folder)",
     )  # fmt: skip
     parser.add_argument(
+        "--side", metavar="WORD",
+        help="fitting: only the sides with this word in their name, such as transformers or int4",
+    )  # fmt: skip
+    parser.add_argument(
         "--together", type=shared.positive_int, metavar="N",
         help="engine: N conversations at once, beside N one after the other",
     )  # fmt: skip
@@ -193,8 +197,9 @@ def _measure_fitting(arguments: argparse.Namespace) -> Measured:
     from benchmarks.tables import print_fitting
 
     document = bench_fitting(
-        arguments.shape, arguments.screen, arguments.steps, arguments.at, shared.say
-    )
+        arguments.shape, arguments.screen, arguments.steps, arguments.at, shared.say,
+        arguments.side,
+    )  # fmt: skip
     return document, print_fitting
 
 

@@ -40,25 +40,32 @@ class Need:
         weights: The weights; those that stay mapped from their file need none.
         reading: The widest values of the passes that read one screen.
         step: Keys and values of one step of an episode.
+        tokens: Of such a step.
     """
 
     weights: int
     reading: int
     step: int
+    tokens: int
 
     @property
     def least(self) -> int:
         """What the first step needs."""
         return self.weights + self.reading + self.step
 
-    def line(self, free: int) -> str:
-        """Say it, beside what is free."""
-        steps = max(0, free - self.weights - self.reading) // 2 // self.step
+    @property
+    def amounts(self) -> str:
+        """Say it."""
         return (
             f"{size_text(self.least)} of memory are needed (weights {size_text(self.weights)}, "
             f"reading a screen {size_text(self.reading)}, a step's keys and values "
-            f"{size_text(self.step)}), {size_text(free)} are free: a history of {steps} steps"
+            f"{size_text(self.step)})"
         )
+
+    def line(self, free: int) -> str:
+        """Say it, beside what is free."""
+        steps = max(0, free - self.weights - self.reading) // 2 // self.step
+        return f"{self.amounts}, {size_text(free)} are free: a history of {steps} steps"
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Fitting:
         """Estimate what the model takes in a dtype; None is the stored one."""
         target = replace(self.target, dtype=dtype)
         weights = asked_bytes(self.stored, target)
-        kept = dtype or common_dtype(self.stored) or next(iter(self.stored.values())).dtype
+        kept = self.kept_dtype(dtype)
         height, width = smart_resize(*SCREEN_PX, self.settings)
         patches = height * width // self.settings.patch_size**2
         tokens = patches // self.settings.merge_size**2 + WORDS
@@ -90,7 +97,11 @@ class Fitting:
             vision_bytes(self.config, patches, kept.itemsize),
             reading_bytes(self.config, tokens, kept.itemsize),
         )
-        return Need(weights, reading, tokens * token_bytes(self.config, kept.itemsize))
+        return Need(weights, reading, tokens * token_bytes(self.config, kept.itemsize), tokens)
+
+    def kept_dtype(self, dtype: torch.dtype | None) -> torch.dtype:
+        """Return the dtype that the network computes in where it is asked for in a dtype."""
+        return dtype or common_dtype(self.stored) or next(iter(self.stored.values())).dtype
 
     def chosen_dtype(self) -> torch.dtype | None:
         """Return the dtype for a device where none was asked for; None is the stored one.
@@ -118,21 +129,29 @@ class Fitting:
         if need.least <= free:
             _log.info("%s", need.line(free))
             return
-        smaller = replace(self, settings=_smaller(self.settings))
-        ways = {
-            "--dtype bfloat16": self.need(torch.bfloat16),
-            "--quantize int8": self._quantized("int8").need(dtype),
-            "--dtype bfloat16 --quantize int8": self._quantized("int8").need(torch.bfloat16),
-            "--quantize int4": self._quantized("int4").need(dtype),
-            "--dtype bfloat16 --quantize int4": self._quantized("int4").need(torch.bfloat16),
-            f"--max-pixels {SMALL_PIXELS}": smaller.need(dtype),
-            f"--dtype bfloat16 --quantize int4 --max-pixels {SMALL_PIXELS}": smaller._quantized(
-                "int4"
-            ).need(torch.bfloat16),
-        }
-        fits = next((way for way, less in ways.items() if less.least <= free), None)
+        ways = self.ways(dtype)
+        fits = next((way for way, less, kind in ways if less.need(kind).least <= free), None)
         advice = "take a smaller model" if fits is None else f"it would fit with {fits}"
         raise NotEnoughMemory(f"too little memory to load the model: {need.line(free)}; {advice}")
+
+    def ways(self, dtype: torch.dtype | None) -> "list[tuple[str, Fitting, torch.dtype | None]]":
+        """Return the options that take less memory, with the model as they make it, and its dtype.
+
+        Args:
+            dtype: That it has without them.
+        """
+        int8, int4, half = self._quantized("int8"), self._quantized("int4"), torch.bfloat16
+        smaller = replace(self, settings=_smaller(self.settings))
+        pixels = f"--max-pixels {SMALL_PIXELS}"
+        return [
+            ("--dtype bfloat16", self, half),
+            ("--quantize int8", int8, dtype),
+            ("--dtype bfloat16 --quantize int8", int8, half),
+            ("--quantize int4", int4, dtype),
+            ("--dtype bfloat16 --quantize int4", int4, half),
+            (pixels, smaller, dtype),
+            (f"--dtype bfloat16 --quantize int4 {pixels}", smaller._quantized("int4"), half),
+        ]
 
     def _quantized(self, quantize: str) -> "Fitting":
         return replace(self, target=replace(self.target, quantize=quantize))

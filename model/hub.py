@@ -12,6 +12,7 @@ import torch
 
 from eyehand.errors import UsageError
 from eyehand.model.adapter import read_adapter
+from eyehand.model.device_map import named_devices, spread
 from eyehand.model.fitting import Fitting
 from eyehand.model.folder import read_config, read_folder_packing, resolve
 from eyehand.model.inference.grounding import Box, ground
@@ -41,23 +42,6 @@ def named_dtype(name: str | None) -> torch.dtype | None:
     if name not in DTYPES:
         raise UsageError(f"dtype is one of {', '.join(DTYPES)}; got {name!r}")
     return DTYPES[name]
-
-
-def named_device(name: str | torch.device | None) -> torch.device:
-    """Returns the device of a name; None is the CUDA device where there is one, else the CPU.
-
-    Raises:
-        UsageError: There is no such device here.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        why = str(error).splitlines()[0]
-        raise UsageError(f"device {name}: it cannot be used here ({why})") from None
-    return device
 
 
 @dataclass
@@ -95,6 +79,7 @@ class Qwen2VL:
         *,
         dtype: torch.dtype | None = None,
         device: str | torch.device | None = None,
+        device_map: str | None = None,
         min_pixels: int | None = None,
         max_pixels: int | None = None,
         quantize: str | None = None,
@@ -107,6 +92,8 @@ class Qwen2VL:
             dtype: Of the weights. None: the stored one on a GPU. On a CPU float32, unless bfloat16
                 alone fits, or the model is large and bfloat16 is faster there.
             device: None: the CUDA device when there is one, else the CPU.
+            device_map: "auto" puts the layers on all GPUs by what is free there, and on the CPU
+                what they have no room for; "0,1,cpu" names devices in order. None is one device.
             min_pixels: Smallest area at which the model sees a picture; None is the folder's.
             max_pixels: Largest area; None is the folder's.
             quantize: "int8" or "int4" keeps the weights of the layers narrow; None as `dtype` says,
@@ -119,7 +106,8 @@ class Qwen2VL:
             NotEnoughMemory: The model does not fit; options that would help are named.
         """
         check_quantize(quantize)
-        where, folder = named_device(device), resolve(model)
+        devices, folder = named_devices(device, device_map), resolve(model)
+        where = devices[0]
         config, packing = read_config(folder), read_folder_packing(folder)
         settings = read_image_settings(folder, config.vision)
         area = limits(settings.min_pixels, settings.max_pixels, min_pixels, max_pixels)
@@ -136,7 +124,10 @@ class Qwen2VL:
                 config, stored, settings, WeightTarget(dtype, where, quantize, changed)
             )
         dtype = dtype or fitting.chosen_dtype()
-        fitting.check(dtype)
+        if len(devices) > 1:
+            fitting = spread(fitting, dtype, devices)
+        else:
+            fitting.check(dtype)
         tokenizer = Tokenizer.from_folder(folder)
         tokenizer.check_fits(config)
         with memory_told(where, LOADING, size):

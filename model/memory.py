@@ -19,6 +19,7 @@ _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 _ASKED = re.compile(r"tried to allocate ([\d.]+ ?[KMGTPE]?i?B(?:ytes)?)", re.IGNORECASE)
 _BYTES = re.compile(r"tried to allocate (\d+) bytes")
+_GPU = re.compile(r"GPU (\d+) has")
 _CPU_REFUSAL = "DefaultCPUAllocator"
 
 
@@ -58,7 +59,7 @@ def memory_told(
         refused = isinstance(error, (torch.OutOfMemoryError, MemoryError))
         if not refused and _CPU_REFUSAL not in str(error):
             raise
-        asked_of = device if isinstance(error, torch.OutOfMemoryError) else torch.device("cpu")
+        asked_of = _asked_device(error, device)
         needed = _asked(str(error), needed_bytes)
         raise NotEnoughMemory(_line(doing, asked_of, needed, free_bytes(asked_of))) from error
 
@@ -97,6 +98,14 @@ def _line(doing: str, device: torch.device, needed: str, free: int | None) -> st
         f"too little memory {doing}: {needed} {where} are needed, {there} free; "
         "take a smaller model, show smaller pictures, or end other programs"
     )
+
+
+def _asked_device(error: RuntimeError | MemoryError, device: torch.device) -> torch.device:
+    """Which device refused; a model may be on several."""
+    if not isinstance(error, torch.OutOfMemoryError):
+        return torch.device("cpu")
+    named = _GPU.search(str(error))
+    return torch.device("cuda", int(named[1])) if named and device.type == "cuda" else device
 
 
 def _asked(refusal: str, needed_bytes: int | None) -> str:

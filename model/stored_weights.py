@@ -25,6 +25,7 @@ from eyehand.errors import CheckpointError, MissingWeight, ShapeMismatch, Unexpe
 from eyehand.model.json_object import read_object
 from eyehand.model.packed import Codes, unpacked, usable
 from eyehand.model.packing import PARTS, Packing
+from eyehand.model.qwen2vl.placement import Placement
 from eyehand.model.qwen2vl.quantized import is_of_a_layer, narrow_bytes, narrow_kind
 from eyehand.model.shown import shown, shown_names, shown_text
 from eyehand.model.units import size_text
@@ -85,12 +86,18 @@ class WeightTarget:
         quantize: "int8" or "int4" keeps those of the layers narrow. Where it is None, weights that
             are stored in 4 bits keep them.
         changed: Names of those that an adapter changes.
+        placement: Where each goes, where that is several devices; `device` is then its first.
     """
 
     dtype: torch.dtype | None
     device: torch.device
     quantize: str | None = None
     changed: frozenset[str] = frozenset()
+    placement: Placement | None = None
+
+    def device_of(self, name: str) -> torch.device:
+        """Return where a weight goes."""
+        return self.device if self.placement is None else self.placement.of(name)
 
     def kind(self, name: str, entry: Stored) -> str | None:
         """Return "int8" or "int4" for a weight that is kept narrow, else None."""
@@ -105,7 +112,7 @@ class WeightTarget:
     def maps(self, name: str, entry: Stored) -> bool:
         """Return whether a weight stays mapped from its file."""
         plain = entry.packing is None and self.kind(name, entry) is None
-        as_stored = self.device.type == "cpu" and self.dtype in (None, entry.dtype)
+        as_stored = self.device_of(name).type == "cpu" and self.dtype in (None, entry.dtype)
         return plain and as_stored and name not in self.changed
 
 

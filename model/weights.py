@@ -105,6 +105,8 @@ def build_network(
     with torch.device("meta"):
         model = Qwen2VLNetwork(config)
     _fill(model, stored, replace(target, dtype=target.dtype or common_dtype(stored)), adapter)
+    if target.placement is not None and len(target.placement.devices) > 1:
+        model.split(target.placement)
     return model.eval()
 
 
@@ -137,25 +139,28 @@ def _fill(
     model: Qwen2VLNetwork, stored: dict[str, Stored], target: WeightTarget, adapter: Adapter | None
 ) -> None:
     """Give every parameter of an empty model its stored weight."""
-    check_room(asked_bytes(stored, target), target.device, LOADING)
+    for device in dict.fromkeys(target.device_of(name) for name in stored):
+        there = {name: one for name, one in stored.items() if target.device_of(name) == device}
+        check_room(asked_bytes(there, target), device, LOADING)
     for name, value in tensors(stored, target):
         entry, owner = stored[name], name.removesuffix(".weight")
         if isinstance(value, Codes) and target.keeps_codes(name, entry):
-            _set(model, owner, Int4Linear(value.codes, value.steps(), None, value.order), target)
+            layer = Int4Linear(value.codes, value.steps(), None, value.order)
+            _set(model, owner, layer.to(target.device_of(name)))
             continue
         plain = value.wide() if isinstance(value, Codes) else value
         if adapter is not None and name in adapter.changed:
             plain = adapter.merged(name, plain)
         kind = target.kind(name, entry)
         if kind is None:
-            _assign(model, name, plain.to(target.device, target.dtype or entry.dtype))
+            dtype = target.dtype or entry.dtype
+            _assign(model, name, plain.to(target.device_of(name), dtype))
         else:
-            _set(model, owner, narrowed(kind, plain), target)
+            _set(model, owner, narrowed(kind, plain).to(target.device_of(name)))
 
 
-def _set(model: nn.Module, owner: str, layer: nn.Module, target: WeightTarget) -> None:
+def _set(model: nn.Module, owner: str, layer: nn.Module) -> None:
     """Put a narrow layer in the place of a linear one, whose bias it keeps."""
-    layer.to(target.device)
     setattr(layer, "bias", getattr(model.get_submodule(owner), "bias", None))  # noqa: B010
     model.set_submodule(owner, layer)
 

@@ -16,10 +16,9 @@ from eyehand.errors import UsageError
 
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
-    "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "dtype", "min_pixels",
-    "max_pixels", "quantize", "adapter", "grammar", "history", "cache_gb", "prompt", "price",
-    "grounder",
-    "served_grounder", "grounder_dialect", "grounder_key_env",
+    "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "device_map", "dtype",
+    "min_pixels", "max_pixels", "quantize", "adapter", "grammar", "history", "cache_gb", "prompt",
+    "price", "grounder", "served_grounder", "grounder_dialect", "grounder_key_env",
 )  # fmt: skip
 """Arguments that only a policy with a model looks at."""
 
@@ -108,6 +107,11 @@ def _add_sampling_arguments(group: argparse._ActionsContainer) -> None:
 def _add_engine_arguments(group: argparse._ActionsContainer) -> None:
     group.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1, ... (default: a GPU)")
     group.add_argument(
+        "--device-map", metavar="MAP",
+        help="built in: auto: the model's layers over all GPUs by what is free there, and the CPU "
+        "for what they have no room for; or devices in order, such as 0,1 or cuda:1,cpu",
+    )  # fmt: skip
+    group.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16"),
         help="of a model that runs here; auto (default): as it is stored on a GPU; on a CPU "
         "float32, unless bfloat16 alone fits, or the model is large and bfloat16 is faster",
@@ -143,7 +147,8 @@ def _add_engine_arguments(group: argparse._ActionsContainer) -> None:
     )  # fmt: skip
     group.add_argument(
         "--cache-gb", type=positive_float, metavar="GB",
-        help="built in: most memory for an episode's history (default: half of what is free)",
+        help="built in: most memory for an episode's history (default: half of what is free, "
+        "shared by the episodes that run at once)",
     )  # fmt: skip
 
 

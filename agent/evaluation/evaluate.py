@@ -64,7 +64,10 @@ class SilentObserver:
 
 @dataclass(frozen=True)
 class ComputeConfig:
-    """What an evaluation runs on. None of it changes the rows.
+    """What an evaluation runs on.
+
+    None of it changes the rows, as long as there is memory for the histories of all episodes that
+    run at once, or `cache_gb` bounds them.
 
     Attributes:
         workers: Environments at a time. 1 runs in this process, unless there is a cluster or
@@ -133,7 +136,7 @@ def run_evaluation(
         stack.callback(sweep)  # of workers that were killed
         # Before the folder is begun: a wrong address leaves nothing behind.
         cluster = _joined(compute, stack)
-        policies = _policies(plan, make_policy, cluster)
+        policies = _policies(plan, make_policy, cluster, compute.workers)
         resources = _Resources(make_environment, policies, compute, cluster)
         return _evaluate(plan, resources, observer or SilentObserver(), resume)
 
@@ -157,16 +160,18 @@ def _joined(compute: ComputeConfig, stack: ExitStack) -> "RayCluster | None":
 
 
 def _policies(
-    plan: Plan, make_policy: MakePolicy, cluster: "RayCluster | None"
+    plan: Plan, make_policy: MakePolicy, cluster: "RayCluster | None", workers: int
 ) -> dict[str, Policy]:
     """Make all policies first: one that does not exist is better refused before hours of work.
 
     On a cluster they are made there, unless what makes them says that they decide in the workers.
     """
+    at_once = min(workers, len(plan.specs) * plan.episodes)
     if cluster is not None and getattr(make_policy, "placement", "shared") != "worker":
-        return cluster.policies(make_policy, plan.specs, plan.batch)
+        return cluster.policies(make_policy, plan.specs, plan.batch, at_once)
     policies = {spec: make_policy(spec) for spec in plan.specs}
     for policy in policies.values():
+        policy.set_conversations(at_once)
         policy.set_batch_size(plan.batch)
     return policies
 

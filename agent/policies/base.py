@@ -134,6 +134,15 @@ class Policy(ABC):
             batch: 1 or more.
         """
 
+    def set_conversations(self, count: int) -> None:  # noqa: B027 - most policies need not know
+        """Hear how many conversations are held at once at most, before the first one.
+
+        A policy whose conversations share its memory bounds each to its share of it.
+
+        Args:
+            count: 1 or more.
+        """
+
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide for several conversations, each at its own observation.
 

@@ -35,6 +35,10 @@ class BlindPolicy(Policy):
         """Tell the inner policy."""
         self.inner.set_batch_size(batch)
 
+    def set_conversations(self, count: int) -> None:
+        """Tell the inner policy."""
+        self.inner.set_conversations(count)
+
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode on the real task.
 

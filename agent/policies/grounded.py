@@ -50,6 +50,11 @@ class GroundedPolicy(Policy):
         self.planner.set_batch_size(batch)
         self.grounder.set_batch_size(2 * batch)  # a drag has two targets
 
+    def set_conversations(self, count: int) -> None:
+        """Tell both."""
+        self.planner.set_conversations(count)
+        self.grounder.set_conversations(2 * count)
+
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
         """Let the planner decide for all, then find all their targets together."""
         mine = [

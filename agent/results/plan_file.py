@@ -77,6 +77,7 @@ class _Options(_Document):
     top_k: Annotated[StrictInt, Field(ge=0, le=2**31)] | None = None
     repetition_penalty: Annotated[float, Field(gt=0, le=1e6)] | None = None
     device: Name | None = None
+    device_map: Name | None = None
     dtype: Name | None = None
     min_pixels: Whole | None = None
     max_pixels: Whole | None = None

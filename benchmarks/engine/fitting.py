@@ -16,6 +16,7 @@ from torch import Tensor
 from benchmarks.engine.one_side import SIDES
 from benchmarks.engine.sides import shape
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
+from eyehand.errors import UsageError
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.shapes import weight_shapes
@@ -32,6 +33,7 @@ def bench_fitting(
     steps: int,
     folder: Path | None,
     say: Callable[[str], object],
+    side: str | None = None,
 ) -> dict[str, Any]:
     """Measure loading and steps, one side after the other, each in its own process.
 
@@ -42,20 +44,26 @@ def bench_fitting(
         folder: Where the checkpoint is written, in a folder that is removed at the end; None is
             the place for temporary files.
         say: Is told of each side.
+        side: A word that the names of those have which are measured; None measures all.
 
     Returns:
         The document: seconds, CPU seconds and bytes a side.
+
+    Raises:
+        UsageError: no side has that word in its name.
     """
-    rows = []
+    rows, chosen = [], [one for one in SIDES if side is None or side in one]
+    if not chosen:
+        raise UsageError(f"--side: expected a word of {'; '.join(SIDES)}, got {side!r}")
     with tempfile.TemporaryDirectory(dir=folder) as made:
         count = write_checkpoint(name, Path(made))
         say(f"{count / 1e9:.2f} billion parameters are written")
-        for side in SIDES:
+        for name_of_side in chosen:
             width, height = screen
-            command = [sys.executable, "-m", "benchmarks.engine.one_side", side, made]
+            command = [sys.executable, "-m", "benchmarks.engine.one_side", name_of_side, made]
             command += [f"{width}x{height}", str(steps), str(ANSWER)]
             ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            rows.append({"name": side, **json.loads(ended.stdout.splitlines()[-1])})
+            rows.append({"name": name_of_side, **json.loads(ended.stdout.splitlines()[-1])})
             say(json.dumps(rows[-1]))
     for row in rows:
         row["aim_bytes"] = round(row["weight_bytes"] * OVER + SPARE_BYTES)

@@ -3,13 +3,14 @@
 What stands before the first turn (`Session.begin_turn`) is pinned and stays, but for its pictures.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 from eyehand.errors import UsageError
 from eyehand.model.inference.session import Session
-from eyehand.model.memory import token_bytes
+from eyehand.model.memory import free_bytes, token_bytes
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 _UNBOUNDED = 2**62
@@ -52,21 +53,31 @@ class HistoryRule:
 
 
 def cache_tokens(
-    network: Qwen2VLNetwork, cache_gb: float | None, free_bytes: int | None, batch: int
+    network: Qwen2VLNetwork, cache_gb: float | None, free_tokens: int, conversations: int
 ) -> int:
     """Returns how many tokens' keys and values a conversation may hold.
 
     Args:
         network: The model that reads it.
         cache_gb: The bound that was asked for, in GB of 10**9 bytes.
-        free_bytes: Without such a bound: what is free; None is not known.
-        batch: How many conversations are then held at once.
+        free_tokens: Without such a bound: what there is room for in all.
+        conversations: How many then share it.
     """
-    most_bytes = None if free_bytes is None else free_bytes // 2 // batch
-    if cache_gb is not None:
-        most_bytes = int(cache_gb * 10**9)
-    a_token = token_bytes(network.config, network.dtype.itemsize)
-    return _UNBOUNDED if most_bytes is None else most_bytes // a_token
+    if cache_gb is None:
+        return free_tokens // conversations
+    return int(cache_gb * 10**9) // token_bytes(network.config, network.dtype.itemsize)
+
+
+def free_tokens(network: Qwen2VLNetwork) -> int:
+    """Returns how many tokens' keys and values fit into half of what is free now.
+
+    Each device has to hold its layers' share of them.
+    """
+    held = Counter(network.layer_devices)
+    a_layer = token_bytes(network.config, network.dtype.itemsize) // held.total()
+    free = ((free_bytes(device), layers) for device, layers in held.items())
+    found = (left // 2 // (a_layer * layers) for left, layers in free if left is not None)
+    return min(found, default=_UNBOUNDED)
 
 
 def make_room(session: Session, history: HistoryRule, max_tokens: int, max_positions: int) -> bool:

@@ -100,7 +100,8 @@ def _pass(network: Qwen2VLNetwork, pending: Sequence[Pending], tile: int | None)
     counts = [len(new.ids) for new in pending]
     missing = 0 if tile is None else -sum(counts) % tile
     needed = reading_bytes(network.config, sum(counts), network.dtype.itemsize)
-    check_room(needed, network.device, "to read")
+    for device in dict.fromkeys(network.layer_devices):
+        check_room(needed, device, "to read")
     ids = [id_ for new in pending for id_ in new.ids] + [0] * missing
     positions = torch.cat([new.positions for new in pending], dim=1)  # (3, T)
     visuals = [visual for new in pending for visual in new.visuals]

@@ -6,7 +6,7 @@ have one new token each; then it reads as many keys as the longest of them has.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,6 +52,12 @@ class _Run:
         out = attend(q, keys, values, self.mask, causal=self.mask is None and q.shape[2] > 1)
         return out.transpose(0, 1).flatten(1, 2)
 
+    def to(self, device: torch.device) -> "_Run":
+        """Return it for layers on another device; one row's place is a number."""
+        begins = self.begins if len(self.begins) == 1 else self.begins.to(device)
+        mask = None if self.mask is None else self.mask.to(device)
+        return replace(self, begins=begins, mask=mask)
+
     def _by_row(self, x: Tensor) -> Tensor:
         """(heads, rows * L, D) -> (rows, heads, L, D)."""
         return x.reshape(len(x), len(self.begins), -1, x.shape[-1]).transpose(0, 1)
@@ -83,7 +89,9 @@ class SharedPass:
         self._shared = tile is not None
         self.next_positions = [slots[0].next_position]
         self._slots, self._counts = slots, counts
-        self._runs = [self._run(*span) for span in self._spans()]
+        # The runs' places and masks, on each device that has layers.
+        runs = [self._run(*span) for span in self._spans()]
+        self._runs = {slots[0].bank.keys[0].device: runs}
 
     def plan(self, count: int, valid: Tensor | None = None) -> Slots:
         """Say that there is nothing to plan, and no mask for all of them."""
@@ -94,7 +102,10 @@ class SharedPass:
         *, causal: bool,
     ) -> Tensor:  # fmt: skip
         """See `KVCache.attend`; what is padding gets zeros."""
-        outs = [run.attend(layer, q[0], k[0], v[0]) for run in self._runs]
+        if q.device not in self._runs:
+            (runs, *_) = self._runs.values()
+            self._runs[q.device] = [run.to(q.device) for run in runs]
+        outs = [run.attend(layer, q[0], k[0], v[0]) for run in self._runs[q.device]]
         missing = q.shape[2] - sum(self._counts)
         if missing:
             outs.append(q.new_zeros(q.shape[1], missing, q.shape[3]))

@@ -27,16 +27,16 @@ class Bank(KVCache):
     """
 
     def __init__(self, network: Qwen2VLNetwork, max_tokens: int) -> None:
-        super().__init__(network.config.text, 1, max_tokens, network.dtype, network.device)
+        super().__init__(network.config.text, 1, max_tokens, network.dtype, network.layer_devices)
         self._free = [0]
         # Tokens of each row that were ever written: the next who takes it must find zeros.
         self.reached = [0]
 
     def holds(self, network: Qwen2VLNetwork, capacity: int) -> bool:
         """Whether it is for this network as it is now, and of this capacity."""
-        held = self.keys[0]
-        same = held.dtype == network.dtype and held.device == network.device
-        return same and self.capacity == capacity
+        held = [(keys.dtype, keys.device) for keys in self.keys]
+        needed = [(network.dtype, device) for device in network.layer_devices]
+        return held == needed and self.capacity == capacity
 
     def take(self) -> int:
         """Return the lowest free row, emptied."""

@@ -6,7 +6,8 @@ embedding, so rows can be cut back or moved without recomputation, and be given 
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +37,10 @@ class Slots:
     extent: int
     start: int | None
     counts: tuple[int, ...]
+
+    def to(self, device: torch.device) -> "Slots":
+        """Return them for layers on another device; where rows grow alike the start suffices."""
+        return self if self.start is not None else replace(self, places=self.places.to(device))
 
     def mask(self) -> Tensor | None:
         """Return the bool (B, L, extent) mask of this pass, or None where none is needed.
@@ -93,7 +98,7 @@ class KVCache:
         batch: rows, 1 or more.
         max_tokens: tokens a row that memory is reserved for; doubled whenever it is exceeded.
         dtype: of keys and values, that of the weights.
-        device: where they live, that of the weights.
+        device: where they live, that of the weights; or a device a layer.
     """
 
     tile: int | None = None
@@ -104,15 +109,16 @@ class KVCache:
         batch: int,
         max_tokens: int,
         dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | Sequence[torch.device] = "cpu",
     ) -> None:
         if batch < 1 or max_tokens < 1:
             raise UsageError(f"batch and max_tokens must be at least 1, got {batch}, {max_tokens}")
         shape = (batch, config.num_key_value_heads, max_tokens, config.head_dim)
-        layers = range(config.num_hidden_layers)
+        if isinstance(device, torch.device | str):
+            device = [torch.device(device)] * config.num_hidden_layers
         self._config = config
-        self.keys = [_zeros(shape, dtype, device) for _ in layers]
-        self.values = [_zeros(shape, dtype, device) for _ in layers]
+        self.keys = [_zeros(shape, dtype, where) for where in device]
+        self.values = [_zeros(shape, dtype, where) for where in device]
         # The largest position of each stored token, from which the next one follows.
         self.positions = _zeros((batch, max_tokens), torch.long, "cpu")
         self.lengths = [0] * batch
@@ -301,10 +307,11 @@ class KVCache:
         Keys are rotated as if each token had stood ``by`` positions earlier. Distances among the
         moved ones stay as they were, those to the tokens before ``start`` shrink.
         """
-        size, held = self._config.head_dim // 2, self.keys[0]
-        angles = inverse_frequencies(size, self._config.rope_theta, held.device).double() * -by
+        size, device = self._config.head_dim // 2, self.keys[0].device
+        angles = inverse_frequencies(size, self._config.rope_theta, device).double() * -by
         cos, sin = angles.cos().float(), angles.sin().float()
         for keys in self.keys:
+            cos, sin = cos.to(keys.device), sin.to(keys.device)
             moved = keys[row, :, start : self.lengths[row]]
             moved.copy_(rotate(moved.float(), cos, sin))
         self.positions[row, start : self.lengths[row]] -= by

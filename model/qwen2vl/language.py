@@ -4,7 +4,8 @@ Parameter names and shapes are those of the published checkpoints (under ``model
 Shapes: B batch, L tokens of this pass, C width, H and K query and key heads, D head size.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +40,14 @@ class Pass:
     def tile(self) -> int | None:
         """So many tokens at a time go through products (``by_tile``)."""
         return None if self.cache is None else self.cache.tile
+
+    def to(self, device: torch.device) -> "Pass":
+        """Return it for layers on another device."""
+        return replace(
+            self, cos=self.cos.to(device), sin=self.sin.to(device),
+            mask=None if self.mask is None else self.mask.to(device),
+            slots=None if self.slots is None else self.slots.to(device),
+        )  # fmt: skip
 
 
 def rotations(
@@ -137,11 +146,16 @@ class DecoderLayer(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Token embedding, decoder layers and the final norm; the head lives outside."""
+    """Token embedding, decoder layers and the final norm; the head lives outside.
+
+    Attributes:
+        borders: See ``Placement.borders``; empty where all is on one device.
+    """
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
+        self.borders: Mapping[int, torch.device] = {}
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(
             DecoderLayer(config, layer) for layer in range(config.num_hidden_layers)
@@ -174,7 +188,9 @@ class LanguageModel(nn.Module):
         cos, sin = rotations(position_ids, self.config, embeds.dtype)
         step = Pass(cos, sin, mask, causal, cache, slots)
         x = embeds
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
+            if (device := self.borders.get(number)) is not None:
+                x, step = x.to(device), step.to(device)
             x = layer(x, step)
-        normed: Tensor = self.norm(x)
+        normed: Tensor = self.norm(x.to(self.borders.get(len(self.layers), x.device)))
         return normed

@@ -16,6 +16,7 @@ from eyehand.model.qwen2vl.cache import Cache, KVCache, Slots
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.language import LanguageModel
 from eyehand.model.qwen2vl.mrope import batch_position_ids
+from eyehand.model.qwen2vl.placement import Placement
 from eyehand.model.qwen2vl.vision import VisionTower
 
 IGNORED_TARGET = -100
@@ -27,6 +28,9 @@ class Qwen2VLNetwork(nn.Module):
 
     A new instance has random weights fit for training: normal with deviation 0.02, projections
     into the residual stream scaled down by the square root of twice the depth (as in GPT-2).
+
+    Attributes:
+        placement: Where its parts are; None where they share a device.
     """
 
     def __init__(self, config: Qwen2VLConfig) -> None:
@@ -37,6 +41,7 @@ class Qwen2VLNetwork(nn.Module):
         self.lm_head: nn.Linear | None = None  # tied: the embedding is the head
         if not config.text.tie_word_embeddings:
             self.lm_head = nn.Linear(config.text.hidden_size, config.text.vocab_size, bias=False)
+        self.placement: Placement | None = None
         self._initialise()
 
     @property
@@ -46,12 +51,23 @@ class Qwen2VLNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device of the weights."""
+        """The device of the weights: the first one, where there are several."""
         return self.model.embed_tokens.weight.device
 
+    @property
+    def layer_devices(self) -> tuple[torch.device, ...]:
+        """The device of each decoder layer, where its keys and values lie too."""
+        if self.placement is not None:
+            return self.placement.layers
+        return (self.device,) * self.config.text.num_hidden_layers
+
+    def split(self, placement: Placement) -> None:
+        """Say that the parts have been put on several devices, between which passes then go."""
+        self.placement, self.model.borders = placement, placement.borders
+
     def new_cache(self, batch: int = 1, max_tokens: int = 1024) -> KVCache:
-        """Return an empty cache of this model's dtype, on its device."""
-        return KVCache(self.config.text, batch, max_tokens, self.dtype, self.device)
+        """Return an empty cache of this model's dtype, on its devices."""
+        return KVCache(self.config.text, batch, max_tokens, self.dtype, self.layer_devices)
 
     def encode_images(self, patches: Tensor, grid_thw: Tensor) -> Tensor:
         """Encode images or videos to embeddings that ``forward`` takes back.
@@ -122,9 +138,9 @@ class Qwen2VLNetwork(nn.Module):
         return out
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Apply the head: (..., C) -> (..., vocabulary)."""
+        """Apply the head: (..., C) -> (..., vocabulary), on the first device."""
         head = self.model.embed_tokens if self.lm_head is None else self.lm_head
-        return F.linear(hidden, head.weight)
+        return F.linear(hidden.to(head.weight.device), head.weight).to(self.device)
 
     def forward(
         self,
@@ -188,7 +204,7 @@ class Qwen2VLNetwork(nn.Module):
             self.config,
             image_grids=grid_thw,
             video_grids=video_grid_thw,
-            attention_mask=valid,
+            attention_mask=None if valid is None else valid.to(input_ids.device),
             starts=None if cache is None else cache.next_positions,
         )
         return positions

@@ -9,6 +9,7 @@ from eyehand.agent.evaluation.evaluate import ComputeConfig, run_evaluation
 from eyehand.agent.evaluation.plan import Plan
 from eyehand.agent.policies.base import Conversation, Decision, Request
 from eyehand.agent.policies.blind import BlindPolicy
+from eyehand.agent.policies.grounded import GroundedPolicy
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.random import RandomPolicy
 from eyehand.agent.policies.registry import policy_maker
@@ -17,6 +18,7 @@ from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation
 from eyehand.envs.registry import make
 from eyehand.errors import UsageError
+from eyehand.model.inference import bounded_history
 
 LINE = "cards:number-line"
 FIRST_SEED = 1_000_000
@@ -110,10 +112,23 @@ def test_only_own_conversations_are_decided_each_once(policy: VlmPolicy) -> None
     assert policy.decide_many([]) == []
 
 
-def test_the_inner_policy_hears_of_the_batch(policy: VlmPolicy) -> None:
+def test_the_inner_policies_hear_of_the_batch_and_of_the_conversations(
+    policy: VlmPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     BlindPolicy(policy).set_batch_size(3)
     assert policy.batch == 3
-    RandomPolicy().set_batch_size(3)  # it need not know
+    policy.set_batch_size(1)
+    monkeypatch.setattr(bounded_history, "free_bytes", lambda device: 10**9)
+    policy.set_conversations(1)
+    whole = policy.limits.max_tokens
+    BlindPolicy(GroundedPolicy(policy, RandomPolicy(), False)).set_conversations(4)
+    assert policy.limits.max_tokens == whole // 4
+    GroundedPolicy(RandomPolicy(), policy, False).set_conversations(1)  # a drag has two targets
+    assert policy.limits.max_tokens == whole // 2
+    with pytest.raises(UsageError, match="at least 1 conversation"):
+        policy.set_conversations(0)
+    for told in (RandomPolicy().set_batch_size, RandomPolicy().set_conversations):
+        told(3)  # it need not know
 
 
 def test_one_two_and_four_workers_give_the_same_files_for_a_batch(tmp_path: Path) -> None:

@@ -31,11 +31,12 @@ def test_all_sides_are_measured_and_the_exact_ones_agree(
 
 
 def test_a_folder_is_written_loaded_and_removed(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(fitting, "SIDES", {"eyehand, int4": "int4"})  # one process is enough
-    asked = ["fitting", "--screen", "56x56", "--at", str(tmp_path), "--json"]
-    assert main(asked, make_parser) == 0
+    asked = ["fitting", "--screen", "56x56", "--at", str(tmp_path), "--json", "--side"]
+    assert main([*asked, "mlx"], make_parser) == 2
+    assert "expected a word of eyehand, int4; eyehand, bfloat16; " in capsys.readouterr().err
+    assert main([*asked, "int4"], make_parser) == 0  # one process is enough
     assert not list(tmp_path.iterdir())
     document = json.loads(capsys.readouterr().out)
     (row,) = document["rows"]

@@ -55,6 +55,10 @@ class Noting(Policy):
         self.sizes: list[int] = []
         self.living: weakref.WeakSet[_Up] = weakref.WeakSet()
         self.asked, self.go_on = threading.Event(), threading.Event()
+        self.conversations = 0
+
+    def set_conversations(self, count: int) -> None:
+        self.conversations = count
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         conversation = _Up(self.decision)
@@ -103,7 +107,7 @@ def question() -> bytes:
 
 
 def engine(make_policy: Any, batch: int = 1) -> InferenceActor:
-    return InferenceActor(packed(InferenceSetup(make_policy, (LINE,), batch, ".")))
+    return InferenceActor(packed(InferenceSetup(make_policy, (LINE,), batch, 3, ".")))
 
 
 def test_questions_that_arrive_meanwhile_go_into_the_next_call_up_to_the_batch(
@@ -220,7 +224,31 @@ def test_a_recipe_that_cannot_be_sent_says_so() -> None:
         raise UsageError(str(lock))
 
     with pytest.raises(UsageError, match="cannot be sent there: cannot pickle"):
-        _packed_setup(InferenceSetup(closed_over, (LINE,), 1, "."))
+        _packed_setup(InferenceSetup(closed_over, (LINE,), 1, 1, "."))
+
+
+@pytest.mark.parametrize(
+    ("conversations", "engines", "total", "nodes", "expected"),
+    [
+        (16, 1, {"CPU": 8}, 1, 16),
+        (16, 4, {"CPU": 8}, 1, 16),  # four on one machine
+        (16, 4, {"CPU": 8}, 2, 8),
+        (16, 4, {"CPU": 8}, 9, 4),
+        (16, 3, {"CPU": 8, "GPU": 4}, 1, 6),  # a GPU each
+        (2, 3, {"CPU": 8}, 1, 2),
+    ],
+)
+def test_engines_know_how_many_conversations_share_their_memory(
+    conversations: int, engines: int, total: dict[str, float], nodes: int, expected: int
+) -> None:
+    from eyehand.agent.evaluation.ray.inference_pool import sharing
+
+    assert sharing(conversations, engines, total, nodes) == expected
+
+
+def test_an_engine_tells_its_policies(policy: Noting) -> None:
+    asyncio.run(engine(noting).wait_loaded())
+    assert policy.conversations == 3
 
 
 def test_modules_are_found_by_name() -> None:

@@ -13,6 +13,7 @@ from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.choose import model_policy
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.errors import UsageError
+from eyehand.model.inference import bounded_history
 from eyehand.model.memory import token_bytes
 from eyehand.prompts import render_system
 
@@ -135,6 +136,44 @@ def test_the_options_reach_the_record_and_the_plan(
     capsys.readouterr()
     assert main(["eval", "--resume", out, "--history", "full"]) == 2
     assert "was begun with --history window:3, not full" in capsys.readouterr().err
+
+
+def test_episodes_at_once_share_what_is_free_whatever_the_batch(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model with one worker and with two, where half of what is free holds less than both."""
+    policy = VlmPolicy(folder)
+    common = ["eval", "cards:number-line", "--episodes", "2", "--max-steps", "4",
+              "--model", str(folder), "--history", "evict", "--max-new-tokens", "4"]  # fmt: skip
+
+    def longest(name: str, tokens: int, *words: str) -> int:
+        """Tokens of the longest history, where so many fit into what is free."""
+        free = int(gigabytes(policy, tokens) * 1e9)
+        monkeypatch.setattr(bounded_history, "free_bytes", lambda device: free)
+        assert main([*common, *words, "--out", str(tmp_path / name)]) == 0
+        runs = [read_trajectory(at.parent) for at in (tmp_path / name).rglob("episode.jsonl")]
+        assert len(runs) == 2
+        return max(step.tokens["history"] for run in runs for step in run.steps)
+
+    whole = longest("whole", 10**6)
+    less = whole - 20
+    assert longest("alone", 4 * less) == whole
+    assert longest("together", 4 * less, "--workers", "2") <= less
+    asked = gigabytes(policy, whole + 8)
+    assert longest("asked for", 16, "--workers", "2", "--cache-gb", str(asked)) == whole
+
+
+def test_a_share_that_holds_no_answer_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    free = int(gigabytes(VlmPolicy(folder), 160) * 1e9)
+    monkeypatch.setattr(bounded_history, "free_bytes", lambda device: free)
+    command = ["eval", "cards:number-line", "--episodes", "4", "--workers", "8",
+               "--model", str(folder), "--max-new-tokens", "20"]  # fmt: skip
+    assert main([*command, "--out", str(tmp_path / "out")]) == 2
+    said = "memory for 20 tokens of history in each of 4 conversations, and an answer may take 20"
+    assert said in capsys.readouterr().err
 
 
 def test_wrong_histories_end_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

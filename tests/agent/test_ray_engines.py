@@ -69,6 +69,13 @@ class Up(Policy, Conversation):
     """Always goes up; its thought is the process in which it decides."""
 
     name = "up"
+    conversations = 0
+
+    def set_conversations(self, count: int) -> None:
+        self.conversations = count
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name, "conversations": self.conversations}
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         return self
@@ -145,7 +152,9 @@ def test_a_killed_engine_costs_its_episodes_in_flight_only(
 def test_an_episode_keeps_its_engine_and_two_engines_share_the_episodes(
     tmp_path: Path, cluster: str
 ) -> None:
-    evaluate(tmp_path / "e", lambda spec: Up(), cluster, 2)
+    result = evaluate(tmp_path / "e", lambda spec: Up(), cluster, 2)
+    # Two workers, two engines, and a machine for each of these.
+    assert result.to_json()["policies"][LINE]["conversations"] == 1
     deciders = []
     for row in read_rows(tmp_path / "e" / "episodes.jsonl")[0]:
         steps = read_trajectory(tmp_path / "e" / str(row.folder)).steps

@@ -34,13 +34,13 @@ def screen(value: int, text: str = "", feedback: str = "") -> Observation:
     return Observation(pixels, ScreenGeometry("page", 56, 56, 56, 56), text, feedback)
 
 
-def save_model(folder: Path, max_positions: int = 4096) -> Path:
-    """Save a network of two small layers with random weights, and its tokenizer."""
+def save_model(folder: Path, max_positions: int = 4096, layers: int = 2) -> Path:
+    """Save a network of small layers with random weights, and its tokenizer."""
     tokenizer = train_tokenizer(["a task and a screen"], 300)
     ids = tokenizer.special_ids
     config = Qwen2VLConfig(
         TextConfig(
-            64, 2, 4, 2, 96, tokenizer.vocab_size, mrope_section=(2, 3, 3),
+            64, layers, 4, 2, 96, tokenizer.vocab_size, mrope_section=(2, 3, 3),
             max_position_embeddings=max_positions,
         ),
         VisionConfig(1, 64, 4, 2, hidden_size=64),

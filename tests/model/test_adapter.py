@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from tests.agent.test_vlm_policy import SPACE, save_model, screen
+from tests.model.far_devices import far_devices, whole_and_split
 from tests.model.test_packed import AWQ, Case, pack_folder
 from torch import Tensor
 from transformers import Qwen2VLForConditionalGeneration
@@ -92,6 +93,17 @@ def test_a_policy_answers_with_its_adapter_and_says_so(base: Path, adapter: Path
         model_policy("http://localhost:1/v1", served_model="ui-tars", adapter=str(adapter))
     with pytest.raises(CheckpointError, match="give it as --adapter, and its model as --model"):
         VlmPolicy(adapter)
+
+
+def test_an_adapter_is_merged_into_a_network_in_parts(
+    base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Qwen2VL.load(base, device="cpu", adapter=adapter).network.state_dict()
+    with far_devices():
+        _, split = whole_and_split(base, monkeypatch, adapter=adapter)
+        found = split.network.state_dict()
+        assert len({weight.device for weight in found.values()}) > 1
+        assert all(torch.equal(found[name].cpu(), expected[name]) for name in expected)
 
 
 def test_an_adapter_is_merged_into_what_is_kept_narrow(base: Path, adapter: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from tests.agent.test_vlm_policy import SPACE, save_model, screen
+from tests.model.far_devices import far_devices, whole_and_split
 from torch import Tensor, nn
 
 from eyehand.agent.policies.models.built_in import VlmPolicy
@@ -162,6 +163,20 @@ def test_a_packed_folder_is_the_model_that_it_means(
     assert torch.allclose(found(IDS), expected, atol=1e-5 * float(expected.abs().max()))
     few = found(IDS[:, :20]) - expected[:, :20]
     assert float(few.abs().max() / expected.abs().max()) < 0.05  # the kernel's bfloat16
+
+
+@pytest.mark.parametrize("case", [CASES["awq"], CASES["gptq, act order"]], ids=["awq", "gptq"])
+def test_packed_weights_go_to_several_devices(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_model(tmp_path, layers=3)
+    pack_folder(folder, case)
+    ids = torch.arange(80).view(1, -1)
+    with far_devices(), torch.inference_mode():
+        whole, split = whole_and_split(folder, monkeypatch, dtype=torch.float32)
+        kept = [part for part in split.network.modules() if isinstance(part, Int4Linear)]
+        assert len({part.codes.device for part in kept}) > 1
+        assert torch.equal(split.network(ids).cpu(), whole.network(ids).cpu())
 
 
 @pytest.mark.parametrize("quantize", ["int8", "int4"])

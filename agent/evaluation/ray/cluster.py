@@ -12,7 +12,7 @@ from typing import Any
 from eyehand.agent.evaluation.messages import Reply, WorkerSetup, packed_setup
 from eyehand.agent.evaluation.ray.connect import connect, require_ray
 from eyehand.agent.evaluation.ray.inference_actor import InferenceSetup
-from eyehand.agent.evaluation.ray.inference_pool import HEALTH_INTERVAL_S, InferencePool
+from eyehand.agent.evaluation.ray.inference_pool import HEALTH_INTERVAL_S, InferencePool, sharing
 from eyehand.agent.evaluation.ray.workers import RayWorker, WorkerActor
 from eyehand.agent.evaluation.scheduler import Worker, WorkerPool
 from eyehand.agent.policies.base import Policy
@@ -38,7 +38,11 @@ class RayCluster:
         self._engines: InferencePool | None = None
 
     def policies(
-        self, make_policy: Callable[[str], Policy], specs: Sequence[str], batch: int
+        self,
+        make_policy: Callable[[str], Policy],
+        specs: Sequence[str],
+        batch: int,
+        conversations: int,
     ) -> dict[str, Policy]:
         """Let engines make the policies, and wait until they have.
 
@@ -46,6 +50,7 @@ class RayCluster:
             make_policy: Returns the policy for a spec; it is sent to the engines.
             specs: The tasks.
             batch: Most requests that a policy gets at once.
+            conversations: How many there are at once.
 
         Returns:
             Spec to the policy for the workers; those that ask find their engine in the cluster.
@@ -55,7 +60,9 @@ class RayCluster:
             CheckpointError: a node cannot use the policy's model.
             WorkerLost: engines end before they are ready.
         """
-        setup = InferenceSetup(make_policy, tuple(specs), batch, str(Path.cwd()))
+        nodes = sum(bool(node["Alive"]) for node in self._ray.nodes())
+        share = sharing(conversations, self._count, self._ray.cluster_resources(), nodes)
+        setup = InferenceSetup(make_policy, tuple(specs), batch, share, str(Path.cwd()))
         self._engines = InferencePool(self._ray, setup, self._count)
         made = self._engines.made()
         if not made.serves:

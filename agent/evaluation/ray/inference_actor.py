@@ -31,12 +31,14 @@ class InferenceSetup:
         make_policy: Returns the policy for a spec; it may return the same one each time.
         specs: The tasks.
         batch: Most requests that a policy gets at once.
+        conversations: How many share the memory that the engine finds.
         folder: Where relative paths begin, on nodes that have this folder.
     """
 
     make_policy: Callable[[str], Policy]
     specs: tuple[str, ...]
     batch: int
+    conversations: int
     folder: str
 
 
@@ -135,6 +137,7 @@ class InferenceActor:
                 os.chdir(setup.folder)
             policies = {spec: setup.make_policy(spec) for spec in setup.specs}
             for policy in policies.values():
+                policy.set_conversations(setup.conversations)
                 policy.set_batch_size(setup.batch)
             pairs = {spec: policy.split() for spec, policy in policies.items()}
         except Exception as error:  # whatever it is, the evaluator raises it

@@ -198,7 +198,7 @@ def _packed_setup(setup: InferenceSetup) -> bytes:
 
 def _bundle(total: dict[str, float], count: int) -> dict[str, float]:
     """Return what each engine takes of a cluster that has `total`."""
-    kind = "GPU" if total.get("GPU", 0) >= 1 else "CPU"
+    kind = _kind(total)
     there, needed = int(total.get(kind, 0)), count + (kind == "CPU")
     if there < needed:
         also = " and an environment" if kind == "CPU" else ""
@@ -208,6 +208,27 @@ def _bundle(total: dict[str, float], count: int) -> dict[str, float]:
             "add nodes, or ask for fewer --engines"
         )
     return {kind: 1.0}
+
+
+def sharing(conversations: int, engines: int, total: dict[str, float], nodes: int) -> int:
+    """Return how many conversations share the memory that an engine finds.
+
+    An engine with a GPU has it for itself; others have their machine's memory with their
+    neighbours, over as many machines as there are.
+
+    Args:
+        conversations: How many there are at once.
+        engines: Who decides for them.
+        total: What the cluster has.
+        nodes: Its machines.
+    """
+    beside = 1 if _kind(total) == "GPU" else -(-engines // nodes)
+    return min(conversations, -(-conversations // engines) * beside)
+
+
+def _kind(total: dict[str, float]) -> str:
+    """Return what an engine takes one of."""
+    return "GPU" if total.get("GPU", 0) >= 1 else "CPU"
 
 
 def _check_waiting(without_room: list[_Engine]) -> None:

@@ -31,11 +31,10 @@ from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT, 
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_sampling, resolve
 from eyehand.model.hub import Qwen2VL, named_dtype
-from eyehand.model.inference.bounded_history import HistoryRule, cache_tokens
+from eyehand.model.inference.bounded_history import HistoryRule, cache_tokens, free_tokens
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import RESERVED_TOKENS, Session
-from eyehand.model.memory import free_bytes
 from eyehand.prompts.conversation import Layout, Piece
 
 DEFAULT_MAX_NEW_TOKENS = 512
@@ -64,6 +63,7 @@ class VlmPolicy(Policy):
         top_k: So many best tokens are drawn from; 0 is all.
         repetition_penalty: Above 1 makes tokens less likely that occurred.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
+        device_map: "auto", or devices in order, see `Qwen2VL.load`.
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         min_pixels: Smallest area at which the model sees a screen; None is the folder's.
         max_pixels: Largest area; None is the folder's.
@@ -73,7 +73,7 @@ class VlmPolicy(Policy):
             newest screens at most; "full", everything, until there is no room. None is what the
             checkpoint was trained to be shown, else "evict".
         cache_gb: Most memory for an episode's keys and values, in GB of 10**9 bytes; None is half
-            of what is free once the model is loaded, divided by the batch.
+            of what is free when the first episode begins, divided by how many there are at once.
         grammar: "auto" holds a call to the action space from its first keyword on where that is
             possible, "on" refuses where it is not, "off" lets the model write what it likes.
         on_text: Receives each piece of text as it is generated, where one conversation is asked
@@ -104,6 +104,7 @@ class VlmPolicy(Policy):
         top_k: int | None = None,
         repetition_penalty: float | None = None,
         device: str | None = None,
+        device_map: str | None = None,
         dtype: str | None = None,
         min_pixels: int | None = None,
         max_pixels: int | None = None,
@@ -133,18 +134,22 @@ class VlmPolicy(Policy):
         self.batch = 1
         self.label = "embedded" if model is None else str(model)
         self.checkpoint = Qwen2VL.load(
-            folder, device=device, dtype=precision, min_pixels=min_pixels, max_pixels=max_pixels,
-            quantize=quantize, adapter=adapter,
+            folder, device=device, device_map=device_map, dtype=precision, min_pixels=min_pixels,
+            max_pixels=max_pixels, quantize=quantize, adapter=adapter,
         )  # fmt: skip
         self._quantize, self._adapter = quantize, adapter
         self.grammars = CallGrammars(grammar, written, self.checkpoint)
         self.openings = Openings(self.checkpoint)
         self._cache_gb = cache_gb
-        self._free_bytes = free_bytes(self.checkpoint.network.device)
+        self._conversations: int | None = None
+        self._has_begun = False
         self.limits = self._limits(max_new_tokens)
 
     def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
         """Begin an episode; nothing is computed before its first screen."""
+        if not self._has_begun:  # what else was loaded since has its memory now
+            self.limits = self._limits(self.limits.max_new_tokens)
+            self._has_begun = True
         return VlmConversation(self, task, action_space, seed or 0)
 
     def set_batch_size(self, batch: int) -> None:
@@ -156,6 +161,17 @@ class VlmPolicy(Policy):
         if batch < 1:
             raise UsageError(f"expected a batch of at least 1, got {batch}")
         self.batch = batch
+        self.limits = self._limits(self.limits.max_new_tokens)
+
+    def set_conversations(self, count: int) -> None:
+        """Set how many conversations share the memory that is free; until then it is a batch.
+
+        Raises:
+            UsageError: it is below 1, or the share has no room for an answer.
+        """
+        if count < 1:
+            raise UsageError(f"expected at least 1 conversation, got {count}")
+        self._conversations = count
         self.limits = self._limits(self.limits.max_new_tokens)
 
     def decide_many(self, requests: Sequence[Request]) -> list[Decision]:
@@ -210,6 +226,7 @@ class VlmPolicy(Policy):
             "quantize": self._quantize,
             "adapter": None if self._adapter is None else str(self._adapter),
             "device": str(network.device),
+            "device_map": network.placement and network.placement.told(),
             "dtype": str(network.dtype).removeprefix("torch."),
         }
 
@@ -219,13 +236,16 @@ class VlmPolicy(Policy):
         Raises:
             UsageError: `cache_gb` has no room for an answer.
         """
-        network = self.checkpoint.network
-        most = cache_tokens(network, self._cache_gb, self._free_bytes, self.batch)
+        network, held = self.checkpoint.network, self._conversations or self.batch
+        most = cache_tokens(network, self._cache_gb, free_tokens(network), held)
         if most <= max_new_tokens:
+            shared = held > 1 and self._cache_gb is None
             raise UsageError(
-                f"there is memory for {most} tokens of history, and an answer may take "
-                f"{max_new_tokens}: raise --cache-gb, or lower --max-new-tokens"
-            )
+                f"there is memory for {most} tokens of history"
+                + (f" in each of {held} conversations" if shared else "")
+                + f", and an answer may take {max_new_tokens}: raise --cache-gb, or lower "
+                + ("--workers or " if shared else "") + "--max-new-tokens"
+            )  # fmt: skip
         positions = network.config.text.max_position_embeddings
         return ContextLimits(max_new_tokens, positions, most)
 

@@ -47,6 +47,7 @@ class BuiltInChatPolicy(ChatPolicy):
         dialect: How the model was taught to act.
         label: What the record calls it.
         device: "cpu", "cuda", ...; None takes CUDA where there is some.
+        device_map: "auto", or devices in order, see `Qwen2VL.load`.
         dtype: "float32" or "bfloat16"; None and "auto" see `Qwen2VL.load`.
         quantize: "int8" or "int4" keeps the layers' weights in 8 or 4 bits.
         adapter: A folder with a LoRA adapter for the model, which is merged into it.
@@ -60,7 +61,7 @@ class BuiltInChatPolicy(ChatPolicy):
 
     def __init__(
         self, folder: Path, dialect: Dialect, label: str, device: str | None = None,
-        dtype: str | None = None, quantize: str | None = None,
+        device_map: str | None = None, dtype: str | None = None, quantize: str | None = None,
         adapter: str | Path | None = None, grammar: str = "auto", **sampling: Any,
     ) -> None:  # fmt: skip
         super().__init__(dialect, **sampling)
@@ -68,8 +69,8 @@ class BuiltInChatPolicy(ChatPolicy):
         self.label, self._quantize, self._adapter = label, quantize, adapter
         area = {name: sampling.get(name) for name in ("min_pixels", "max_pixels")}
         self.checkpoint = Qwen2VL.load(
-            folder, device=device, dtype=named_dtype(dtype), quantize=quantize,
-            adapter=adapter, **area,
+            folder, device=device, device_map=device_map, dtype=named_dtype(dtype),
+            quantize=quantize, adapter=adapter, **area,
         )  # fmt: skip
         seen = self.checkpoint.settings
         self.bounds = self.bounds.within(seen.factor, seen.min_pixels, seen.max_pixels)
@@ -80,6 +81,7 @@ class BuiltInChatPolicy(ChatPolicy):
         network = self.checkpoint.network
         return {
             **super().describe(), "model": self.label, "device": str(network.device),
+            "device_map": network.placement and network.placement.told(),
             "quantize": self._quantize,
             "adapter": None if self._adapter is None else str(self._adapter),
             "grammar": "on" if self.grammars.is_on else "off",

@@ -26,7 +26,7 @@ PLANNING = ("tool_call", "keyword", "qwen")
 
 ONLY_BY_SESSION = ("history", "cache_gb", "top_k", "repetition_penalty")
 """Options of these alone."""
-ONLY_BUILT_IN = ("quantize", "adapter", "grammar", *ONLY_BY_SESSION)
+ONLY_BUILT_IN = ("device_map", "quantize", "adapter", "grammar", *ONLY_BY_SESSION)
 """Options of the built-in network, in any dialect or in these alone."""
 
 NAMES: tuple[tuple[str, str], ...] = (
@@ -74,7 +74,7 @@ def model_policy(
             both are one server.
         **options: `served_model`, `key_env`, `language`, `keyword_mark`, `on_text`, `prompt`,
             `price`, and for sampling `max_new_tokens`, `temperature`, `top_p`, `top_k`,
-            `repetition_penalty`, `device`, `dtype`, `min_pixels`, `max_pixels`,
+            `repetition_penalty`, `device`, `device_map`, `dtype`, `min_pixels`, `max_pixels`,
             `quantize`, `adapter`, `grammar`, `history` and `cache_gb`.
 
     Raises:
