@@ -25,10 +25,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # PyTorch takes every processor for itself in each process, and its threads wait for each other at
-# every operation: where workers share the processors, that costs many times what it brings. This
-# comes before the first import of it, and holds for the commands that tests start.
+# every operation: where workers share the processors, that costs many times what it brings. Where
+# a test asks for two threads, the one that waits sleeps: by default it would spin, which costs five
+# times what is computed. This comes before the first import of it, and holds for the commands that
+# tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # The files that take longest begin first, so that no worker is left alone with one at the end.
 # Another order is no mistake; it only takes longer.
