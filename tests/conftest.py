@@ -64,9 +64,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser_ends() -> Iterator[None]:
-    """When a module's tests have run, the browser that they shared is closed."""
+    """When a process's tests have run, the browser that they shared is closed."""
     yield
     from eyehand.envs.web.browser import Browser  # most tests need none
 
