@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.adapter import Adapter
@@ -102,12 +103,24 @@ def build_network(
         target: What the weights become.
         adapter: Is merged into them.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         model = Qwen2VLNetwork(config)
     _fill(model, stored, replace(target, dtype=target.dtype or common_dtype(stored)), adapter)
     if target.placement is not None and len(target.placement.devices) > 1:
         model.split(target.placement)
     return model.eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Draws no values for weights that hold none: that alone would load PyTorch's compiler."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def checked_weights(

@@ -164,8 +164,12 @@ def _recorded_downloads(trajectory: Trajectory) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)][:MOST_DOWNLOADS]
 
 
+@lru_cache(maxsize=1)
 def templates() -> Environment:
-    """Return what renders the templates: everything is escaped, nothing may be missing."""
+    """Return what renders the templates: everything is escaped, nothing may be missing.
+
+    One for the process: it keeps the templates compiled, which takes longer than a page.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -61,8 +61,8 @@ def told(decisions: Sequence[Decision]) -> list[tuple[object, ...]]:
 
 
 def test_several_conversations_decide_as_each_would_alone(policy: VlmPolicy) -> None:
-    together = [Episode(policy, FIRST_SEED + number) for number in range(5)]
-    alone = [Episode(policy, FIRST_SEED + number) for number in range(5)]
+    together = [Episode(policy, FIRST_SEED + number) for number in range(3)]
+    alone = [Episode(policy, FIRST_SEED + number) for number in range(3)]
     for _ in range(2):
         decisions = policy.decide_many([episode.request for episode in together])
         expected = [episode.conversation.decide(episode.observation) for episode in alone]
@@ -134,7 +134,7 @@ def test_the_inner_policies_hear_of_the_batch_and_of_the_conversations(
 def test_one_two_and_four_workers_give_the_same_files_for_a_batch(tmp_path: Path) -> None:
     make_policy = policy_maker("model", device="cpu", temperature=1.5, max_new_tokens=24)
     for workers in (1, 2, 4):
-        plan = Plan("s", [LINE], 6, max_steps=3, out=tmp_path / str(workers), batch=4)
+        plan = Plan("s", [LINE], 5, max_steps=2, out=tmp_path / str(workers), batch=4)
         run_evaluation(plan, make, make_policy, compute=ComputeConfig(workers))
     assert differences(tmp_path / "1", tmp_path / "2") == []
     assert differences(tmp_path / "1", tmp_path / "4") == []

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import make_parser
-from benchmarks.engine import fitting, one_side
+from benchmarks.engine import fitting, measure, one_side, together
 from benchmarks.tables import print_fitting
 
 from eyehand.agent.cli.main import main
 
 
 def test_all_sides_are_measured_and_the_exact_ones_agree(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ["engine", "--screen", "56x56", "--steps", "3", "--json"]
     assert main(asked, make_parser) == 0
@@ -26,6 +26,8 @@ def test_all_sides_are_measured_and_the_exact_ones_agree(
         "transformers, from scratch": 3,
     }
     assert all(seconds > 0 for times in document["cpu_s"].values() for seconds in times)
+    # What was measured once is printed as a table.
+    monkeypatch.setattr(measure, "bench_engine", lambda *asked: document)
     assert main(asked[:-1], make_parser) == 0
     assert "12M parameters, 56x56" in capsys.readouterr().out
 
@@ -61,7 +63,7 @@ def test_both_plain_sides_load_the_same_weights_and_write_the_same(
 
 
 def test_at_once_and_in_turn_write_the_same_and_the_parts_add_up(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ["engine", "--together", "2", "--screen", "56x56", "--steps", "1"]
     assert main([*asked, "--json"], make_parser) == 0
@@ -71,5 +73,6 @@ def test_at_once_and_in_turn_write_the_same_and_the_parts_add_up(
     for (lap,) in document["cpu_s"].values():
         assert all(lap[part] > 0 for part in ("preprocess", "vision", "prefill", "decode"))
         assert sum(lap.values()) == pytest.approx(2 * lap["total"])
+    monkeypatch.setattr(together, "bench_together", lambda *asked: document)
     assert main(asked, make_parser) == 0
     assert "2 conversations, 30 tokens" in capsys.readouterr().out

@@ -108,7 +108,7 @@ class DyingModel(VlmPolicy):
         return super().decide_many(requests)
 
 
-MODEL = ["eval", LINE, "--episodes", "8", "--max-steps", "3", "--batch", "2", "--workers", "2"]
+MODEL = ["eval", LINE, "--episodes", "8", "--max-steps", "2", "--batch", "2", "--workers", "2"]
 
 
 def evaluate(
@@ -165,8 +165,9 @@ def test_an_episode_keeps_its_engine_and_two_engines_share_the_episodes(
 
 
 def test_an_episode_that_ends_every_engine_is_lost_after_three(
-    tmp_path: Path, cluster: str
+    tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engines_module, "HEALTH_INTERVAL_S", 0.5)
     result = evaluate(tmp_path / "e", lambda spec: Fatal(), cluster, episodes=1).tasks[0]
     assert (result.rate.trials, result.lost, result.faults) == (0, 1, 3)
     assert engine_pids() == []
@@ -180,6 +181,7 @@ def test_engines_that_end_before_they_begin_end_the_evaluation(
         return Up()
 
     monkeypatch.setattr(engines_module, "MOST_FALSE_STARTS", 2)
+    monkeypatch.setattr(engines_module, "HEALTH_INTERVAL_S", 0.5)
     with pytest.raises(WorkerLost, match="engines end before they can begin"):
         evaluate(tmp_path / "e", fatal, cluster)
     assert not (tmp_path / "e").exists()

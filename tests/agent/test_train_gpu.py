@@ -99,7 +99,7 @@ def test_a_run_leaves_a_checkpoint_that_answers_and_that_another_goes_on_from(
     weights.write_text('{"test:never": 0}')
     run = eyehand(
         "--data", data, "--out", out, "--from", initial, "--device", "cpu", "--steps", "3",
-        "--reading-steps", "1", "--batch", "1", "--workers", "2", "--weights", weights, "--json",
+        "--reading-steps", "1", "--batch", "1", "--workers", "1", "--weights", weights, "--json",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     summary = json.loads(run.stdout)

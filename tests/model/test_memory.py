@@ -39,6 +39,7 @@ with torch.no_grad():
     # An element of every 4096-byte page, so that each page is resident when memory is measured.
     total = sum(float(p.view(-1)[::2048].float().abs().sum()) for p in model.parameters())
 assert total == 0.0 and {p.dtype for p in model.parameters()} == {torch.bfloat16}
+assert "torch._dynamo" not in sys.modules, "the compiler is loaded, which takes as long as torch"
 print(sum(p.nbytes for p in model.parameters()))
 """
 

@@ -63,6 +63,12 @@ def played(task: str, seed: int, calls: list[Action] | None = None) -> tuple[lis
         return made, state(world)
 
 
+@pytest.fixture(scope="module")
+def slide() -> tuple[list[Action], Any]:
+    """An episode of sliding: its calls and the last state; the strike takes long to plan."""
+    return played("fetch-slide", HELD_OUT)
+
+
 @pytest.mark.parametrize(
     ("task", "seeds"),
     [
@@ -91,8 +97,10 @@ def test_planning_leaves_the_episode_as_it_is() -> None:
         assert world.np_random.bit_generator.state == random
 
 
-def test_an_episode_with_planning_is_the_same_as_its_calls_alone() -> None:
-    calls, end = played("fetch-slide", HELD_OUT)
+def test_an_episode_with_planning_is_the_same_as_its_calls_alone(
+    slide: tuple[list[Action], Any],
+) -> None:
+    calls, end = slide
     replayed, same_end = played("fetch-slide", HELD_OUT, calls)
     assert [call.model_dump() for call in replayed] == [call.model_dump() for call in calls]
     assert np.array_equal(end, same_end)
@@ -110,8 +118,10 @@ def test_the_same_seed_gets_the_same_strike_and_the_puck_stops_at_the_goal() -> 
     assert trials[0].missed_m < 0.03
 
 
-def test_a_simulation_says_to_the_last_bit_what_the_episode_does() -> None:
-    calls, end = played("fetch-slide", HELD_OUT)
+def test_a_simulation_says_to_the_last_bit_what_the_episode_does(
+    slide: tuple[list[Action], Any],
+) -> None:
+    calls, end = slide
     with robot("fetch-slide") as environment:
         environment.reset(seed=HELD_OUT)
         simulation = Simulation(environment.inner.unwrapped)

@@ -38,7 +38,7 @@ PARTS = {
 
 
 OTHERS: set[int] = set()
-"""What ran below this process before a test: servers of other tests, which live on."""
+"""What ran below this process before these tests: servers of other tests, which live on."""
 
 
 def processes() -> dict[int, bytes]:
@@ -89,9 +89,9 @@ def runs(pid: int) -> bool:
         return False
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _alone() -> Iterator[None]:
-    """One browser at a time, and none of these is left."""
+    """One browser at a time, that which the test before ended up with; none of these is left."""
     Browser.close_shared()
     OTHERS.clear()
     OTHERS.update(processes())
