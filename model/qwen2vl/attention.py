@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from eyehand.model.qwen2vl.split_attention import attend_split
+
 
 def inverse_frequencies(count: int, theta: float, device: torch.device) -> Tensor:
     """Return the ``count`` rotary frequencies ``theta ** (-i / count)``, float32 (count,)."""
@@ -63,8 +65,11 @@ def additive_mask(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     """
     allowed = allowed.unsqueeze(1) if allowed.ndim == 3 else allowed
     allowed = allowed | ~allowed.any(dim=-1, keepdim=True)
-    zeros = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device)
-    return zeros.masked_fill_(~allowed, float("-inf"))
+    keys = allowed.shape[-1]
+    # CUDA kernels want rows that begin at a multiple of 8, and would copy the mask in every layer.
+    spare = -keys % 8 if allowed.is_cuda else 0
+    zeros = torch.zeros((*allowed.shape[:-1], keys + spare), dtype=dtype, device=allowed.device)
+    return zeros[..., :keys].masked_fill_(~allowed, float("-inf"))
 
 
 def causal_padding_mask(valid: Tensor) -> Tensor:
@@ -91,13 +96,41 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, causal: bool
     if heads == key_heads:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
     if q.shape[2] == 1:
+        if q.is_cuda and not torch.is_grad_enabled():
+            lowest = torch.finfo(q.dtype).min / 2
+            return attend_split(q, k, v, None if mask is None else mask.clamp(min=lowest))
         # One query a head: the heads of a group become queries of their key head, copying nothing.
         folded = q.reshape(q.shape[0], key_heads, heads // key_heads, q.shape[3])
         out = F.scaled_dot_product_attention(folded, k, v, attn_mask=mask)  # (B, K, H/K, D)
         return out.reshape(q.shape)
     if mask is not None and q.is_cuda:
         # No fused CUDA kernel takes both a mask and grouped heads.
-        k, v = (x.repeat_interleave(heads // key_heads, dim=1) for x in (k, v))
+        return attend_by_key_head(q, k, v, mask)
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=k.shape[1] != heads
     )
+
+
+def attend_by_key_head(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """Do what ``attend`` does with a mask, by kernels that know no grouped heads.
+
+    Keys and values are not repeated: all heads of a group are given the same memory. That takes
+    one call for all key heads of a single row, and one a key head for several rows.
+    """
+    rows, heads, length, size = q.shape
+    key_heads = k.shape[1]
+    group = heads // key_heads
+    if rows == 1:
+        by_group = q.reshape(key_heads, group, length, size)
+        k, v = (x[0, :, None].expand(-1, group, -1, -1) for x in (k, v))  # (K, H/K, S, D)
+        return F.scaled_dot_product_attention(by_group, k, v, attn_mask=mask).view(q.shape)
+    outs = []
+    for queries, key, value in zip(
+        torch.split(q, group, dim=1),
+        torch.split(k, 1, dim=1),
+        torch.split(v, 1, dim=1),
+        strict=True,
+    ):
+        key, value = (x.expand(-1, group, -1, -1) for x in (key, value))  # (B, H/K, S, D)
+        outs.append(F.scaled_dot_product_attention(queries, key, value, attn_mask=mask))
+    return torch.cat(outs, dim=1)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eyehand.model.qwen2vl.attention import attend, by_tile, inverse_frequencies, rotate
-from eyehand.model.qwen2vl.cache import Cache, Slots
+from eyehand.model.qwen2vl.cache import Slots, Store
 from eyehand.model.qwen2vl.config import TextConfig
 
 
@@ -32,7 +32,7 @@ class Pass:
     sin: Tensor
     mask: Tensor | None
     causal: bool
-    cache: Cache | None = None
+    cache: Store | None = None
     slots: Slots | None = None
 
     @property
@@ -155,7 +155,7 @@ class LanguageModel(nn.Module):
         mask: Tensor | None = None,
         *,
         causal: bool = True,
-        cache: Cache | None = None,
+        cache: Store | None = None,
         slots: Slots | None = None,
     ) -> Tensor:
         """Run all layers.

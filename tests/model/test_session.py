@@ -11,7 +11,8 @@ from tests.model.replies import only, reply
 from torch import Tensor
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.inference.decode import Generation, GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.visual_cache import VisualEncoder
