@@ -210,7 +210,7 @@ class Compiled(Eager):
         super().__init__(checkpoint, tokens, steps)
         on_gpu = self.device.type == "cuda"
         how: dict[str, Any] = {"mode": "reduce-overhead"} if on_gpu else {"backend": "eager"}
-        compiled = torch.compile(self._peer.forward, dynamic=False, fullgraph=True, **how)
+        compiled: Any = torch.compile(self._peer.forward, dynamic=False, fullgraph=True, **how)
 
         def write(**given: Any) -> Any:
             if on_gpu:

@@ -195,7 +195,8 @@ def _keep_best(scores: Tensor, candidates: int, top_k: Tensor, top_p: Tensor) ->
     # The token that crosses the share stays, so that at least one does.
     before = probabilities.cumsum(dim=-1) - probabilities
     kept &= (before < top_p) | (top_p == 1)
-    some = torch.full_like(scores, -torch.inf).scatter(1, ids, ordered.where(kept, -torch.inf))
+    ordered = ordered.masked_fill(~kept, -torch.inf)
+    some = torch.full_like(scores, -torch.inf).scatter(1, ids, ordered)
     keeps_all = ((top_k == 0) | (top_k >= scores.shape[-1])) & (top_p == 1)
     return torch.where(keeps_all, scores, some)
 

@@ -33,6 +33,20 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
 
+def rotate_in_few_kernels(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """Do to both what ``rotate`` does, in four kernels in place of fourteen: for a GPU.
+
+    Args:
+        q: (B, H, L, D).
+        k: (B, K, L, D).
+        cos: cosines of the angles twice, (B, 1, L, D).
+        sin: sines, the first of the two negated, like ``cos``.
+    """
+    both = torch.cat((q, k), dim=1)
+    turned = torch.addcmul(both * cos, both.roll(both.shape[-1] // 2, dims=-1), sin)
+    return turned[:, : q.shape[1]], turned[:, q.shape[1] :]
+
+
 def by_tile(function: Callable[..., Tensor], tile: int | None, *inputs: Tensor) -> Tensor:
     """Apply to so many tokens at a time a function that treats each token by itself.
 

@@ -5,12 +5,19 @@ Shapes: B batch, L tokens of this pass, C width, H and K query and key heads, D 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eyehand.model.qwen2vl.attention import attend, by_tile, inverse_frequencies, rotate
+from eyehand.model.qwen2vl.attention import (
+    attend,
+    by_tile,
+    inverse_frequencies,
+    rotate,
+    rotate_in_few_kernels,
+)
 from eyehand.model.qwen2vl.cache import Slots, Store
 from eyehand.model.qwen2vl.config import TextConfig
 
@@ -39,6 +46,11 @@ class Pass:
     def tile(self) -> int | None:
         """So many tokens at a time go through products (``by_tile``)."""
         return None if self.cache is None else self.cache.tile
+
+    @cached_property
+    def twice(self) -> tuple[Tensor, Tensor]:
+        """Cosines and sines for ``rotate_in_few_kernels``."""
+        return torch.cat((self.cos, self.cos), dim=-1), torch.cat((-self.sin, self.sin), dim=-1)
 
 
 def rotations(
@@ -75,6 +87,8 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
+        if x.is_cuda and not torch.is_grad_enabled():  # one kernel in place of eight
+            return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
         wide = x.float()
         normed = wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + self.eps)
         return self.weight * normed.to(x.dtype)
@@ -97,7 +111,10 @@ class SelfAttention(nn.Module):
         split = (*x.shape[:2], -1, self.head_dim)
         projections = (self.q_proj, self.k_proj, self.v_proj)
         q, k, v = (by_tile(f, step.tile, x).view(split).transpose(1, 2) for f in projections)
-        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
+        if x.is_cuda and not torch.is_grad_enabled():
+            q, k = rotate_in_few_kernels(q, k, *step.twice)
+        else:
+            q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
         if step.cache is not None and step.slots is not None:
             out = step.cache.attend(self.layer, q, k, v, step.slots, step.mask, causal=step.causal)
         else:

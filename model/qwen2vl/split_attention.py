@@ -9,12 +9,14 @@ G is H / K, C chunks.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 MOST_PIECES = 128
 """About as many pieces of work are made, one for each processor of a large GPU."""
 LEAST_CHUNK, MOST_CHUNK = 128, 1024
 """Keys of a chunk, a power of two."""
+_ALIGNED = 8
 
 
 def length_mask(places: Tensor, key_heads: int, keys: int, dtype: torch.dtype) -> Tensor:
@@ -55,6 +57,8 @@ def attend_split(
     k, v = k.flatten(0, 1), v.flatten(0, 1)  # (N, S, D): rows and heads lie evenly apart
     if mask is not None:
         mask = mask.expand(-1, key_heads, -1, -1).reshape(rows * key_heads, 1, keys)
+        if q.is_cuda and keys % _ALIGNED:  # a kernel there wants rows to begin at a multiple of 8
+            mask = F.pad(mask, (0, -keys % _ALIGNED))[..., :keys]
     whole = keys // chunk * chunk
     parts = [
         _attend_chunks(

@@ -1,12 +1,22 @@
 """Attention without repeated keys and values: equal to the plain form."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from eyehand.model.qwen2vl import split_attention
-from eyehand.model.qwen2vl.attention import additive_mask, attend, attend_by_key_head
+from eyehand.model.qwen2vl.attention import (
+    additive_mask,
+    attend,
+    attend_by_key_head,
+    rotate,
+    rotate_in_few_kernels,
+)
+from eyehand.model.qwen2vl.language import Pass, RMSNorm
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.split_attention import attend_split, length_mask
 
 DEVICES = [
@@ -92,3 +102,29 @@ def test_a_masked_prompt_needs_no_repeated_keys(
     mask = additive_mask(allowed, q.dtype)
     assert close(attend_by_key_head(q, k, v, mask), plain(q, k, v, allowed))
     assert close(attend(q, k, v, mask, causal=False), plain(q, k, v, allowed))
+
+
+def test_what_takes_fewer_kernels_on_a_gpu_is_the_same() -> None:
+    q, k, _ = drawn(2, (6, 2), 5, 5)
+    angles = torch.randn(2, 1, 5, 8)
+    step = Pass(angles.cos(), angles.sin(), None, True)
+    found = rotate_in_few_kernels(q, k, *step.twice)
+    assert close(found[0], rotate(q, step.cos, step.sin).double())
+    assert close(found[1], rotate(k, step.cos, step.sin).double())
+    norm, x = RMSNorm(16, 1e-6), 100 * torch.randn(4, 16)
+    with torch.no_grad():
+        norm.weight.normal_()
+        assert close(F.rms_norm(x, norm.weight.shape, norm.weight, norm.eps), norm(x).double())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@torch.no_grad()
+def test_a_network_computes_the_same_on_a_gpu(model: Qwen2VLNetwork) -> None:
+    ids = torch.randint(0, 280, (2, 40), generator=torch.Generator().manual_seed(1))
+    expected = model(ids)
+    twin = copy.deepcopy(model).to("cuda")
+    cache = twin.new_cache(batch=2, max_tokens=8)
+    pieces = [twin(part, cache=cache) for part in torch.split(ids, [17, 1, 1, 20, 1], dim=1)]
+    for found in (twin(ids), torch.cat(pieces, dim=1)):
+        assert float((found.cpu() - expected).abs().max() / expected.abs().max()) < 1e-4

@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.inference import writing
 from eyehand.model.inference.constraint import TokenRule
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.decoder import Generation, GenerationConfig
-from eyehand.model.inference.sampling import Greedy, Sampling
+from eyehand.model.inference.sampling import Greedy, Sampling, Way
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.slots import Bank
 from eyehand.model.inference.writing import FixedStep, Row, Writer, bucket
 from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 WORDS = "click the button now and then "
@@ -275,6 +277,21 @@ def test_scores_that_are_no_numbers_and_wrong_counts_are_refused(talk: Talk) -> 
         with pytest.raises(CheckpointError, match="are not numbers"):
             generate([session], config, ahead=3)
     assert state(session)[0] == before[0]
+
+
+@pytest.mark.parametrize("name", ["greedy", "all"])
+@torch.no_grad()
+def test_a_step_asks_the_device_nothing(config: Qwen2VLConfig, name: str) -> None:
+    """Tensors without contents: what depends on them would fail, and be recorded only once."""
+    way = Way.of([RULES[name], Greedy()], config.text.vocab_size)
+    with FakeTensorMode():
+        network = Qwen2VLNetwork(config).eval().requires_grad_(False)
+        bank = Bank(network, ROOM)
+        bank.resize(2, ROOM)
+        step = FixedStep(network, bank, range(2), 128, way, 4, [])
+        step._once()
+        with pytest.raises(DataDependentOutputException):
+            bool(step._number)
 
 
 @pytest.mark.gpu
