@@ -13,7 +13,7 @@ from eyehand.model.inference.constraint import FREE, Constraint
 from eyehand.model.inference.sampling import Greedy, Sampler, Sampling, check_best
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.tokens import TokenBuffer
-from eyehand.model.inference.writing import Row, Written
+from eyehand.model.inference.writing import Row, WrittenTokens
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 
 StopReason = Literal["stop_word", "eos", "length", "complete"]
@@ -147,7 +147,7 @@ class Decoder:
             self._permitted(), self._seen,
         )  # fmt: skip
 
-    def take(self, written: Written) -> bool:
+    def take(self, written: WrittenTokens) -> bool:
         """Append tokens that were written ahead, as far as `choose` would have chosen them.
 
         Returns:

@@ -7,10 +7,11 @@ CUDA it is one graph, replayed several times before anybody looks at the tokens.
 function is called.
 """
 
+import functools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ class Row:
     seen: Tensor | None = None
 
 
-class Written(NamedTuple):
+class WrittenTokens(NamedTuple):
     """Tokens of a row in order, and the highest score at each, for `check_best`."""
 
     ids: list[int]
@@ -76,12 +77,14 @@ class Writer:
     def __init__(self, network: Qwen2VLNetwork, ahead: int) -> None:
         self.ahead = ahead
         self._network = network
+        if network.device.type == "cuda":
+            network.model.join_products()
         # A graph knows addresses: weights that were put elsewhere since make it useless.
         self._weights = tuple(x.data_ptr() for x in (*network.parameters(), *network.buffers()))
         config = network.config
         self._never = [config.image_token_id, config.video_token_id]
 
-    def write(self, rows: Sequence[Row]) -> list[Written]:
+    def write(self, rows: Sequence[Row]) -> list[WrittenTokens]:
         """Write as many tokens of each row as it may have.
 
         Keys and values are stored, and no length is changed: who takes tokens says so to the slot.
@@ -103,7 +106,7 @@ class Writer:
                 given = {place - span.start: rows[n] for place, n in inside.items()}
                 step.start(bank, span, given)
                 started.append((step, list(inside.values()), list(given.items())))
-        written: dict[int, Written] = {}
+        written: dict[int, WrittenTokens] = {}
         for step, numbers, given_rows in started:
             written.update(zip(numbers, step.written(given_rows), strict=True))
         return [written[n] for n in range(len(rows))]
@@ -176,11 +179,11 @@ class FixedStep:
             else:
                 self._once()
 
-    def written(self, rows: Sequence[tuple[int, Row]]) -> list[Written]:
+    def written(self, rows: Sequence[tuple[int, Row]]) -> list[WrittenTokens]:
         """Wait for the tokens of rows, given with their places, and return them."""
         ids, highest = self._found.transpose(1, 2).tolist()
         return [
-            Written([int(id_) for id_ in ids[place][: row.left]], highest[place][: row.left])
+            WrittenTokens([int(id_) for id_ in ids[place][: row.left]], highest[place][: row.left])
             for place, row in rows
         ]
 
@@ -269,7 +272,9 @@ class FixedStep:
                     self._number.zero_()
             torch.cuda.synchronize(self._network.device)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            with torch.cuda.graph(
+                graph, _pool(self._network.device), stream, capture_error_mode="thread_local"
+            ):
                 self._once()
             self._graph = graph
         except RuntimeError as error:
@@ -278,6 +283,13 @@ class FixedStep:
             reason = (str(error).splitlines() or ["no reason given"])[0]
             _LOG.warning("a step of writing cannot be recorded: %s", reason)
         torch.cuda.synchronize(self._network.device)
+
+
+@functools.cache
+def _pool(device: torch.device) -> Any:
+    """Return the memory that all graphs of a device share: one is replayed at a time."""
+    with torch.cuda.device(device):
+        return torch.cuda.graph_pool_handle()
 
 
 def bucket(tokens: int) -> int:

@@ -20,6 +20,7 @@ from eyehand.model.qwen2vl.attention import (
 )
 from eyehand.model.qwen2vl.cache import Slots, Store
 from eyehand.model.qwen2vl.config import TextConfig
+from eyehand.model.qwen2vl.joined import Joined, products, rejoined
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,17 @@ class SelfAttention(nn.Module):
         self.k_proj = nn.Linear(width, keys)
         self.v_proj = nn.Linear(width, keys)
         self.o_proj = nn.Linear(width, width, bias=False)
+        self.joined: Joined | None = None
 
     def forward(self, x: Tensor, step: Pass) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
         split = (*x.shape[:2], -1, self.head_dim)
-        projections = (self.q_proj, self.k_proj, self.v_proj)
-        q, k, v = (by_tile(f, step.tile, x).view(split).transpose(1, 2) for f in projections)
+        layers = (self.q_proj, self.k_proj, self.v_proj)
+        if step.tile is None:
+            parts = products(self.joined, layers, x)
+        else:
+            parts = [by_tile(layer, step.tile, x) for layer in layers]
+        q, k, v = (part.view(split).transpose(1, 2) for part in parts)
         if x.is_cuda and not torch.is_grad_enabled():
             q, k = rotate_in_few_kernels(q, k, *step.twice)
         else:
@@ -121,6 +127,10 @@ class SelfAttention(nn.Module):
             out = attend(q, k, v, step.mask, causal=step.causal)  # (B, H, L, D)
         return by_tile(self.o_proj, step.tile, out.transpose(1, 2).reshape(x.shape))
 
+    def join(self) -> None:
+        """Let q, k and v be one product."""
+        self.joined = rejoined(self.joined, (self.q_proj, self.k_proj, self.v_proj))
+
 
 class Mlp(nn.Module):
     """The gated SiLU feed-forward network."""
@@ -130,11 +140,17 @@ class Mlp(nn.Module):
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.joined: Joined | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
-        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = products(self.joined, (self.gate_proj, self.up_proj), x)
+        out: Tensor = self.down_proj(F.silu(gate) * up)
         return out
+
+    def join(self) -> None:
+        """Let both products with the input be one."""
+        self.joined = rejoined(self.joined, (self.gate_proj, self.up_proj))
 
 
 class DecoderLayer(nn.Module):
@@ -195,3 +211,16 @@ class LanguageModel(nn.Module):
             x = layer(x, step)
         normed: Tensor = self.norm(x)
         return normed
+
+    def join_products(self) -> None:
+        """Let layers that read the same values be one product, where they are not; for inference.
+
+        It takes no memory but for a moment that of one layer; where not even that is free, the
+        other layers stay as they are.
+        """
+        try:
+            for module in self.modules():
+                if isinstance(module, (SelfAttention, Mlp)):
+                    module.join()
+        except torch.OutOfMemoryError:
+            return
