@@ -41,7 +41,7 @@ def generate(
         sessions: Different sessions of one model; at least one.
         config: How answers are sampled: one for all, or one for each session.
         batch_size: How many sessions are answered together at most in this program. Above 1 an
-            answer's bits do not depend on how many are given.
+            answer's bits do not depend on how many are given, on a CPU.
         ahead: How many tokens are written at most before they are looked at, 1 or more; above 1
             they round otherwise in the last bits. None is what suits the device.
 

@@ -140,6 +140,7 @@ class Sampler:
         # The numbers come from the CPU: the same seed gives the same token on every device.
         self._generator = torch.Generator().manual_seed(sampling.seed)
         self._waiting: list[float] = []
+        self._rules = rule_numbers([sampling])
 
     def foreseen(self, count: int) -> list[float]:
         """Returns the numbers of the next tokens; they stay the next ones until `use`."""
@@ -169,8 +170,7 @@ class Sampler:
             UsageError: No token is permitted.
         """
         draw = torch.tensor(self.foreseen(1), dtype=torch.float64)
-        rules = rule_numbers([self.sampling])
-        way = Way.of([self.sampling], len(logits))
+        way, rules = Way.of([self.sampling], len(logits)), self._rules
         if way.draws or way.penalises:
             draw, rules = draw.to(logits.device), rules.to(logits.device)
         ids, highest = choose(logits[None], way, rules, draw, None if seen is None else seen[None])

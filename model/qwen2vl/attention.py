@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from eyehand.model.qwen2vl.split_attention import attend_split
 
@@ -119,7 +120,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, causal: bool
         return out.reshape(q.shape)
     if mask is not None and q.is_cuda:
         # No fused CUDA kernel takes both a mask and grouped heads.
-        return attend_by_key_head(q, k, v, mask)
+        if not torch.is_grad_enabled():
+            with sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):  # strides of 0
+                return attend_by_key_head(q, k, v, mask)
+        k, v = (x.repeat_interleave(heads // key_heads, dim=1) for x in (k, v))
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=k.shape[1] != heads
     )

@@ -91,6 +91,7 @@ def test_neither_keys_nor_values_are_copied(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("heads", [(6, 1), (12, 4)])
+@torch.no_grad()
 def test_a_masked_prompt_needs_no_repeated_keys(
     device: str, rows: int, heads: tuple[int, int]
 ) -> None:
