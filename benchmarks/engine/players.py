@@ -209,6 +209,7 @@ class Compiled(Eager):
     def __init__(self, checkpoint: Qwen2VL, tokens: int, steps: int) -> None:
         super().__init__(checkpoint, tokens, steps)
         on_gpu = self.device.type == "cuda"
+        self._kept: tuple[tuple[int, int], Any] = ((0, 0), None)
         how: dict[str, Any] = {"mode": "reduce-overhead"} if on_gpu else {"backend": "eager"}
         compiled: Any = torch.compile(self._peer.forward, dynamic=False, fullgraph=True, **how)
 
@@ -222,7 +223,13 @@ class Compiled(Eager):
     def _new_cache(self, room: int) -> Any:
         from transformers import StaticCache
 
-        return StaticCache(config=self._peer.config.get_text_config(), max_cache_len=room)
+        wanted = len(self._ids), room
+        if self._kept[0] != wanted:
+            text = self._peer.config.get_text_config()
+            self._kept = wanted, StaticCache(config=text, max_cache_len=room)
+        else:  # the compiled pass knows where it lies
+            self._kept[1].reset()
+        return self._kept[1]
 
 
 PLAYERS: tuple[type[Player], ...] = (Eyehand, Eager, Compiled)

@@ -118,6 +118,28 @@ def test_what_takes_fewer_kernels_on_a_gpu_is_the_same() -> None:
         assert close(F.rms_norm(x, norm.weight.shape, norm.weight, norm.eps), norm(x).double())
 
 
+def test_a_kernel_that_is_missing_or_wrong_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    does = split_attention._one_kernel_does.__wrapped__
+    cpu = torch.device("cpu")
+    assert not does(cpu, torch.float32, 16)  # there is none on a CPU
+    monkeypatch.setattr(split_attention, "_in_one_kernel", split_attention._in_products)
+    assert does(cpu, torch.float32, 16)
+    assert does(cpu, torch.bfloat16, 64)
+
+    def wrong(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        return split_attention._in_products(q, k, v, None)
+
+    monkeypatch.setattr(split_attention, "_in_one_kernel", wrong)
+    assert not does(cpu, torch.float32, 16)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_kernel_is_used_where_there_is_one(dtype: torch.dtype) -> None:
+    assert split_attention._one_kernel_does(torch.device("cuda", 0), dtype, 128)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 @torch.no_grad()
