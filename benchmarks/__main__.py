@@ -20,6 +20,7 @@ examples:
   python -m benchmarks android --episodes 3                     beside plain adbutils
   python -m benchmarks preprocess --screen 1288x728 --rounds 20
   python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
+  python -m benchmarks engine --shape 2B --screen 1280x720 --device cuda --steps 3
   python -m benchmarks fitting --shape 2B --screen 1288x728 --at /var/tmp
   python -m benchmarks engine --together 16 --steps 4           at once, and one after the other
 
@@ -33,7 +34,8 @@ preprocess: from the browser's PNG to the network's patches, beside transformers
 seconds of one thread.
 engine: one conversation, a screen and an answer a step, under each history policy and with
 transformers, from scratch and with its cache kept; CPU seconds of one thread, random weights.
-With --together N: conversations at once and one after the other, part by part.
+With --together N: conversations at once and one after the other, part by part. With --device:
+conversations at once in batches, beside transformers eager and compiled; milliseconds on the clock.
 fitting: a checkpoint of random weights (2B: 4.4 GB) is written, loaded in bfloat16 and in 4 bits
 and by transformers, each in its own process, and shown a screen: memory, and seconds of one thread.
 
@@ -82,8 +84,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "fitting: 1)",
     )
     parser.add_argument(
-        "--shape", choices=("embedded", "136M", "2B"), default="embedded",
-        help="engine, fitting: sizes of the network (default: embedded); 2B: fitting",
+        "--shape", choices=("embedded", "136M", "2B", "7B"), default="embedded",
+        help="engine, fitting: sizes of the network (default: embedded)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--device", metavar="NAME", help="engine: where conversations are played in batches"
+    )
+    parser.add_argument(
+        "--batches", type=_numbers, default=(1, 8, 32), metavar="N,N",
+        help="engine --device: conversations at once (default: 1,8,32)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tokens", type=shared.positive_int, default=60, metavar="N",
+        help="engine --device: tokens of an answer (default: 60)",
     )  # fmt: skip
     parser.add_argument(
         "--screen", type=shared.size, default=(160, 210), metavar="WxH",
@@ -119,6 +132,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--peer-python", metavar="PATH", help="a Python interpreter that has BrowserGym"
     )
     shared.add_json_argument(parser)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(shared.positive_int(number) for number in text.split(","))
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -182,10 +199,15 @@ def _measure_android(arguments: argparse.Namespace) -> Measured:
 
 def _measure_engine(arguments: argparse.Namespace) -> Measured:
     from benchmarks.engine.measure import bench_engine
+    from benchmarks.engine.on_device import bench_on_device
     from benchmarks.engine.together import bench_together
-    from benchmarks.tables import print_engine, print_together
+    from benchmarks.tables import print_engine, print_on_device, print_together
 
     asked = arguments.shape, arguments.screen, arguments.steps
+    if arguments.device is not None:
+        batches, tokens = arguments.batches, arguments.tokens
+        measured = bench_on_device(*asked, arguments.device, batches, tokens, shared.say)
+        return measured, print_on_device
     if arguments.together is not None:
         return bench_together(*asked, arguments.together, shared.say), print_together
     document = bench_engine(*asked, shared.say)

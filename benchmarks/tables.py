@@ -127,6 +127,27 @@ def print_together(document: dict[str, Any]) -> None:
     console.print(f"answers that differ: {document['unequal_answers']} of {answers}")
 
 
+def print_on_device(document: dict[str, Any]) -> None:
+    """Print a document of `bench_on_device`."""
+    console = tables.console(wide=True)
+    width, height = document["screen"]
+    console.print(
+        f"{document['shape']}, {document['parameters'] / 1e6:.0f}M parameters, {width}x{height}, "
+        f"{document['answer_tokens']} tokens an answer, steps 2 to {document['steps']}, "
+        f"{document['dtype']}, {document['device']}, torch {document['torch']}; milliseconds on "
+        "the clock, and the share that the floor is of them"
+    )
+    rows = []
+    for row in document["rows"]:
+        cells = [row.get("error", ""), "", "", "", ""]
+        if "error" not in row:
+            shares = [f"{share:.0%}" for share in row.get("share", ())] or ["", ""]
+            parts = ", ".join(f"{name} {value:.1f}" for name, value in row["ms_parts"].items())
+            cells = [f"{row['ms_token']:.2f}", shares[0], f"{row['ms_step']:.1f}", shares[1], parts]
+        rows.append([row["side"], str(row["batch"]), *cells])
+    console.print(_table(("", "at once", "a token", "share", "a step", "share", "parts"), rows))
+
+
 def print_step(document: dict[str, Any]) -> None:
     """Print a document of `bench_step`."""
     from benchmarks.step.measure import PARTS

@@ -10,9 +10,9 @@ from eyehand.lazy import lazy
 if TYPE_CHECKING:
     from eyehand.model.hub import Qwen2VL as Qwen2VL
     from eyehand.model.inference.constraint import TokenRule as TokenRule
-    from eyehand.model.inference.decode import Generation as Generation
-    from eyehand.model.inference.decode import GenerationConfig as GenerationConfig
     from eyehand.model.inference.decode import generate as generate
+    from eyehand.model.inference.decoder import Generation as Generation
+    from eyehand.model.inference.decoder import GenerationConfig as GenerationConfig
     from eyehand.model.inference.grounding import Box as Box
     from eyehand.model.inference.sampling import Sampling as Sampling
     from eyehand.model.inference.session import Session as Session
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "Box": "inference.grounding",
-    "Generation": "inference.decode",
-    "GenerationConfig": "inference.decode",
+    "Generation": "inference.decoder",
+    "GenerationConfig": "inference.decoder",
     "Qwen2VL": "hub",
     "Qwen2VLConfig": "qwen2vl.config",
     "Qwen2VLNetwork": "qwen2vl.model",

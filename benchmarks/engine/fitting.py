@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from benchmarks.engine.sides import shape
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.inputs.tokenizer import Tokenizer
-from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.shapes import weight_shapes
 
 ANSWER = 8
@@ -75,7 +73,7 @@ def bench_fitting(
 
 def write_checkpoint(name: str, folder: Path) -> int:
     """Write a folder of random bfloat16 weights, a shard at a time; return how many numbers."""
-    config, total = _config(name), 0
+    config, total = shape(name), 0
     weight_map: dict[str, str] = {}
     shard: dict[str, Tensor] = {}
     generator = torch.Generator().manual_seed(0)
@@ -97,12 +95,3 @@ def write_checkpoint(name: str, folder: Path) -> int:
     (folder / "preprocessor_config.json").write_text("{}")
     Tokenizer.from_folder(EMBEDDED_CHECKPOINT).save(folder)
     return total
-
-
-def _config(name: str) -> Qwen2VLConfig:
-    """Return the sizes of a shape, with the control tokens of the embedded tokenizer."""
-    config = shape(name)
-    if name == "2B":
-        published = Qwen2VLConfig.qwen2vl_2b()
-        config = replace(config, text=published.text, vision=published.vision)
-    return config

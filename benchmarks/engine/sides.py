@@ -1,7 +1,8 @@
 """The sides of the benchmark: one conversation each, that is shown a screen and answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +14,12 @@ from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.bounded_history import HistoryRule, make_room
 from eyehand.model.inference.constraint import TokenRule
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.session import RESERVED_TOKENS, Session
 from eyehand.model.inference.visual_cache import VisualEncoder
 from eyehand.model.inputs.image import UInt8Array, preprocess
-from eyehand.model.inputs.image_settings import read_image_settings
+from eyehand.model.inputs.image_settings import ImageSettings, read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
@@ -28,10 +30,11 @@ TURN = "<|im_end|>\n<|im_start|>assistant\n"
 NEXT = "<|im_end|>\n<|im_start|>user\n"
 WORDS = "The page has changed. Title: a page with a button, a list and a field. Go on."
 POSITIONS = 131_072
+CPU = torch.device("cpu")
 
 
 def shape(name: str) -> Qwen2VLConfig:
-    """Return the sizes of "embedded", or of "136M": random weights, the embedded vocabulary."""
+    """Return the sizes of "embedded", "136M", "2B" or "7B", with the embedded control tokens."""
     config = read_config(EMBEDDED_CHECKPOINT)
     text, vision = config.text, config.vision
     if name == "136M":
@@ -41,15 +44,37 @@ def shape(name: str) -> Qwen2VLConfig:
             rope_theta=1e6,
         )  # fmt: skip
         vision = replace(vision, depth=8, embed_dim=512, num_heads=8, hidden_size=896)
+    if name in PUBLISHED:
+        published = PUBLISHED[name]()
+        text, vision = published.text, published.vision
     return replace(config, text=replace(text, max_position_embeddings=POSITIONS), vision=vision)
 
 
-def model(name: str) -> Qwen2VL:
+PUBLISHED = {"2B": Qwen2VLConfig.qwen2vl_2b, "7B": Qwen2VLConfig.qwen2vl_7b}
+
+
+def model(name: str, device: torch.device = CPU, dtype: torch.dtype = torch.float32) -> Qwen2VL:
     """Return a model of a shape, with random weights that are the same in every run."""
     torch.manual_seed(0)
-    network = Qwen2VLNetwork(shape(name)).eval().requires_grad_(False)
-    settings = read_image_settings(EMBEDDED_CHECKPOINT, network.config.vision)
+    with made_as(device, dtype):
+        network = Qwen2VLNetwork(shape(name)).eval().requires_grad_(False)
+    vision = network.config.vision
+    settings = ImageSettings.of_model(vision)
+    if name not in PUBLISHED:
+        settings = read_image_settings(EMBEDDED_CHECKPOINT, vision)
     return Qwen2VL(network, Tokenizer.from_folder(EMBEDDED_CHECKPOINT), settings)
+
+
+@contextmanager
+def made_as(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Let modules that are made have their weights there at once: 7B do not fit twice."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 class Side(ABC):
@@ -85,14 +110,18 @@ class Ours(Side):
         session: The conversation.
     """
 
-    def __init__(self, checkpoint: Qwen2VL, history: str, max_tokens: int) -> None:
+    def __init__(
+        self, checkpoint: Qwen2VL, history: str, max_tokens: int, reserved: int = RESERVED_TOKENS,
+        encoder: VisualEncoder | None = None,
+    ) -> None:  # fmt: skip
         self.name = f"eyehand, {history}"
         self._history, self._max_tokens = HistoryRule.named(history), max_tokens
-        encoder = VisualEncoder(checkpoint.network)  # its own: no side sees what another encoded
+        # Its own, mostly: no side sees what another encoded.
+        encoder = encoder or VisualEncoder(checkpoint.network)
         self.session = Session(
             checkpoint.network, checkpoint.tokenizer, encoder=encoder,
             settings=checkpoint.settings,
-            reserved_tokens=min(RESERVED_TOKENS, max_tokens),
+            reserved_tokens=min(reserved, max_tokens),
         )  # fmt: skip
         self.session.cache.bound = max_tokens
         self._permitted = torch.ones(checkpoint.network.config.text.vocab_size, dtype=torch.bool)
@@ -115,7 +144,8 @@ class Ours(Side):
 
     def config(self, tokens: int) -> GenerationConfig:
         """Return how an answer of so many tokens is written."""
-        return GenerationConfig(tokens, constraint=TokenRule(lambda _: self._permitted))
+        rule = TokenRule(lambda _: self._permitted, lasts=True)
+        return GenerationConfig(tokens, constraint=rule)
 
     @property
     def num_tokens(self) -> int:
@@ -128,24 +158,29 @@ class Ours(Side):
         return self.session.cache.nbytes
 
 
+def shown(
+    checkpoint: Qwen2VL, screen: UInt8Array, *, first: bool
+) -> tuple[list[int], Tensor, Tensor]:
+    """Return a step's new ids, and the screen's patches and grid."""
+    encode = checkpoint.tokenizer
+    seen = preprocess(screen, checkpoint.settings)
+    picture = f"<|vision_start|>{'<|image_pad|>' * seen.num_tokens}<|vision_end|>"
+    begin = OPENING if first else NEXT
+    new = [*encode.encode_template(begin + picture), *encode.encode_text(WORDS)]
+    return [*new, *encode.encode_template(TURN)], seen.patches, torch.tensor([seen.grid])
+
+
 class Transformers(Side):
     """What both peers share: the network of transformers with the same weights, and the history."""
 
     def __init__(self, checkpoint: Qwen2VL, peer: Any = None) -> None:
         self._checkpoint = checkpoint
-        self._peer = _their_copy(checkpoint.network) if peer is None else peer
+        self._peer = their_copy(checkpoint.network) if peer is None else peer
         self._ids: list[int] = []
         self._never = never(checkpoint)
 
     def _shown(self, screen: UInt8Array) -> tuple[list[int], Tensor, Tensor]:
-        """Return a step's new ids, and the screen's patches and grid."""
-        encode = self._checkpoint.tokenizer
-        seen = preprocess(screen, self._checkpoint.settings)
-        count = int(torch.tensor(seen.grid).prod()) // 4
-        picture = f"<|vision_start|>{'<|image_pad|>' * count}<|vision_end|>"
-        begin = NEXT if self._ids else OPENING
-        new = [*encode.encode_template(begin + picture), *encode.encode_text(WORDS)]
-        return [*new, *encode.encode_template(TURN)], seen.patches, torch.tensor([seen.grid])
+        return shown(self._checkpoint, screen, first=not self._ids)
 
 
 class FromScratch(Transformers):
@@ -220,11 +255,13 @@ class KeptCache(Transformers):
         return int(scores.argmax())
 
 
-def _their_copy(network: Qwen2VLNetwork) -> Any:
+def their_copy(network: Qwen2VLNetwork) -> Any:
+    """Return transformers' network with the same weights, where the other one lies."""
     from transformers import Qwen2VLConfig as Config
     from transformers import Qwen2VLForConditionalGeneration
 
-    peer = Qwen2VLForConditionalGeneration(Config(**network.config.to_dict())).eval()
+    with made_as(network.device, network.dtype):
+        peer = Qwen2VLForConditionalGeneration(Config(**network.config.to_dict())).eval()
     renamed = {_their_name(n): p.detach() for n, p in network.named_parameters()}
     peer.load_state_dict(renamed, strict=False)
     peer.tie_weights()

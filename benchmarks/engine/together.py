@@ -9,7 +9,8 @@ import torch
 
 from benchmarks.engine.measure import ANSWER, picture
 from benchmarks.engine.sides import Ours, model
-from eyehand.model.inference.decode import Generation, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import Generation
 from eyehand.model.inference.reading import WRITE_TILE
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 

@@ -22,7 +22,7 @@ from eyehand.actions.desktop import DESKTOP_ACTIONS
 from eyehand.actions.gym import ActionMapping
 from eyehand.actions.web import WEB_ACTIONS, GoTo, PressKeys, UploadFile
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
-from eyehand.model.inference.decode import Decoder, Generation, GenerationConfig
+from eyehand.model.inference.decoder import Decoder, Generation, GenerationConfig
 from eyehand.model.inference.grammar import Grammar, Vocabulary
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session

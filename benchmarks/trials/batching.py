@@ -25,7 +25,8 @@ from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.errors import UsageError
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.constraint import TokenRule
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.session import Session
 
 TOKENS = 48

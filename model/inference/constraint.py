@@ -12,9 +12,15 @@ class Matcher(Protocol):
 
     Attributes:
         complete: Whether nothing more may follow.
+        lasts: Whether what is permitted now, the same object, is likely to be permitted after the
+            next token too; then tokens may be computed before they are looked at.
     """
 
     complete: bool
+
+    @property
+    def lasts(self) -> bool:
+        """See above."""
 
     def permitted(self) -> Tensor | None:
         """Returns what may come next, bool (vocabulary,); None: everything."""
@@ -45,9 +51,11 @@ class TokenRule:
     Attributes:
         permitted: From the ids of the answer so far to the permitted next ids, bool (vocabulary,);
             None: all.
+        lasts: Whether it is likely to return the same object again, see `Matcher`.
     """
 
     permitted: Callable[[Sequence[int]], Tensor | None]
+    lasts: bool = False
 
     def matcher(self) -> Matcher:
         """Returns what follows a new answer."""
@@ -60,6 +68,11 @@ class _Ruled:
     ids: list[int] = field(default_factory=list)
     complete: bool = False
 
+    @property
+    def lasts(self) -> bool:
+        """See `Matcher`."""
+        return self.rule.lasts
+
     def permitted(self) -> Tensor | None:
         return self.rule.permitted(self.ids)
 
@@ -68,5 +81,5 @@ class _Ruled:
         return ()
 
 
-FREE = TokenRule(lambda _: None)
+FREE = TokenRule(lambda _: None, lasts=True)
 """Permits everything."""

@@ -117,9 +117,14 @@ class GrammarMatcher:
         self._text = ""
         self._tail = b""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the answer is free here; see `Matcher`."""
+        return self._rules is None or self._is_free
+
     def permitted(self) -> Tensor | None:
         """Returns what may come next, bool (vocabulary,); None: everything."""
-        if self._rules is None or self._is_free:
+        if self.lasts:
             return None
         bits = self._rules.compute_bitmask()
         if self._rules.is_error() and self._made_anew():

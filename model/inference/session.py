@@ -53,7 +53,7 @@ class Session:
         cache: Keys and values of the computed part of the history. Their memory goes to the next
             conversation when this one is forgotten.
 
-    `encode_pending`, `pending`, `read_pending` and `push` are for what drives an answer
+    `encode_pending`, `pending`, `read_pending`, `push` and `computed` are for what drives an answer
     (`decode.py`); a conversation needs none of them.
     """
 
@@ -142,6 +142,11 @@ class Session:
     def cached_tokens(self) -> int:
         """Tokens whose keys and values are held."""
         return self.cache.length
+
+    @property
+    def newest(self) -> int:
+        """The last token of the history."""
+        return self._ids[-1]
 
     @property
     def room(self) -> int:
@@ -338,6 +343,12 @@ class Session:
     def push(self, *ids: int) -> None:
         """Appends what the model wrote."""
         self._ids += ids
+
+    def computed(self, count: int) -> None:
+        """Says that the keys and values of so many pending tokens of text have been stored."""
+        if count:
+            begin = self.cache.next_position
+            self.cache.extend(torch.arange(begin, begin + count))
 
     def _drop(self, *spans: tuple[int, int]) -> None:
         """Drops computed tokens, given as (start, stop) in order."""

@@ -6,7 +6,9 @@ moves to a bank of twice its capacity. One whose conversation ends is given to t
 """
 
 import weakref
+from collections import OrderedDict
 from collections.abc import MutableMapping
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from torch import Tensor
@@ -24,13 +26,17 @@ class Bank(KVCache):
     Args:
         network: Whose keys and values these are.
         max_tokens: Tokens a slot.
+
+    Attributes:
+        reached: Tokens of each row that were ever written: the next who takes it must find zeros.
+        recorded: What knows where the keys and values lie (`writing.py`); gone when they move.
     """
 
     def __init__(self, network: Qwen2VLNetwork, max_tokens: int) -> None:
         super().__init__(network.config.text, 1, max_tokens, network.dtype, network.layer_devices)
         self._free = [0]
-        # Tokens of each row that were ever written: the next who takes it must find zeros.
         self.reached = [0]
+        self.recorded: OrderedDict[object, Any] = OrderedDict()
 
     def holds(self, network: Qwen2VLNetwork, capacity: int) -> bool:
         """Whether it is for this network as it is now, and of this capacity."""
@@ -52,6 +58,12 @@ class Bank(KVCache):
             held[row, :, : self.reached[row]] = 0
         self.reached[row] = self.lengths[row] = self.next_positions[row] = 0
         return row
+
+    def resize(self, batch: int, capacity: int) -> None:
+        """See `KVCache.resize`."""
+        if (batch, capacity) != (self.batch, self.capacity):
+            self.recorded.clear()
+        super().resize(batch, capacity)
 
     def release(self, row: int) -> None:
         """Take a row back; this may happen at any time, and only notes it."""

@@ -16,7 +16,9 @@ from torch import Tensor
 from eyehand.model.inputs.image import (
     Grid,
     Picture,
+    normalise_bytes,
     preprocess,
+    preprocess_bytes,
     smart_resize,
     to_rgb,
     tokens_of_grid,
@@ -42,8 +44,10 @@ class Visual:
         grid: (t, h, w) in patches.
         merge_size: One token holds merge_size x merge_size patches.
         is_video: Which placeholder it takes.
-        patches: float32 (t*h*w, 1176); None once the embeddings are there.
+        patches: float32 (t*h*w, 1176), or the bytes of them, uint8 (t*h*w, 196, 3); None once the
+            embeddings are there.
         embeds: (tokens, width); None until encoded.
+        settings: How bytes become patches.
     """
 
     key: bytes
@@ -52,6 +56,7 @@ class Visual:
     is_video: bool = False
     patches: Tensor | None = None
     embeds: Tensor | None = None
+    settings: ImageSettings | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -73,6 +78,8 @@ class VisualEncoder:
     Attributes:
         hits: Pictures that needed no encoding.
         misses: Pictures that went through the vision tower.
+        uploads_bytes: Whether pictures are brought to the network's device as bytes, and normalised
+            there: an eighth of what patches take.
     """
 
     def __init__(self, network: Qwen2VLNetwork, max_bytes: int = MAX_BYTES) -> None:
@@ -88,6 +95,7 @@ class VisualEncoder:
         self._held_bytes = 0
         self.hits = 0
         self.misses = 0
+        self.uploads_bytes = network.device.type != "cpu"
 
     def read_image(self, image: Picture, settings: ImageSettings) -> Visual:
         """Prepares a picture; one that is remembered is not even resized.
@@ -104,7 +112,9 @@ class VisualEncoder:
         digest.update(f"pixels {rgb.shape} {grid} {settings.factor} {colours}".encode())
         key = digest.digest()
         visual = Visual(key, grid, settings.merge_size, embeds=self._entries.get(key))
-        if visual.embeds is None:
+        if visual.embeds is None and self.uploads_bytes:
+            visual.patches, visual.settings = preprocess_bytes(rgb, settings), settings
+        elif visual.embeds is None:
             visual.patches = preprocess(rgb, settings).patches
         return visual
 
@@ -136,15 +146,22 @@ class VisualEncoder:
                 self._remember(visual.key, visual.embeds)
 
     def _run_tower(self, visuals: list[Visual]) -> None:
-        patches = torch.cat([v.patches for v in visuals if v.patches is not None])
+        patches = torch.cat([self._patches_of(visual) for visual in visuals])
         grids = torch.tensor([visual.grid for visual in visuals])
         needed = vision_bytes(self._network.config, len(patches), self._network.dtype.itemsize)
         check_room(needed, self._network.device, "to look at the pictures")
-        embeds = self._network.encode_images(patches.to(self._network.dtype), grids)
+        embeds = self._network.encode_images(patches, grids)
         pieces = torch.split(embeds, [visual.num_tokens for visual in visuals])
         for visual, piece in zip(visuals, pieces, strict=True):
             # A view would keep the whole batch alive for as long as one picture is remembered.
             visual.embeds = piece.clone() if len(visuals) > 1 else piece
+
+    def _patches_of(self, visual: Visual) -> Tensor:
+        patches = visual.patches
+        assert patches is not None
+        if visual.settings is not None:
+            patches = normalise_bytes(patches.to(self._network.device), visual.settings)
+        return patches.to(self._network.dtype)
 
     def _batches(self, visuals: list[Visual]) -> Iterator[list[Visual]]:
         """Yield who goes through the tower together: those of one size side by side.

@@ -54,12 +54,29 @@ class Slots:
         return keys <= self.places[..., None]
 
 
-class Cache(Protocol):
+class Store(Protocol):
+    """Where the layers of one forward pass leave keys and values, and look at those before.
+
+    Attributes:
+        tile: so many tokens at a time go through what treats each by itself; None is all at once.
+    """
+
+    @property
+    def tile(self) -> int | None:
+        """See above."""
+
+    def attend(
+        self, layer: int, q: Tensor, k: Tensor, v: Tensor, slots: Slots, mask: Tensor | None,
+        *, causal: bool,
+    ) -> Tensor:  # fmt: skip
+        """Store one layer's keys and values, and let the queries look at all that is held."""
+
+
+class Cache(Store, Protocol):
     """What a forward pass reads before its own tokens, and where it leaves them.
 
     Attributes:
         batch: rows of the pass's input.
-        tile: so many tokens at a time go through what treats each by itself; None is all at once.
         next_positions: the position of each row's next token.
     """
 
@@ -68,21 +85,11 @@ class Cache(Protocol):
         """See above."""
 
     @property
-    def tile(self) -> int | None:
-        """See above."""
-
-    @property
     def next_positions(self) -> list[int]:
         """See above."""
 
     def plan(self, count: int, valid: Tensor | None = None) -> Slots:
         """Choose the places of the new tokens."""
-
-    def attend(
-        self, layer: int, q: Tensor, k: Tensor, v: Tensor, slots: Slots, mask: Tensor | None,
-        *, causal: bool,
-    ) -> Tensor:  # fmt: skip
-        """Store one layer's keys and values, and let the queries look at all that is held."""
 
     def commit(self, slots: Slots, positions: Tensor) -> None:
         """Record a finished pass."""

@@ -6,14 +6,22 @@ Shapes: B batch, L tokens of this pass, C width, H and K query and key heads, D 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eyehand.model.qwen2vl.attention import attend, by_tile, inverse_frequencies, rotate
-from eyehand.model.qwen2vl.cache import Cache, Slots
+from eyehand.model.qwen2vl.attention import (
+    attend,
+    by_tile,
+    inverse_frequencies,
+    rotate,
+    rotate_in_few_kernels,
+)
+from eyehand.model.qwen2vl.cache import Slots, Store
 from eyehand.model.qwen2vl.config import TextConfig
+from eyehand.model.qwen2vl.joined import Joined, products, rejoined
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Pass:
     sin: Tensor
     mask: Tensor | None
     causal: bool
-    cache: Cache | None = None
+    cache: Store | None = None
     slots: Slots | None = None
 
     @property
@@ -48,6 +56,11 @@ class Pass:
             mask=None if self.mask is None else self.mask.to(device),
             slots=None if self.slots is None else self.slots.to(device),
         )  # fmt: skip
+
+    @cached_property
+    def twice(self) -> tuple[Tensor, Tensor]:
+        """Cosines and sines for ``rotate_in_few_kernels``."""
+        return torch.cat((self.cos, self.cos), dim=-1), torch.cat((-self.sin, self.sin), dim=-1)
 
 
 def rotations(
@@ -84,6 +97,9 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
+        if x.is_cuda and x.dtype == self.weight.dtype and not torch.is_grad_enabled():
+            # One kernel in place of eight.
+            return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
         wide = x.float()
         normed = wide * torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + self.eps)
         return self.weight * normed.to(x.dtype)
@@ -100,18 +116,30 @@ class SelfAttention(nn.Module):
         self.k_proj = nn.Linear(width, keys)
         self.v_proj = nn.Linear(width, keys)
         self.o_proj = nn.Linear(width, width, bias=False)
+        self.joined: Joined | None = None
 
     def forward(self, x: Tensor, step: Pass) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
         split = (*x.shape[:2], -1, self.head_dim)
-        projections = (self.q_proj, self.k_proj, self.v_proj)
-        q, k, v = (by_tile(f, step.tile, x).view(split).transpose(1, 2) for f in projections)
-        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
+        layers = (self.q_proj, self.k_proj, self.v_proj)
+        if step.tile is None:
+            parts = products(self.joined, layers, x)
+        else:
+            parts = [by_tile(layer, step.tile, x) for layer in layers]
+        q, k, v = (part.view(split).transpose(1, 2) for part in parts)
+        if x.is_cuda and not torch.is_grad_enabled():
+            q, k = rotate_in_few_kernels(q, k, *step.twice)
+        else:
+            q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
         if step.cache is not None and step.slots is not None:
             out = step.cache.attend(self.layer, q, k, v, step.slots, step.mask, causal=step.causal)
         else:
             out = attend(q, k, v, step.mask, causal=step.causal)  # (B, H, L, D)
         return by_tile(self.o_proj, step.tile, out.transpose(1, 2).reshape(x.shape))
+
+    def join(self) -> None:
+        """Let q, k and v be one product."""
+        self.joined = rejoined(self.joined, (self.q_proj, self.k_proj, self.v_proj))
 
 
 class Mlp(nn.Module):
@@ -122,11 +150,17 @@ class Mlp(nn.Module):
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.joined: Joined | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
-        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = products(self.joined, (self.gate_proj, self.up_proj), x)
+        out: Tensor = self.down_proj(F.silu(gate) * up)
         return out
+
+    def join(self) -> None:
+        """Let both products with the input be one."""
+        self.joined = rejoined(self.joined, (self.gate_proj, self.up_proj))
 
 
 class DecoderLayer(nn.Module):
@@ -169,7 +203,7 @@ class LanguageModel(nn.Module):
         mask: Tensor | None = None,
         *,
         causal: bool = True,
-        cache: Cache | None = None,
+        cache: Store | None = None,
         slots: Slots | None = None,
     ) -> Tensor:
         """Run all layers.
@@ -194,3 +228,16 @@ class LanguageModel(nn.Module):
             x = layer(x, step)
         normed: Tensor = self.norm(x.to(self.borders.get(len(self.layers), x.device)))
         return normed
+
+    def join_products(self) -> None:
+        """Let layers that read the same values be one product, where they are not; for inference.
+
+        It takes no memory but for a moment that of one layer; where not even that is free, the
+        other layers stay as they are.
+        """
+        try:
+            for module in self.modules():
+                if isinstance(module, (SelfAttention, Mlp)):
+                    module.join()
+        except torch.OutOfMemoryError:
+            return

@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 
 from eyehand.model.hub import Qwen2VL
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.training.pages import FONTS, word_lists
 from eyehand.model.training.reading import EVALUATION_SEED
 from eyehand.model.training.screens import (

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from benchmarks.__main__ import make_parser
-from benchmarks.engine import fitting, measure, one_side, together
-from benchmarks.tables import print_fitting
+from benchmarks.engine import fitting, measure, on_device, one_side, players, together
+from benchmarks.engine.floors import PEAKS, floors
+from benchmarks.engine.sides import shape
+from benchmarks.tables import print_fitting, print_on_device
 
 from eyehand.agent.cli.main import main
 
@@ -76,3 +79,40 @@ def test_at_once_and_in_turn_write_the_same_and_the_parts_add_up(
     monkeypatch.setattr(together, "bench_together", lambda *asked: document)
     assert main(asked, make_parser) == 0
     assert "2 conversations, 30 tokens" in capsys.readouterr().out
+
+
+def test_batches_on_a_device_beside_both_forms_of_transformers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(players.Player):
+        name = "broken"
+
+        def begin(self, batch: int) -> None:
+            raise ImportError("no module\nthat one could find")
+
+        def step(self, screens: object) -> players.Lap:
+            raise NotImplementedError
+
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)  # it takes 20 seconds
+    monkeypatch.setattr(on_device, "PLAYERS", (*players.PLAYERS, Broken))
+    asked = ["engine", "--device", "cpu", "--screen", "56x56", "--steps", "2", "--batches", "1,2"]
+    assert main([*asked, "--tokens", "6", "--json"], make_parser) == 0
+    document = json.loads(capsys.readouterr().out)
+    rows = document["rows"]
+    assert [row["batch"] for row in rows] == [1, 2] * 4
+    assert [row.get("error") for row in rows[6:]] == ["no module"] * 2
+    for batch in range(2):
+        answers = [row["answers"] for row in rows[batch:6:2]]
+        assert answers[0] == answers[1] == answers[2]
+        assert len(answers[0]) == batch + 1
+    assert all(row["ms_step"] > row["ms_token"] > 0 for row in rows[:6])
+    print_on_device(document)
+    assert "12M parameters, 56x56, 6 tokens an answer" in capsys.readouterr().out
+
+
+def test_floors_are_those_that_were_reckoned_by_hand() -> None:
+    given = {"batch": 1, "patches": 4784, "new": 1196, "held": 3200, "tokens": 60}
+    small = floors(shape("2B"), PEAKS["H200"], **given)
+    large = floors(shape("7B"), PEAKS["H200"], **given)
+    assert [1000 * x["token"] for x in (small, large)] == pytest.approx([0.67, 3.0], rel=0.05)
+    assert [1000 * x["step"] for x in (small, large)] == pytest.approx([63, 237], rel=0.12)

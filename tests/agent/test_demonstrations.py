@@ -29,7 +29,8 @@ from eyehand.agent.training.demonstrations import (
 )
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inputs.image_settings import write_image_settings
 from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
 from eyehand.model.training.batching import Encoded, Encoder

@@ -19,7 +19,8 @@ from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation
 from eyehand.envs.miniwob.tasks import permitted_actions, task_names
 from eyehand.envs.registry import make
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inputs.image import preprocess
 from eyehand.prompts.conversation import Plain, ScreenSlot, Template
 

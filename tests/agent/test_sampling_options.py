@@ -12,7 +12,8 @@ from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.choose import model_policy
 from eyehand.errors import BadConfig, UsageError
 from eyehand.model.inference.constraint import TokenRule
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.sampling import Greedy
 
 

@@ -33,7 +33,7 @@ from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.agent.trajectory.records import ActionRecord, ActionTypeRecord
 from eyehand.envs import make
 from eyehand.errors import UsageError
-from eyehand.model.inference.decode import Generation
+from eyehand.model.inference.decoder import Generation
 from eyehand.model.inputs.image_settings import ImageSettings, write_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.training.batching import Encoder

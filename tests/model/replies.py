@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from eyehand.model.inference.constraint import TokenRule
-from eyehand.model.inference.decode import Generation, GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import Generation, GenerationConfig
 from eyehand.model.inference.session import Session
 
 

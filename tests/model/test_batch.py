@@ -8,7 +8,8 @@ import pytest
 from tests.model.replies import reply
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.decode import Generation, GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inputs.image import UInt8Array

@@ -24,7 +24,8 @@ from eyehand.model import device_map
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference import bounded_history
 from eyehand.model.inference.bounded_history import free_tokens
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.session import Session
 from eyehand.model.qwen2vl.placement import Placement, Sizes, divided, widest
 

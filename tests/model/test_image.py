@@ -159,6 +159,19 @@ def test_read_only_and_strided_arrays_are_accepted() -> None:
     )
 
 
+@pytest.mark.parametrize("scale", [1 / 255, 1 / 127.5, 0.00391])
+@pytest.mark.parametrize("size", [(56, 84, 7), (224, 280, 14)])
+def test_bytes_become_the_same_patches(size: tuple[int, int, int], scale: float) -> None:
+    height, width, patch = size
+    settings = ImageSettings(patch_size=patch, scale=scale, min_pixels=1)
+    picture = noise(height, width)
+    pixels = images.preprocess_bytes(picture, settings)
+    expected = images.preprocess(picture, settings).patches
+    assert pixels.dtype == torch.uint8
+    assert 8 * pixels.nbytes == expected.nbytes
+    assert torch.equal(images.normalise_bytes(pixels, settings), expected)
+
+
 def test_pictures_of_different_sizes_concatenate_in_order() -> None:
     batch = [images.preprocess(noise(56, 84)), images.preprocess(noise(112, 56))]
     patches, grids = images.concatenate(batch)

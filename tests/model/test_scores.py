@@ -13,7 +13,8 @@ import torch
 from tests.model.replies import reply
 
 from eyehand.errors import CheckpointError, NotEnoughMemory, UsageError
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.sampling import Greedy, Sampler, Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inputs.tokenizer import Tokenizer

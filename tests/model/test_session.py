@@ -11,7 +11,8 @@ from tests.model.replies import only, reply
 from torch import Tensor
 
 from eyehand.errors import CheckpointError, UsageError
-from eyehand.model.inference.decode import Generation, GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.visual_cache import VisualEncoder
@@ -195,6 +196,21 @@ def test_rewound_conversation_answers_as_if_the_rest_had_never_been(
     assert reply(session, 6, constraint=only(only_text)).token_ids == first.token_ids
     with pytest.raises(UsageError, match=f"no token {place} to go back to"):
         Session(network, tokenizer).rewind(place)
+
+
+@torch.inference_mode()
+def test_screens_that_are_uploaded_as_bytes_are_the_same(
+    session: Session, network: Qwen2VLNetwork, tokenizer: Tokenizer
+) -> None:
+    other = Session(network, tokenizer)
+    other.encoder.uploads_bytes = True
+    for one in (session, other):
+        one.append_image(screen(0))
+        one.append_image(screen(1, 56, 140))
+    waiting = [visual.patches for visual in other.pending_visuals]
+    assert {patches.dtype for patches in waiting if patches is not None} == {torch.uint8}
+    pairs = zip(session.encode_pending(), other.encode_pending(), strict=True)
+    assert all(torch.equal(a.embeds, b.embeds) for a, b in pairs)  # type: ignore[arg-type]
 
 
 def test_forks_go_their_own_ways(session: Session, only_text: Tensor) -> None:

@@ -12,7 +12,7 @@ from tests.model.replies import only, replies, reply
 from torch import Tensor
 
 from eyehand.errors import UsageError
-from eyehand.model.inference.decode import GenerationConfig
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.session import Session
 from eyehand.model.inference.slots import Slot
 from eyehand.model.inputs.tokenizer import Tokenizer

@@ -12,7 +12,8 @@ from torch import Tensor
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.errors import UsageError
 from eyehand.model.hub import Qwen2VL
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.reading import read
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session

@@ -15,7 +15,8 @@ from eyehand.actions.codecs.marks import without_control_tokens
 from eyehand.agent.policies.models.call_grammar import CallGrammars, check_grammar
 from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written
 from eyehand.model.hub import Qwen2VL, named_dtype
-from eyehand.model.inference.decode import GenerationConfig, generate
+from eyehand.model.inference.decode import generate
+from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.prompts.conversation import Piece, Plain, ScreenSlot, Template

@@ -14,7 +14,7 @@ from eyehand.agent.policies.base import Conversation, Decision, TokenCallback
 from eyehand.envs.env import Observation
 from eyehand.errors import UsageError
 from eyehand.model.inference.bounded_history import make_room
-from eyehand.model.inference.decode import Generation, GenerationConfig
+from eyehand.model.inference.decoder import Generation, GenerationConfig
 from eyehand.model.inference.sampling import Sampling
 from eyehand.model.inference.session import Session
 from eyehand.prompts.conversation import (
