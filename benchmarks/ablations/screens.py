@@ -1,0 +1,165 @@
+"""A network on drawn screens of several sizes: "where is WORD", in the word's box or not."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.ablations.positions import one_dimensional
+from benchmarks.ablations.timed import UNBOUNDED_TOKENS, Budget, TimedRun
+from benchmarks.ablations.views import Dynamic, View, Viewed, ViewEncoder
+from eyehand.agent.cli.arguments import say
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
+from eyehand.model.folder import read_config
+from eyehand.model.inputs.image_settings import ImageSettings
+from eyehand.model.inputs.tokenizer import Tokenizer
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
+from eyehand.model.training.batching import Batch, collate
+from eyehand.model.training.documents import Document
+from eyehand.model.training.embedded import SETTINGS, new_model
+from eyehand.model.training.gates import answer_loss, measure_pointing
+from eyehand.model.training.pages import word_lists
+from eyehand.model.training.reading import EVALUATION_SEED
+from eyehand.model.training.screens import DrawnScreens
+from eyehand.model.training.sources import DocumentSource
+from eyehand.model.training.trainer import TrainingPlan
+from eyehand.model.weights import load_checkpoint
+
+SIZES_PX = ((168, 112), (112, 168), (196, 126), (224, 168), (154, 154), (238, 112))
+"""Widths and heights: 96 to 192 tokens at their own size, 128 on average."""
+DYNAMIC = Dynamic(SETTINGS)
+ONE_SIZE_PX = (168, 154)
+"""Of 132 tokens."""
+TILE_PX, MOST_TILES = 56, 12
+"""Tiles of 16 tokens: screens whose sides are multiples of 56 are cut as they are."""
+
+HELD_OUT = 64
+"""Drawn screens of held-out words, on whose answers the loss is measured."""
+_LAYERS, _INTERMEDIATE = 3, 640
+_BRANCHES = 16
+_AHEAD = 2
+"""Columns of the cells that `ViewEncoder` adds."""
+
+
+class PlaceQuestions(DrawnScreens):
+    """Drawn screens that are asked for words alone, where they hold any."""
+
+    def document(self, number: int) -> Document:
+        """Return screen `number` with its questions."""
+        document = super().document(number)
+        places = [one for one in document.branches if one[0].text.startswith('Where is "')]
+        return replace(document, branches=places or document.branches)
+
+
+class ViewRun(TimedRun):
+    """A run on documents that a view shows; the guides know each token's place on the screen.
+
+    Args:
+        view: The view.
+        model: Trained in place.
+        tokenizer: Its tokenizer.
+        source: Documents of one screen.
+        folder: Where the state lies.
+        plan: How.
+    """
+
+    def __init__(
+        self, view: View, model: Qwen2VLNetwork, tokenizer: Tokenizer, source: DocumentSource,
+        folder: Path, plan: TrainingPlan,
+    ) -> None:  # fmt: skip
+        self._view = view
+        self._seen = torch.empty(0, _AHEAD, dtype=torch.long)
+        super().__init__(model, tokenizer, source, folder, plan, SETTINGS)
+
+    def _make_encoder(self, tokenizer: Tokenizer, settings: ImageSettings) -> ViewEncoder:
+        return ViewEncoder(tokenizer, self.model.config, settings, self._view)
+
+    def _forward(self, batch: Batch) -> dict[str, Tensor]:
+        self._seen = batch.cells[:, -_AHEAD:]
+        return super()._forward(replace(batch, cells=batch.cells[:, :-_AHEAD]))
+
+    def _places(self, batch: Batch) -> Tensor:
+        places = torch.zeros_like(batch.positions)
+        places[1:, batch.ids == self.model.config.image_token_id] = self._seen.T
+        return places
+
+
+@dataclass(frozen=True)
+class Screens:
+    """A language model of three layers from nothing, behind a tower.
+
+    Attributes:
+        view: What is seen of a screen.
+        one_dimensional: Whether positions are.
+        character_weight: Weight of the character loss; 0 for none.
+        new_tower: Whether the tower begins from nothing too, in place of the shipped one.
+    """
+
+    view: View = DYNAMIC
+    one_dimensional: bool = False
+    character_weight: float = 1.0
+    new_tower: bool = False
+
+    def run(self, budget: Budget, seed: int, folder: Path, questions: int) -> dict[str, Any]:
+        """Train and measure.
+
+        Args:
+            budget: Of the training.
+            seed: Of weights and screens.
+            folder: For the run's state.
+            questions: So many are measured.
+        """
+        tokenizer, model = self._begin(seed)
+        plan = TrainingPlan(
+            tokens=UNBOUNDED_TOKENS, branches=_BRANCHES, seed=seed,
+            character_weight=self.character_weight, save_s=float("inf"),
+        )  # fmt: skip
+        with ExitStack() as stack:
+            if self.one_dimensional:
+                stack.enter_context(one_dimensional())
+            run = ViewRun(self.view, model, tokenizer, PlaceQuestions(seed, SIZES_PX), folder, plan)
+            run.budget = budget
+            trained = run.train(partial(tell, budget))
+            run.close()
+            return {
+                "core_s": trained["cpu_s"], "steps": trained["steps"],
+                "documents": trained["documents"], **self._measure(model, tokenizer, questions),
+            }  # fmt: skip
+
+    def _begin(self, seed: int) -> tuple[Tokenizer, Qwen2VLNetwork]:
+        tokenizer = Tokenizer.from_folder(EMBEDDED_CHECKPOINT)
+        config = read_config(EMBEDDED_CHECKPOINT)
+        text = replace(config.text, num_hidden_layers=_LAYERS, intermediate_size=_INTERMEDIATE)
+        model = new_model(replace(config, text=text), seed)
+        if not self.new_tower:
+            shipped = load_checkpoint(EMBEDDED_CHECKPOINT, dtype=torch.float32)
+            model.visual.load_state_dict(shipped.visual.state_dict())
+        return tokenizer, model
+
+    def _measure(
+        self, model: Qwen2VLNetwork, tokenizer: Tokenizer, questions: int
+    ) -> dict[str, Any]:
+        loaded = Viewed(model, tokenizer, SETTINGS, view=self.view)
+        found = measure_pointing(loaded, questions, sizes=SIZES_PX)
+        count = int(found["questions"])
+        loss = answer_loss(model, self._held_out(model, tokenizer))
+        return {
+            "inside": [round(found["inside"] * count), count],
+            "chance": [round(found["chance"] * count), count], "loss": round(loss, 4),
+        }  # fmt: skip
+
+    def _held_out(self, model: Qwen2VLNetwork, tokenizer: Tokenizer) -> Iterator[Batch]:
+        encoder = ViewEncoder(tokenizer, model.config, SETTINGS, self.view)
+        source = PlaceQuestions(EVALUATION_SEED, SIZES_PX, word_lists()[1])
+        for number in range(HELD_OUT):
+            yield collate([encoder.encode(source.document(number))], tokenizer.pad_id)
+
+
+def tell(budget: Budget, now: dict[str, float]) -> None:
+    """Say how far a run is."""
+    say(f"{now['cpu_s']:.0f} of {budget.core_s:g} core-seconds, loss {now['loss']:.2f}")
