@@ -46,6 +46,8 @@ MOST_TOKENS = 96
 """A thought and a call have about 60; a longer answer runs away."""
 HELD_OUT_EVERY = 8
 """One recorded episode of so many is not learned from."""
+MOST_HELD_OUT = 24
+"""Documents on which the loss is measured."""
 _BATCH, _BATCH_OF_EPISODES = 8, 2
 _CALL = "✿FUNCTION✿"
 
@@ -120,13 +122,12 @@ class Episodes:
         )  # fmt: skip
         run = BoundedRun(model, tokenizer, learned, folder, plan, SETTINGS)
         run.budget, run.screens = budget, self.screens
-        before = self._loss(model, tokenizer, held)
         trained = run.train(partial(tell, budget))
         self._write(model, folder)
         return {
             "core_s": trained["cpu_s"], "steps": trained["steps"],
             "documents": trained["documents"], "answer_tokens": trained["answer_tokens"],
-            "loss_before": before, "loss": self._loss(model, tokenizer, held),
+            "loss": self._loss(model, tokenizer, held),
             **self._play(folder, specs, played),
         }  # fmt: skip
 
@@ -152,7 +153,7 @@ class Episodes:
         encoder = Encoder(tokenizer, model.config, SETTINGS)
 
         def batches() -> Iterator[Batch]:
-            for window in held.windows:
+            for window in held.windows[:: -(-len(held) // MOST_HELD_OUT)]:
                 batch = collate([encoder.encode(calls_alone(held.told(window)))], tokenizer.pad_id)
                 yield _seen(batch, model.config, self.screens)
 

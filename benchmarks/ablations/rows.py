@@ -59,11 +59,11 @@ ROWS: dict[str, tuple[str, Variant]] = {
 COLUMNS: dict[type, tuple[tuple[str, str], ...]] = {
     Reading: (("characters", "characters right"), ("words", "words right")),
     Screens: (
-        ("inside", "in the word's box"), ("chance", "another word's place"),
-        ("loss", "loss of answers"),
+        ("looked", "head on the word's token"), ("inside", "in the word's box"),
+        ("chance", "another word's place"), ("loss", "loss of answers"),
     ),
     Episodes: (
-        ("succeeded", "succeeded"), ("loss", "loss of calls"), ("loss_before", "before training"),
+        ("succeeded", "succeeded"), ("loss", "loss of calls"),
     ),
 }  # fmt: skip
 """What is measured: its name in the document, and in a table."""

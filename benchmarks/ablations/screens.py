@@ -19,11 +19,12 @@ from eyehand.model.folder import read_config
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
-from eyehand.model.training.batching import Batch, collate
+from eyehand.model.training.batching import NOWHERE, Batch, collate
 from eyehand.model.training.documents import Document
 from eyehand.model.training.embedded import SETTINGS, new_model
 from eyehand.model.training.gates import answer_loss, measure_pointing
 from eyehand.model.training.pages import word_lists
+from eyehand.model.training.positions import LookLoss
 from eyehand.model.training.reading import EVALUATION_SEED
 from eyehand.model.training.screens import DrawnScreens
 from eyehand.model.training.sources import DocumentSource
@@ -147,17 +148,38 @@ class Screens:
         loaded = Viewed(model, tokenizer, SETTINGS, view=self.view)
         found = measure_pointing(loaded, questions, sizes=SIZES_PX)
         count = int(found["questions"])
-        loss = answer_loss(model, self._held_out(model, tokenizer))
+        looked: list[bool] = []
+        loss = answer_loss(model, self._held_out(model, tokenizer, looked))
         return {
+            "looked": [sum(looked), len(looked)],
             "inside": [round(found["inside"] * count), count],
             "chance": [round(found["chance"] * count), count], "loss": round(loss, 4),
         }  # fmt: skip
 
-    def _held_out(self, model: Qwen2VLNetwork, tokenizer: Tokenizer) -> Iterator[Batch]:
+    def _held_out(
+        self, model: Qwen2VLNetwork, tokenizer: Tokenizer, looked: list[bool]
+    ) -> Iterator[Batch]:
+        """Yield screens of held-out words; after a pass over one, append where it looked."""
         encoder = ViewEncoder(tokenizer, model.config, SETTINGS, self.view)
         source = PlaceQuestions(EVALUATION_SEED, SIZES_PX, word_lists()[1])
+        looks = LookLoss(model)
         for number in range(HELD_OUT):
-            yield collate([encoder.encode(source.document(number))], tokenizer.pad_id)
+            batch = collate([encoder.encode(source.document(number))], tokenizer.pad_id)
+            yield batch
+            looked += looked_right(looks.scores(), batch)
+        looks.close()
+
+
+def looked_right(scores: Tensor, batch: Batch) -> list[bool]:
+    """Return for each answer with a point whether the head looks at the very token that holds it.
+
+    Args:
+        scores: (B, L, L), how much each token looks at each.
+        batch: The documents; what counts is where each answer is about to begin.
+    """
+    begins = (batch.looks != NOWHERE) & (batch.looks.roll(1, 1) == NOWHERE)  # (B, L)
+    right: list[bool] = (scores[begins].argmax(-1) == batch.looks[begins]).tolist()
+    return right
 
 
 def tell(budget: Budget, now: dict[str, float]) -> None:

@@ -14,7 +14,14 @@ from benchmarks.ablations.episodes import Episodes, calls_alone
 from benchmarks.ablations.history import bounded
 from benchmarks.ablations.positions import one_dimensional
 from benchmarks.ablations.rows import ROWS
-from benchmarks.ablations.screens import ONE_SIZE_PX, SIZES_PX, PlaceQuestions, Screens, ViewRun
+from benchmarks.ablations.screens import (
+    ONE_SIZE_PX,
+    SIZES_PX,
+    PlaceQuestions,
+    Screens,
+    ViewRun,
+    looked_right,
+)
 from benchmarks.ablations.timed import Budget
 from benchmarks.ablations.views import (
     Dynamic,
@@ -165,6 +172,15 @@ def test_guides_are_taught_the_places_on_the_whole_screen(tmp_path: Path) -> Non
     of_screens = (places[1:] - places[:1])[:, batch.ids == CONFIG.image_token_id].T
     assert torch.equal(of_screens, batch.cells[:, -2:])
     run.close()
+
+
+def test_a_look_is_right_where_the_best_score_is_the_answers_token() -> None:
+    batch = collate([encoded(TILES, 1), encoded(Dynamic(SETTINGS), 2)], TOKENIZER.pad_id)
+    scores = torch.zeros(*batch.ids.shape, batch.ids.shape[1])
+    scores.scatter_(2, batch.looks.clamp(min=0)[..., None], 1.0)
+    answers = sum(len(DRAWN.document(number).branches) for number in (1, 2))
+    assert looked_right(scores, batch) == [True] * answers
+    assert looked_right(scores.roll(1, 2), batch) == [False] * answers
 
 
 def test_a_conversation_is_shown_what_documents_show() -> None:
