@@ -131,7 +131,7 @@ class LookLoss:
         x, step = self._seen
         self._seen = None
         q, k = first_head(self._attention, x, step)
-        scores = (q @ k.transpose(-1, -2)) / self._attention.head_dim**0.5
+        scores: Tensor = (q @ k.transpose(-1, -2)) / self._attention.head_dim**0.5
         return scores if step.mask is None else scores + step.mask[:, 0]
 
     def _keep(self, module: nn.Module, inputs: tuple[Tensor, Pass]) -> None:
