@@ -122,14 +122,10 @@ class Episodes:
         )  # fmt: skip
         run = BoundedRun(model, tokenizer, learned, folder, plan, SETTINGS)
         run.budget, run.screens = budget, self.screens
-        trained = run.train(partial(tell, budget))
+        run.train(partial(tell, budget))
         self._write(model, folder)
-        return {
-            "core_s": trained["cpu_s"], "steps": trained["steps"],
-            "documents": trained["documents"], "answer_tokens": trained["answer_tokens"],
-            "loss": self._loss(model, tokenizer, held),
-            **self._play(folder, specs, played),
-        }  # fmt: skip
+        loss = self._loss(model, tokenizer, held)
+        return {**run.work(), "loss": loss, **self._play(folder, specs, played)}
 
     def documents(self, recorded: Path, seed: int) -> tuple[EpisodeDocuments, EpisodeDocuments]:
         """Return what is learned from, and what is held out: every eighth episode.

@@ -67,7 +67,7 @@ COLUMNS: dict[type, tuple[tuple[str, str], ...]] = {
     ),
 }  # fmt: skip
 """What is measured: its name in the document, and in a table."""
-_WORK = (("core_s", "core-seconds"), ("steps", "steps"), ("documents", "documents"))
+_WORK = (("steps", "steps"), ("documents", "documents"))
 
 
 def check(names: Iterable[str], much: Amounts) -> None:
@@ -144,7 +144,7 @@ def _cell(value: float | list[int]) -> str:
         right, count = value
         low, high = wilson_interval(right, count)
         return f"{right} of {count}, {_percent(right / count)} [{_percent(low)}, {_percent(high)}]"
-    return f"{value:,.0f}" if value >= 20 else f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _percent(share: float) -> str:

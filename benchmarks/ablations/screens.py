@@ -125,12 +125,9 @@ class Screens:
                 stack.enter_context(one_dimensional())
             run = ViewRun(self.view, model, tokenizer, PlaceQuestions(seed, SIZES_PX), folder, plan)
             run.budget = budget
-            trained = run.train(partial(tell, budget))
+            run.train(partial(tell, budget))
             run.close()
-            return {
-                "core_s": trained["cpu_s"], "steps": trained["steps"],
-                "documents": trained["documents"], **self._measure(model, tokenizer, questions),
-            }  # fmt: skip
+            return {**run.work(), **self._measure(model, tokenizer, questions)}
 
     def _begin(self, seed: int) -> tuple[Tokenizer, Qwen2VLNetwork]:
         tokenizer = Tokenizer.from_folder(EMBEDDED_CHECKPOINT)

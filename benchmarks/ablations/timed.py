@@ -1,6 +1,7 @@
 """Equal compute: a run ends when one thread has worked so long, whatever it got done."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from eyehand.model.training.optimizer import rate_share
 from eyehand.model.training.trainer import TrainingRun
@@ -34,6 +35,12 @@ class TimedRun(TrainingRun):
     """
 
     budget = Budget(0.0)
+
+    def work(self) -> dict[str, Any]:
+        """Return what was done in the budget: core-seconds, steps, documents, the number format."""
+        dtype = str(self._dtype).removeprefix("torch.")
+        counts = {name: self._counts[name] for name in ("steps", "documents", "answer_tokens")}
+        return {"core_s": round(self._counts["cpu_s"], 1), **counts, "dtype": dtype}
 
     def _has_ended(self) -> bool:
         return self._counts["cpu_s"] >= self.budget.core_s
