@@ -4,7 +4,8 @@ python -m benchmarks.ablations patch-7 patch-14 --core-seconds 600 --json ablati
 eyehand eval miniwob:click-tab-2,miniwob:login-user --policy expert --episodes 60 --out shown
 python -m benchmarks.ablations with-thought without-thought --recorded shown --json ablations.json
 
-A row that the file holds already is not run again.
+Rows of one kind that are run in one call take turns. A row that the file holds already is not run
+again.
 """
 
 import argparse
@@ -12,18 +13,21 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.ablations.rows import ROWS, Amounts, check, key, run_row, tables
-from benchmarks.ablations.timed import Budget
+from benchmarks.ablations.rows import COLUMNS, ROWS, Amounts, begin, check, key, tables
+from benchmarks.ablations.timed import Budget, take_turns
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.main import main
 from eyehand.agent.cli.parser import Parser
 from eyehand.errors import UsageError
+
+SAY_S = 20.0
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -71,18 +75,30 @@ def execute(arguments: argparse.Namespace) -> int:
     kept = _read(arguments.kept)
     names = [n for n in arguments.rows or ROWS if key(n, budget, seed) not in kept]
     check(names, much)
-    for name in names:
-        shared.say(f"{name}: {ROWS[name][0]}")
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="eyehand-") as folder:
-            found = run_row(name, budget, seed, Path(folder), much)
-        found |= {"row": name, "budget_s": budget.core_s, "seed": seed,
-                  "wall_s": round(time.monotonic() - begun)}  # fmt: skip
-        kept[key(name, budget, seed)] = found
-        if arguments.kept:
-            arguments.kept.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    for kind in COLUMNS:
+        together = [name for name in names if type(ROWS[name][1]) is kind]
+        for name, found in _measured(together, budget, seed, much):
+            kept[key(name, budget, seed)] = found
+            if arguments.kept:
+                arguments.kept.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     shared.print_text(tables(kept))
     return 0
+
+
+def _measured(
+    names: Sequence[str], budget: Budget, seed: int, much: Amounts
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Let rows take turns, and yield the figures of each at its end."""
+    with tempfile.TemporaryDirectory(prefix="eyehand-") as folder:
+        rows = {name: begin(name, budget, seed, Path(folder) / name, much) for name in names}
+        said_s = time.monotonic()
+        for name, found in take_turns(rows):
+            if isinstance(found, dict):
+                shared.say(f"{name}: measured")
+                yield name, found | {"row": name, "budget_s": budget.core_s, "seed": seed}
+            elif time.monotonic() - said_s > SAY_S:
+                said_s = time.monotonic()
+                shared.say(f"{name}: {found:.0f} of {budget.core_s:g} core-seconds")
 
 
 def _read(path: Path | None) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.ablations.history import bounded
-from benchmarks.ablations.screens import tell
-from benchmarks.ablations.timed import UNBOUNDED_TOKENS, Budget, TimedRun
+from benchmarks.ablations.timed import UNBOUNDED_TOKENS, Budget, Row, TimedRun
 from benchmarks.dialects.measure import MOST_TRIES
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.cli.arguments import say
@@ -102,8 +100,8 @@ class Episodes:
         kind, _, count = self.history.partition(":")
         return int(count) if kind == "window" else None
 
-    def run(self, budget: Budget, seed: int, folder: Path, played: Played) -> dict[str, Any]:
-        """Train and measure.
+    def run(self, budget: Budget, seed: int, folder: Path, played: Played) -> Row:
+        """Train in turns, and measure.
 
         Args:
             budget: Of the training.
@@ -122,7 +120,9 @@ class Episodes:
         )  # fmt: skip
         run = BoundedRun(model, tokenizer, learned, folder, plan, SETTINGS)
         run.budget, run.screens = budget, self.screens
-        run.train(partial(tell, budget))
+        while run.spent_s < budget.core_s:
+            run.turn()
+            yield run.spent_s
         self._write(model, folder)
         loss = self._loss(model, tokenizer, held)
         return {**run.work(), "loss": loss, **self._play(folder, specs, played)}

@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks.ablations.timed import Budget
-from eyehand.agent.cli.arguments import say
+from benchmarks.ablations.timed import Budget, Row
 from eyehand.model.training.embedded import tower_config
 from eyehand.model.training.reading import ReadingPlan, ReadingRun, measure
 
 SIZES_PX = ((112, 84), (112, 84), (168, 56), (84, 112), (56, 168))
 """Multiples of 28 pixels, so that no row's pages are resized."""
-_SAY_STEPS = 100
+_TURN_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,8 @@ class Reading:
     patch_px: int
     merge: int
 
-    def run(self, budget: Budget, seed: int, folder: Path, pages: int) -> dict[str, Any]:
-        """Train and measure.
+    def run(self, budget: Budget, seed: int, folder: Path, pages: int) -> Row:
+        """Train in turns, and measure.
 
         Args:
             budget: Of the training.
@@ -41,12 +39,13 @@ class Reading:
         )  # fmt: skip
         run = ReadingRun(config, ReadingPlan(seed, sizes=SIZES_PX, warmup_steps=1), folder)
         while run.cpu_s < budget.core_s:
-            loss = run.advance(budget.share(run.cpu_s))
-            if run.step % _SAY_STEPS == 0:
-                say(f"{run.cpu_s:.0f} of {budget.core_s:g} core-seconds, loss {loss:.2f}")
+            run.advance(budget.share(run.cpu_s))
+            if run.step % _TURN_STEPS == 0:
+                yield run.cpu_s
         found = measure(run.tower, run.head, config, pages)
         return {
-            "core_s": run.cpu_s, "steps": run.step, "documents": run.step * run.plan.pages,
+            "core_s": round(run.cpu_s, 1), "steps": run.step,
+            "documents": run.step * run.plan.pages,
             "characters": _rate(found, "characters"), "words": _rate(found, "words"),
         }  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.ablations.episodes import Episodes, Played
 from benchmarks.ablations.reading import Reading
 from benchmarks.ablations.screens import MOST_TILES, ONE_SIZE_PX, TILE_PX, Screens
-from benchmarks.ablations.timed import Budget
+from benchmarks.ablations.timed import Budget, Row
 from benchmarks.ablations.views import OneSize, Tiles
 from eyehand.agent.results.statistics import wilson_interval
 from eyehand.agent.training.recorded_episodes import find_episodes
@@ -88,8 +88,8 @@ def check(names: Iterable[str], much: Amounts) -> None:
             find_episodes([much.recorded])
 
 
-def run_row(name: str, budget: Budget, seed: int, folder: Path, much: Amounts) -> dict[str, Any]:
-    """Train and measure one row.
+def begin(name: str, budget: Budget, seed: int, folder: Path, much: Amounts) -> Row:
+    """Return a row that has not begun yet.
 
     Args:
         name: Of `ROWS`.
@@ -97,7 +97,6 @@ def run_row(name: str, budget: Budget, seed: int, folder: Path, much: Amounts) -
         seed: Of its weights and documents.
         folder: Empty; for what it writes.
         much: How much is measured.
-
     """
     variant = ROWS[name][1]
     if isinstance(variant, Reading):

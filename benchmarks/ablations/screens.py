@@ -1,9 +1,8 @@
 """A network on drawn screens of several sizes: "where is WORD", in the word's box or not."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.ablations.positions import one_dimensional
-from benchmarks.ablations.timed import UNBOUNDED_TOKENS, Budget, TimedRun
+from benchmarks.ablations.timed import UNBOUNDED_TOKENS, Budget, Row, TimedRun
 from benchmarks.ablations.views import Dynamic, View, Viewed, ViewEncoder
-from eyehand.agent.cli.arguments import say
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.model.folder import read_config
 from eyehand.model.inputs.image_settings import ImageSettings
@@ -106,8 +104,8 @@ class Screens:
     character_weight: float = 1.0
     new_tower: bool = False
 
-    def run(self, budget: Budget, seed: int, folder: Path, questions: int) -> dict[str, Any]:
-        """Train and measure.
+    def run(self, budget: Budget, seed: int, folder: Path, questions: int) -> Row:
+        """Train in turns, and measure.
 
         Args:
             budget: Of the training.
@@ -120,14 +118,19 @@ class Screens:
             tokens=UNBOUNDED_TOKENS, branches=_BRANCHES, seed=seed,
             character_weight=self.character_weight, save_s=float("inf"),
         )  # fmt: skip
-        with ExitStack() as stack:
-            if self.one_dimensional:
-                stack.enter_context(one_dimensional())
-            run = ViewRun(self.view, model, tokenizer, PlaceQuestions(seed, SIZES_PX), folder, plan)
-            run.budget = budget
-            run.train(partial(tell, budget))
-            run.close()
+        source = PlaceQuestions(seed, SIZES_PX)
+        run = ViewRun(self.view, model, tokenizer, source, folder, plan)
+        run.budget = budget
+        while run.spent_s < budget.core_s:
+            with self._positions():  # other rows have others
+                run.turn()
+            yield run.spent_s
+        run.close()
+        with self._positions():
             return {**run.work(), **self._measure(model, tokenizer, questions)}
+
+    def _positions(self) -> AbstractContextManager[None]:
+        return one_dimensional() if self.one_dimensional else nullcontext()
 
     def _begin(self, seed: int) -> tuple[Tokenizer, Qwen2VLNetwork]:
         tokenizer = Tokenizer.from_folder(EMBEDDED_CHECKPOINT)
@@ -177,8 +180,3 @@ def looked_right(scores: Tensor, batch: Batch) -> list[bool]:
     begins = (batch.looks != NOWHERE) & (batch.looks.roll(1, 1) == NOWHERE)  # (B, L)
     right: list[bool] = (scores[begins].argmax(-1) == batch.looks[begins]).tolist()
     return right
-
-
-def tell(budget: Budget, now: dict[str, float]) -> None:
-    """Say how far a run is."""
-    say(f"{now['cpu_s']:.0f} of {budget.core_s:g} core-seconds, loss {now['loss']:.2f}")

@@ -22,7 +22,7 @@ from benchmarks.ablations.screens import (
     ViewRun,
     looked_right,
 )
-from benchmarks.ablations.timed import Budget
+from benchmarks.ablations.timed import Budget, Row, take_turns
 from benchmarks.ablations.views import (
     Dynamic,
     OneSize,
@@ -199,6 +199,19 @@ def test_a_budget_rises_stays_and_falls_to_zero() -> None:
     )
 
 
+def test_rows_take_turns_and_end_with_their_figures() -> None:
+    def row(turns: int) -> Row:
+        for number in range(turns):
+            yield number + 0.5
+        return {"turns": turns}
+
+    told = list(take_turns({"long": row(2), "short": row(1)}))
+    assert told == [
+        ("long", 0.5), ("short", 0.5), ("long", 1.5), ("short", {"turns": 1}),
+        ("long", {"turns": 2}),
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The expert's episodes of a game of several steps, with a thought put into each step."""
@@ -309,14 +322,14 @@ def test_rows_are_trained_measured_kept_and_not_run_again(
 ) -> None:
     kept = tmp_path / "rows.json"
     amounts = ["--core-seconds", "0.05", "--pages", "2", "--questions", "2", "--episodes", "1"]
-    asked = ["patch-14", "tiles", "with-thought", *amounts, "--recorded", str(recorded)]
+    asked = ["patch-14", "dynamic", "tiles", "with-thought", *amounts, "--recorded", str(recorded)]
     assert main([*asked, "--json", str(kept)], make_parser) == 0
     rows = list(json.loads(kept.read_text()).values())
-    assert [row["row"] for row in rows] == ["patch-14", "tiles", "with-thought"]
+    assert [row["row"] for row in rows] == ["patch-14", "dynamic", "tiles", "with-thought"]
     assert all(row["steps"] >= 1 for row in rows)
     assert rows[0]["characters"][1] > 20
     assert rows[1]["inside"][1] == 2
-    assert rows[2]["tasks"] == {GAME: rows[2]["succeeded"]}
+    assert rows[3]["tasks"] == {GAME: rows[3]["succeeded"]}
     table = capsys.readouterr().out
     assert all(ROWS[row["row"]][0] in table for row in rows)
     assert "of 2, " in table
