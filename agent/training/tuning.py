@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.policies.models.checkpoint_files import Habits, read_habits
@@ -28,10 +27,10 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.json_object import read_object
 from eyehand.model.packing import read_packing
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
-from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
+from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.adapters import add_adapters, save_adapters
 from eyehand.model.training.batching import Encoder, collate
-from eyehand.model.training.documents import Document
+from eyehand.model.training.gates import answer_loss
 from eyehand.model.training.replicas import Replicas
 from eyehand.model.training.trainer import Follow, TrainingPlan, TrainingRun
 from eyehand.model.weights import load_checkpoint, save_checkpoint
@@ -214,32 +213,15 @@ def _found(
     return "; ".join(said)
 
 
-@torch.inference_mode()
 def _loss(
     model: Qwen2VLNetwork, held: EpisodeDocuments | None, encoder: Encoder, pad_id: int
 ) -> float | None:
     """Return the mean loss of an answer's token over held-out documents; None without any."""
     if held is None:
         return None
-    model.eval()
-    total, count = 0.0, 0
-    for window in held.windows[:MOST_HELD_OUT]:
-        found, tokens = _sum_of(model, held.told(window), encoder, pad_id)
-        total, count = total + found, count + tokens
-    return round(total / count, 4)
-
-
-def _sum_of(
-    model: Qwen2VLNetwork, document: Document, encoder: Encoder, pad_id: int
-) -> tuple[float, int]:
-    batch = collate([encoder.encode(document)], pad_id).to(model.device)
-    rows = batch.targets != IGNORED_TARGET
-    logits = model(
-        batch.ids, rows=rows, patches=batch.patches, grid_thw=batch.grid_thw,
-        position_ids=batch.positions, attention_mask=batch.mask,
-    )  # fmt: skip
-    targets = batch.targets[rows]
-    return float(F.cross_entropy(logits.float(), targets, reduction="sum")), len(targets)
+    documents = map(held.told, held.windows[:MOST_HELD_OUT])
+    batches = (collate([encoder.encode(document)], pad_id) for document in documents)
+    return round(answer_loss(model, batches), 4)
 
 
 def _save(network: Qwen2VLNetwork, base: Path, out: Path, name: str, plan: TuningPlan) -> None:

@@ -162,21 +162,25 @@ class Encoder:
             looks = self._looks(part.text, found, tokens.screen) if is_call else ()
             tokens.looks += looks or [NOWHERE] * len(found)
 
-    def _looks(self, text: str, ids: list[int], screen: "_ScreenPlace | None") -> list[int]:
+    def _looks(self, text: str, ids: list[int], screen: "ScreenPlace | None") -> list[int]:
         """Return the vision token of the point that is being written, for each token of a call."""
         points = list(_POINT.finditer(text))
         if not points or screen is None:
             return []
-        first, rows, columns = screen
         looks: list[int] = []
         written = 0
         for token in ids:
             match = next((m for m in points if m.end() > written), points[-1])
             x, y = (int(number) / 1000 for number in match.groups())
-            row, column = min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)
-            looks.append(first + row * columns + column)
+            looks.append(self._token_at(x, y, screen))
             written += len(self._tokenizer.decode([token]))
         return looks
+
+    def _token_at(self, x: float, y: float, screen: "ScreenPlace") -> int:
+        """Return the index of the vision token at a point, 0 to 1, of a screen."""
+        first, rows, columns = screen
+        row, column = min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)
+        return first + row * columns + column
 
     def _screen(self, image: ImageInput) -> list[int]:
         pads = [self._config.image_token_id] * image.num_tokens
@@ -192,7 +196,7 @@ class Encoder:
         return found
 
 
-_ScreenPlace = tuple[int, int, int]
+ScreenPlace = tuple[int, int, int]
 """Index of a screen's first vision token, and its rows and columns of tokens."""
 
 
@@ -203,7 +207,7 @@ class _Tokens:
     ids: list[int] = field(default_factory=list)
     learned: list[bool] = field(default_factory=list)
     looks: list[int] = field(default_factory=list)
-    screen: _ScreenPlace | None = None
+    screen: ScreenPlace | None = None
 
 
 def _joined(

@@ -1,15 +1,20 @@
-"""What a network in training can do by itself: find a word on a screen that it has never seen.
+"""What a network in training can do: foresee answers, and find a word that it has never seen.
 
 Words, screens and fonts are drawn from evaluation seeds and held-out words.
 """
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import torch
+import torch.nn.functional as F
 
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.decoder import GenerationConfig
+from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
+from eyehand.model.training.batching import Batch
 from eyehand.model.training.pages import FONTS, word_lists
 from eyehand.model.training.reading import EVALUATION_SEED
 from eyehand.model.training.screens import (
@@ -28,20 +33,22 @@ _POINT = re.compile(r"\[(\d+), (\d+)\]")
 
 
 def measure_pointing(
-    loaded: Qwen2VL, questions: int = 200, fonts: Sequence[str] = FONTS
-) -> dict[str, float]:
+    loaded: Qwen2VL, questions: int = 200, fonts: Sequence[str] = FONTS,
+    sizes: Sequence[tuple[int, int]] = (SCREEN_PX,),
+) -> dict[str, float]:  # fmt: skip
     """Ask "Where is WORD?" on drawn screens of up to twenty words, one question a screen.
 
     Args:
         loaded: The network.
         questions: How many screens.
         fonts: Fonts that they are drawn with.
+        sizes: Their widths and heights in pixels.
 
     Returns:
         `inside`: share of the answers that lie in the word's box, 0 to 1; `chance`: the same for
         the place of another word of the screen, drawn at random; `questions`: their count.
     """
-    screens = DrawnScreens(EVALUATION_SEED, [SCREEN_PX], word_lists()[1], fonts)
+    screens = DrawnScreens(EVALUATION_SEED, sizes, word_lists()[1], fonts)
     inside = chance = asked = number = 0
     while asked < questions:
         screen = screens.screen(number)
@@ -60,6 +67,29 @@ def measure_pointing(
         "chance": round(chance / asked, 4),
         "questions": asked,
     }
+
+
+@torch.inference_mode()
+def answer_loss(model: Qwen2VLNetwork, batches: Iterable[Batch]) -> float:
+    """Return the mean loss of an answer's token, over all tokens of all batches.
+
+    Args:
+        model: Left in evaluation mode.
+        batches: At least one, with at least one token to be foreseen.
+    """
+    model.eval()
+    total, count = 0.0, 0
+    for batch in batches:
+        here = batch.to(model.device)
+        rows = here.targets != IGNORED_TARGET
+        logits = model(
+            here.ids, rows=rows, patches=here.patches, grid_thw=here.grid_thw,
+            position_ids=here.positions, attention_mask=here.mask,
+        )  # fmt: skip
+        targets = here.targets[rows]
+        total += float(F.cross_entropy(logits.float(), targets, reduction="sum"))
+        count += len(targets)
+    return total / count
 
 
 def _words(screen: DrawnScreen) -> list[Item]:

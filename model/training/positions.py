@@ -123,13 +123,16 @@ class LookLoss:
         rows = looks != NOWHERE  # (B, L)
         if self._seen is None or not bool(rows.any()):
             return torch.zeros(())
+        return F.cross_entropy(self.scores()[rows], looks[rows])
+
+    def scores(self) -> Tensor:
+        """Return how much each token looks at each in the last forward pass: (B, L, L)."""
+        assert self._seen is not None
         x, step = self._seen
         self._seen = None
         q, k = first_head(self._attention, x, step)
-        scores = (q @ k.transpose(-1, -2)) / self._attention.head_dim**0.5  # (B, L, L)
-        if step.mask is not None:
-            scores = scores + step.mask[:, 0]
-        return F.cross_entropy(scores[rows], looks[rows])
+        scores: Tensor = (q @ k.transpose(-1, -2)) / self._attention.head_dim**0.5
+        return scores if step.mask is None else scores + step.mask[:, 0]
 
     def _keep(self, module: nn.Module, inputs: tuple[Tensor, Pass]) -> None:
         self._seen = inputs

@@ -40,6 +40,7 @@ class ReadingPlan:
     Attributes:
         seed: Of the pages and of the weights, 0 to 999,999.
         pages: Pages a step.
+        sizes: Widths and heights in pixels that a step's pages may have.
         learning_rate: Of AdamW, after the warm-up.
         warmup_steps: Steps in which the rate rises.
         weight_decay: Of the matrices.
@@ -49,6 +50,7 @@ class ReadingPlan:
 
     seed: int = 0
     pages: int = 16
+    sizes: tuple[tuple[int, int], ...] = PAGE_SIZES_PX
     learning_rate: float = 0.0015
     warmup_steps: int = 60
     weight_decay: float = 0.05
@@ -214,7 +216,7 @@ class ReadingRun:
 def training_pages(plan: ReadingPlan, step: int) -> list[Page]:
     """Return the pages of a step: a function of the plan's seed and of the step alone."""
     words, _ = word_lists()
-    size = random.Random(f"size/{plan.seed}/{step}").choice(PAGE_SIZES_PX)
+    size = random.Random(f"size/{plan.seed}/{step}").choice(plan.sizes)
     first = step * plan.pages
     return [draw_page(plan.seed, first + n, size, words) for n in range(plan.pages)]
 

@@ -180,7 +180,7 @@ class TrainingRun:
         self.model, self.plan, self.folder, self._workers = model, plan, folder, workers
         self._replicas = replicas
         self._dtype = fast_dtype(model.device)
-        encoder = Encoder(tokenizer, model.config, settings)
+        encoder = self._make_encoder(tokenizer, settings)
         self._pools = Pools(source, encoder, plan, tokenizer.pad_id, self._dtype, replicas)
         if plan.freeze_tower:
             model.visual.requires_grad_(False)
@@ -209,7 +209,7 @@ class TrainingRun:
         saved = time.monotonic()
         self.model.train()
         ahead = batches(self._pools, int(self._counts["steps"]), self._workers)
-        while self._counts["tokens"] < self.plan.tokens:
+        while not self._has_ended():
             self._step(ahead)
             if self._counts["steps"] % LOG_STEPS == 0:
                 self._log(follow)
@@ -232,10 +232,23 @@ class TrainingRun:
         losses = {name: round(value, 4) for name, value in self._losses.items()}
         return {**self._counts, "cpu_s": round(self._counts["cpu_s"]), **losses}
 
+    def _make_encoder(self, tokenizer: Tokenizer, settings: ImageSettings) -> Encoder:
+        return Encoder(tokenizer, self.model.config, settings)
+
+    def _has_ended(self) -> bool:
+        return self._counts["tokens"] >= self.plan.tokens
+
+    def _rate_share(self) -> float:
+        return self.plan.rate(int(self._counts["tokens"]))
+
+    def _places(self, batch: Batch) -> Tensor:
+        """(3, B, L): what the second and third are ahead of the first is a row and a column."""
+        return batch.positions
+
     def _step(self, ahead: Iterator[Batch]) -> None:
         begun = time.process_time()
         batch = next(ahead).to(self.model.device)
-        share = self.plan.rate(int(self._counts["tokens"]))
+        share = self._rate_share()
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate * share
         losses = self._forward(batch)
@@ -258,7 +271,7 @@ class TrainingRun:
             )  # fmt: skip
             losses = {"loss": loss}
             if self._positions and self._looks:
-                losses["position_loss"] = self._positions(batch.ids, batch.positions)
+                losses["position_loss"] = self._positions(batch.ids, self._places(batch))
                 losses["look_loss"] = self._looks(batch.looks)
             if self._characters:
                 losses["character_loss"] = self._characters(batch.cells)
@@ -290,7 +303,7 @@ class TrainingRun:
     def _log(self, follow: Follow) -> None:
         if self._replicas.rank:
             return
-        line = {**self.summary(), "rate": round(self.plan.rate(int(self._counts["tokens"])), 4)}
+        line = {**self.summary(), "rate": round(self._rate_share(), 4)}
         with (self.folder / "training_log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         follow(line)
