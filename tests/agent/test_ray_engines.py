@@ -154,7 +154,7 @@ def test_an_episode_keeps_its_engine_and_two_engines_share_the_episodes(
 ) -> None:
     result = evaluate(tmp_path / "e", lambda spec: Up(), cluster, 2)
     # Two workers, two engines, and a machine for each of these.
-    assert result.to_json()["policies"][LINE]["conversations"] == 1
+    assert result.policy["conversations"] == 1
     deciders = []
     for row in read_rows(tmp_path / "e" / "episodes.jsonl")[0]:
         steps = read_trajectory(tmp_path / "e" / str(row.folder)).steps
