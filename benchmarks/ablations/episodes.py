@@ -46,7 +46,7 @@ HELD_OUT_EVERY = 8
 """One recorded episode of so many is not learned from."""
 MOST_HELD_OUT = 24
 """Documents on which the loss is measured."""
-_BATCH, _BATCH_OF_EPISODES = 8, 2
+_BATCH, _BATCH_OF_EPISODES = 4, 2
 _CALL = "✿FUNCTION✿"
 
 

@@ -40,7 +40,8 @@ TILE_PX, MOST_TILES = 56, 12
 HELD_OUT = 64
 """Drawn screens of held-out words, on whose answers the loss is measured."""
 _LAYERS, _INTERMEDIATE = 3, 640
-_BRANCHES = 16
+_BATCH, _BRANCHES = 2, 16
+"""Few screens a step, many questions each: in few minutes steps count for more than screens."""
 _AHEAD = 2
 """Columns of the cells that `ViewEncoder` adds."""
 
@@ -115,7 +116,7 @@ class Screens:
         """
         tokenizer, model = self._begin(seed)
         plan = TrainingPlan(
-            tokens=UNBOUNDED_TOKENS, branches=_BRANCHES, seed=seed,
+            tokens=UNBOUNDED_TOKENS, batch=_BATCH, branches=_BRANCHES, seed=seed,
             character_weight=self.character_weight, save_s=float("inf"),
         )  # fmt: skip
         source = PlaceQuestions(seed, SIZES_PX)
