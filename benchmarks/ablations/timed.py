@@ -36,19 +36,20 @@ class Budget:
 
 
 def take_turns(rows: dict[str, Row]) -> Iterator[tuple[str, float | dict[str, Any]]]:
-    """Let rows train in turns, until each has spent its budget and is measured.
+    """Let rows train in turns, the one that has spent least first, until each is measured.
 
     Yields:
         After each turn a row's name and its core-seconds; at its end its name and its figures.
     """
-    under_way = dict(rows)
-    while under_way:
-        for name, row in list(under_way.items()):
-            try:
-                yield name, next(row)
-            except StopIteration as end:
-                del under_way[name]
-                yield name, end.value
+    spent = dict.fromkeys(rows, 0.0)
+    while spent:
+        name = min(spent, key=lambda name: spent[name])
+        try:
+            spent[name] = next(rows[name])
+            yield name, spent[name]
+        except StopIteration as end:
+            del spent[name]
+            yield name, end.value
 
 
 class TimedRun(TrainingRun):

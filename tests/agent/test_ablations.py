@@ -199,16 +199,16 @@ def test_a_budget_rises_stays_and_falls_to_zero() -> None:
     )
 
 
-def test_rows_take_turns_and_end_with_their_figures() -> None:
-    def row(turns: int) -> Row:
-        for number in range(turns):
-            yield number + 0.5
-        return {"turns": turns}
+def test_the_row_that_has_spent_least_takes_the_next_turn() -> None:
+    def row(step_s: float) -> Row:
+        for number in range(round(3 / step_s)):
+            yield step_s * (number + 1)
+        return {"step_s": step_s}
 
-    told = list(take_turns({"long": row(2), "short": row(1)}))
+    told = list(take_turns({"slow": row(1.5), "quick": row(1)}))
     assert told == [
-        ("long", 0.5), ("short", 0.5), ("long", 1.5), ("short", {"turns": 1}),
-        ("long", {"turns": 2}),
+        ("slow", 1.5), ("quick", 1), ("quick", 2), ("slow", 3), ("quick", 3),
+        ("slow", {"step_s": 1.5}), ("quick", {"step_s": 1}),
     ]  # fmt: skip
 
 
