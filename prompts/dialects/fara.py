@@ -17,6 +17,7 @@ from eyehand.prompts.dialects.function_call import (
     MEANINGS,
     FunctionCallCodec,
     FunctionCallDialect,
+    scroll_pixels,
 )
 
 SEARCH = "https://www.bing.com/search?q="
@@ -59,9 +60,7 @@ def _read_search(given: Arguments, here: Here) -> Arguments | None:
 
 
 def _read_scroll(given: Arguments, here: Here) -> Arguments | None:
-    pixels = given.get("pixels", 0)
-    down = isinstance(pixels, int | float) and pixels < 0
-    return {"direction": "down" if down else "up", "amount": _PAGE}
+    return {"direction": "down" if scroll_pixels(given) < 0 else "up", "amount": _PAGE}
 
 
 def _write_scroll(action: Action, here: Here) -> Arguments | None:

@@ -45,6 +45,8 @@ _PARAMETER = re.compile(
 _LABEL = re.compile(r"\A\s*(?:Thought|Action)\s{0,9}[:：]\s*|\n[^\S\n]*Action\s{0,9}[:：][^\n]*")
 _SCREENS = 10.0
 """Tenths of the visible screen, which a scroll's amount counts."""
+_MOST_PIXELS = 1_000_000
+"""Of a scroll; a number that JSON cannot hold is read as infinite."""
 
 
 def _read_text(given: Arguments, here: Here) -> Arguments | None:
@@ -71,11 +73,23 @@ def _height(here: Here) -> float:
     return here.coordinates.extent()[1]
 
 
+def scroll_pixels(given: Arguments) -> float:
+    """Return how far a call scrolls, in pixels: not 0, at most `_MOST_PIXELS` either way.
+
+    Raises:
+        InvalidArgument: it is no such number.
+    """
+    pixels = given.get("pixels")
+    if not isinstance(pixels, int | float) or isinstance(pixels, bool) or pixels == 0:
+        raise InvalidArgument(f"pixels is a number other than 0; got {str(pixels)[:40]!r}")
+    if not abs(pixels) <= _MOST_PIXELS:  # also where it is no number
+        raise InvalidArgument(f"pixels is a number of at most {_MOST_PIXELS:,} either way")
+    return pixels
+
+
 def _read_scroll(negative: str, positive: str) -> Any:
     def read(given: Arguments, here: Here) -> Arguments | None:
-        pixels = given.get("pixels")
-        if not isinstance(pixels, int | float) or isinstance(pixels, bool) or pixels == 0:
-            raise InvalidArgument(f"pixels is a number other than 0; got {str(pixels)[:40]!r}")
+        pixels = scroll_pixels(given)
         tenths = round(abs(pixels) * _SCREENS / max(1.0, _height(here)))
         place = {"point": given["coordinate"]} if given.get("coordinate") else {}
         return {

@@ -118,6 +118,42 @@ def test_an_escape_with_digits_of_other_scripts_is_no_escape(name: str, digits: 
     assert parsed.error is not None or digits in str(parsed.action)
 
 
+STRANGE_NUMBERS = ("1e9000", "-1e9000", "NaN", "Infinity", "-Infinity", "0.5e-9000", "9" * 400,
+                   "-" + "9" * 400, "9" * 400 + ".5", "9" * 5000)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_number_that_no_float_holds_is_never_a_crash(name: str) -> None:
+    """Each number of each call that a dialect writes, one after the other."""
+    codec = make_dialect(name).codec
+    where = codec.coordinates(None, *SIZE, pointer=HERE)
+    asked = [call for call in calls() if call[0] == name]
+    for _, space, action in [*asked, (name, WEB, Scroll(direction="left", amount=3, point=HERE))]:
+        try:
+            text = codec.write(action, where)
+        except UsageError:
+            continue
+        for number in re.finditer(r"-?\d+(?:\.\d+)?", text):
+            for strange in STRANGE_NUMBERS:
+                answer = text[: number.start()] + strange + text[number.end() :]
+                parsed = codec.parse(answer, space, where)
+                assert (parsed.action is None) != (parsed.error is None), answer[:300]
+                assert parsed.action is None or space.contains(parsed.action), answer[:300]
+
+
+@pytest.mark.parametrize("pixels", ["down", None, True, 0, [1], 1e300])
+@pytest.mark.parametrize("name", ["qwen2.5-vl", "qwen3-vl", "gui-owl", "fara"])
+def test_a_scroll_by_no_number_is_feedback_and_no_scroll(name: str, pixels: object) -> None:
+    codec = make_dialect(name).codec
+    where = codec.coordinates(None, *SIZE)
+    text = codec.write(Scroll(direction="down"), where)
+    answer = re.sub(r'"pixels": -?\d+', lambda _: f'"pixels": {json.dumps(pixels)}', text)
+    assert answer != text
+    parsed = codec.parse(answer, WEB, where)
+    assert parsed.action is None
+    assert "pixels" in str(parsed.error)
+
+
 @pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize("text", ["<point>[[1,2]]</point>", 'x <point>["a"]</point> {y}', "(3,4)"])
 def test_a_text_that_looks_like_a_place_is_a_text(name: str, text: str) -> None:
