@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ SCREEN = Observation(
 )
 CALL = "Thought: here\nAction: click(start_box='<|box_start|>(500,250)<|box_end|>')"
 LIMITS = EndpointLimits(connect_s=5, first_byte_s=2, total_s=4, tries=2, longest_wait_s=0.2)
+PATIENT = replace(LIMITS, connect_s=60, first_byte_s=60, total_s=120)
+"""For servers that do answer, on whatever busy machine."""
 LONGEST_S = 25.0
 """No decision may take longer: two tries, a pause, and what a busy machine adds."""
 
@@ -136,8 +139,8 @@ def floods(connection: socket.socket) -> None:
         connection.sendall(b"x" * 1024 * 1024)
 
 
-def decide(url: str, **options: Any) -> Any:
-    policy = EndpointPolicy(url, "some-model", make_dialect("ui-tars"), limits=LIMITS, **options)
+def decide(url: str, limits: EndpointLimits = PATIENT, **options: Any) -> Any:
+    policy = EndpointPolicy(url, "some-model", make_dialect("ui-tars"), limits=limits, **options)
     return policy.start("Click it", SPACE, seed=1).decide(SCREEN)
 
 
@@ -174,13 +177,13 @@ def test_a_server_that_fails_is_a_fault_within_its_bound(name: str) -> None:
     began_s = time.monotonic()
     with serving(*FAULTS[name]) as url:
         if name == "no choices":
-            assert decide(url).error is not None  # an empty answer is the model's
+            assert decide(url, LIMITS).error is not None  # an empty answer is the model's
         elif name == "a redirect":
             with pytest.raises(UsageError, match="HTTP 302"):
-                decide(url)
+                decide(url, LIMITS)
         else:
             with pytest.raises(EndpointFault, match="2 tries"):
-                decide(url)
+                decide(url, LIMITS)
     assert time.monotonic() - began_s < LONGEST_S
 
 
@@ -405,7 +408,7 @@ def test_a_server_that_cannot_take_stop_words_is_asked_without_them() -> None:
     with serving(
         lambda c: c.sendall(response(body)), lambda c: c.sendall(response(events(*parts)))
     ) as url:
-        policy = EndpointPolicy(url, "m", make_dialect("keyword"), limits=LIMITS)
+        policy = EndpointPolicy(url, "m", make_dialect("keyword"), limits=PATIENT)
         decision = policy.start("Do it", SPACE).decide(SCREEN)
     assert isinstance(decision.action, Click)
     assert decision.raw_text == f"I see.{KEYWORD_CALL}"
@@ -415,10 +418,10 @@ def test_a_server_that_cannot_take_stop_words_is_asked_without_them() -> None:
 def test_stop_words_are_sent_until_a_server_breaks_off() -> None:
     server = ScriptedServer(lambda request: KEYWORD_CALL)
     try:
-        policy = EndpointPolicy(server.url, "m", make_dialect("keyword"), limits=LIMITS)
+        policy = EndpointPolicy(server.url, "m", make_dialect("keyword"), limits=PATIENT)
         policy.start("Do it", SPACE).decide(SCREEN)
         assert server.requests[0]["stop"] == ["✿RESULT✿", "✿RETURN✿"]
-        plain = EndpointPolicy(server.url, "m", make_dialect("ui-tars"), limits=LIMITS)
+        plain = EndpointPolicy(server.url, "m", make_dialect("ui-tars"), limits=PATIENT)
         plain.start("Do it", SPACE).decide(SCREEN)
         assert "stop" not in server.requests[1]
     finally:
