@@ -22,7 +22,7 @@ from eyehand.actions.codecs.verbs import (
 from eyehand.actions.codecs.writing import clean_thought
 from eyehand.errors import Unparsable
 from eyehand.prompts.dialects.dialect import Dialect, Message, Picture, PictureBounds, Turn
-from eyehand.prompts.dialects.function_call import scroll_as_swipe
+from eyehand.prompts.dialects.scrolling import scroll_as_swipe
 
 _START = re.compile(r"\b(?:do|finish)\s{0,9}[(（]")
 _THINK = re.compile(r"</?(?:think|answer)>")

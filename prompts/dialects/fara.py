@@ -17,8 +17,8 @@ from eyehand.prompts.dialects.function_call import (
     MEANINGS,
     FunctionCallCodec,
     FunctionCallDialect,
-    scroll_pixels,
 )
+from eyehand.prompts.dialects.scrolling import scroll_pixels
 
 SEARCH = "https://www.bing.com/search?q="
 """Where `web_search` looks, as in its makers' agent."""

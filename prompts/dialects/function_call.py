@@ -33,6 +33,7 @@ from eyehand.prompts.dialects.dialect import (
     is_point,
     told_steps,
 )
+from eyehand.prompts.dialects.scrolling import read_scroll, scroll_as_swipe, write_scroll
 from eyehand.prompts.parameters import parameters
 
 COMPUTER, PHONE = "computer_use", "mobile_use"
@@ -43,10 +44,6 @@ _PARAMETER = re.compile(
     r"<parameter=([\w.-]{1,100})>((?:(?!<parameter=).)*?)</parameter>", re.DOTALL
 )
 _LABEL = re.compile(r"\A\s*(?:Thought|Action)\s{0,9}[:：]\s*|\n[^\S\n]*Action\s{0,9}[:：][^\n]*")
-_SCREENS = 10.0
-"""Tenths of the visible screen, which a scroll's amount counts."""
-_MOST_PIXELS = 1_000_000
-"""Of a scroll; a number that JSON cannot hold is read as infinite."""
 
 
 def _read_text(given: Arguments, here: Here) -> Arguments | None:
@@ -69,50 +66,6 @@ def _write_keys(action: Action, here: Here) -> Arguments | None:
     return {"keys": [known.get(key, key.lower()) for key in given_fields(action)["keys"]]}
 
 
-def _height(here: Here) -> float:
-    return here.coordinates.extent()[1]
-
-
-def scroll_pixels(given: Arguments) -> float:
-    """Return how far a call scrolls, in pixels: not 0, at most `_MOST_PIXELS` either way.
-
-    Raises:
-        InvalidArgument: it is no such number.
-    """
-    pixels = given.get("pixels")
-    if not isinstance(pixels, int | float) or isinstance(pixels, bool) or pixels == 0:
-        raise InvalidArgument(f"pixels is a number other than 0; got {str(pixels)[:40]!r}")
-    if not abs(pixels) <= _MOST_PIXELS:  # also where it is no number
-        raise InvalidArgument(f"pixels is a number of at most {_MOST_PIXELS:,} either way")
-    return pixels
-
-
-def _read_scroll(negative: str, positive: str) -> Any:
-    def read(given: Arguments, here: Here) -> Arguments | None:
-        pixels = scroll_pixels(given)
-        tenths = round(abs(pixels) * _SCREENS / max(1.0, _height(here)))
-        place = {"point": given["coordinate"]} if given.get("coordinate") else {}
-        return {
-            "direction": positive if pixels > 0 else negative,
-            "amount": min(20, max(1, tenths)),
-            **place,
-        }
-
-    return read
-
-
-def _write_scroll(negative: str, positive: str) -> Any:
-    def write(action: Action, here: Here) -> Arguments | None:
-        given = given_fields(action)
-        if given["direction"] not in (negative, positive):
-            return None
-        pixels = round(given.get("amount", 5) * _height(here) / _SCREENS)
-        place = {"coordinate": given["point"]} if given.get("point") else {}
-        return {"pixels": pixels if given["direction"] == positive else -pixels, **place}
-
-    return write
-
-
 def _read_drag(given: Arguments, here: Here) -> Arguments | None:
     if here.coordinates.pointer is None:
         raise InvalidArgument(
@@ -126,22 +79,6 @@ def _write_drag(action: Action, here: Here) -> Arguments | None:
     if pointer is None or here.coordinates.write(pointer) != here.coordinates.write(given["start"]):
         return None
     return {"coordinate": given["end"]}
-
-
-def scroll_as_swipe(action: Action) -> Arguments | None:
-    """Return the finger's way that scrolls a phone: down is a finger that moves up."""
-    given = given_fields(action)
-    middle = given.get("point") or Point(x=0.5, y=0.5)
-    half = min(0.4, given.get("amount", 5) / _SCREENS / 2)
-    x, y = {"down": (0, half), "up": (0, -half), "right": (half, 0), "left": (-half, 0)}[
-        given["direction"]
-    ]
-    return {"coordinate": _inside(middle.x + x, middle.y + y),
-            "coordinate2": _inside(middle.x - x, middle.y - y)}  # fmt: skip
-
-
-def _inside(x: float, y: float) -> Point:
-    return Point(x=min(0.98, max(0.02, x)), y=min(0.98, max(0.02, y)))
 
 
 def _button(name: str) -> tuple[Any, Any]:
@@ -180,8 +117,8 @@ COMPUTER_VERBS: tuple[Verb, ...] = (
     Verb("left_click_drag", "drag", _read_drag, _write_drag, "coordinate"),
     verb("right_click", "right_click", _AT, shown="coordinate"),
     verb("double_click", "double_click", _AT, shown="coordinate"),
-    Verb("scroll", "scroll", _read_scroll("down", "up"), _write_scroll("down", "up"), "pixels"),
-    Verb("hscroll", "scroll", _read_scroll("left", "right"), _write_scroll("left", "right"),
+    Verb("scroll", "scroll", read_scroll("down", "up"), write_scroll("down", "up"), "pixels"),
+    Verb("hscroll", "scroll", read_scroll("left", "right"), write_scroll("left", "right"),
          "pixels"),
 )  # fmt: skip
 PHONE_VERBS: tuple[Verb, ...] = (

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.model.gpus import DEVICES
 from torch import Tensor
 
 from eyehand.model.qwen2vl import split_attention
@@ -18,17 +19,6 @@ from eyehand.model.qwen2vl.attention import (
 from eyehand.model.qwen2vl.language import Pass, RMSNorm
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.qwen2vl.split_attention import attend_split, length_mask
-
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"),
-        ],
-    ),
-]
 
 
 def plain(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.model.gpus import DEVICES
 from tests.small_embedded import small_config
 
 from eyehand.errors import UsageError
@@ -36,16 +37,6 @@ SIZE = Size(12, 16, 512, 128)
 TEXT = Size(0, 0, 128, 64)
 PAGE = Size(12, 16)
 CPU = torch.device("cpu")
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"),
-        ],
-    ),
-]
 
 
 @pytest.fixture(scope="module")
