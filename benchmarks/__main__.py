@@ -19,7 +19,7 @@ examples:
   python -m benchmarks episodes --peer-python bg-venv/bin/python
   python -m benchmarks android --episodes 3                     beside plain adbutils
   python -m benchmarks preprocess --screen 1288x728 --rounds 20
-  python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12
+  python -m benchmarks engine --shape 136M --screen 1288x728 --steps 12 --scratch-at 5,12
   python -m benchmarks engine --shape 2B --screen 1280x720 --device cuda --steps 3
   python -m benchmarks fitting --shape 2B --screen 1288x728 --at /var/tmp
   python -m benchmarks engine --together 16 --steps 4           at once, and one after the other
@@ -109,6 +109,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--side", metavar="WORD",
         help="fitting: only the sides with this word in their name, such as transformers or int4",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scratch-at", type=_numbers, default=(), metavar="N,N",
+        help="engine: steps that are computed from scratch too, once such a step takes over a "
+        "minute (default: none)",
     )  # fmt: skip
     parser.add_argument(
         "--together", type=shared.positive_int, metavar="N",
@@ -210,7 +215,7 @@ def _measure_engine(arguments: argparse.Namespace) -> Measured:
         return measured, print_on_device
     if arguments.together is not None:
         return bench_together(*asked, arguments.together, shared.say), print_together
-    document = bench_engine(*asked, shared.say)
+    document = bench_engine(*asked, shared.say, arguments.scratch_at)
     return document, print_engine
 
 

@@ -54,7 +54,7 @@ def print_engine(document: dict[str, Any]) -> None:
     longest = max(len(times) for times in document["cpu_s"].values())
     shown = [step for step in (1, 2, 5, 10, 20, 30, 40, 50) if step < longest] + [longest]
     rows = [
-        [name, *(f"{times[n - 1]:.2f}" if n <= len(times) else "–" for n in shown),
+        [name, *("–" if times[n - 1] is None else f"{times[n - 1]:.2f}" for n in shown),
          f"{document['cache_bytes'][name] / 1e6:.0f} MB"]
         for name, times in document["cpu_s"].items()
     ]  # fmt: skip

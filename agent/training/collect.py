@@ -1,17 +1,23 @@
 """Collects demonstrations from every environment that has an expert into training documents.
 
 Episodes are not only the expert's own: now and then another action is taken, and the expert says
-what follows from there. So the model sees how one gets back from a mistake.
+what follows from there. So the model sees how one gets back from a mistake. Where a student is
+given, its own actions are taken and the expert says what should have followed (DAgger, Ross et al.
+2011, arXiv 1011.0686): so it learns what to do where it gets to by itself.
 """
 
 import logging
 import random
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eyehand.actions import Action
+import numpy as np
+
+from eyehand.actions import Action, ActionSpace
+from eyehand.agent.ending import judge
 from eyehand.agent.experts import expert_for
 from eyehand.agent.experts import miniwob as miniwob_expert
 from eyehand.agent.policies.base import Conversation, Policy
@@ -43,6 +49,8 @@ _LOG = logging.getLogger(__name__)
 
 ASTRAY = 0.12
 """Share of the steps at which another action than the expert's is taken."""
+STUDENT_STEPS = 12
+"""A student has so many steps an episode; one that does nothing new has fewer."""
 MOST_OTHERS = 6
 MOST_READ = 4
 
@@ -56,19 +64,41 @@ def sources() -> list[str]:
     return [*pages, *(f"cards:{game}" for game in CARDS)]
 
 
+@dataclass
+class Played:
+    """How many episodes of a source were played, and how many of them succeeded."""
+
+    episodes: int = 0
+    successes: int = 0
+
+    @property
+    def failing(self) -> float:
+        """The share of failures, 0 to 1, as if one more episode had failed."""
+        return (self.episodes - self.successes + 1) / (self.episodes + 1)
+
+
 class Collector:
     """Draws documents from all sources in turn, some episodes of each.
 
     Args:
         specs: The sources.
         first_seed: The first seed; the i-th episode gets the i-th seed from there.
+        student: Whose actions are taken; None for the expert's. Sources in which the student
+            fails come more often then.
+
+    Attributes:
+        played: What became of the episodes so far, by source.
     """
 
-    def __init__(self, specs: Collection[str], first_seed: int = 0) -> None:
+    def __init__(
+        self, specs: Collection[str], first_seed: int = 0, student: Policy | None = None
+    ) -> None:
         self._specs = list(specs)
         self._generator = random.Random(first_seed)
         self._writer = DocumentWriter()
         self._seed = first_seed
+        self._student = student
+        self.played = {spec: Played() for spec in specs}
 
     def documents(self) -> Generator[Document, None, None]:
         """Yield documents for ever; seeds that the expert cannot solve are passed over.
@@ -78,9 +108,16 @@ class Collector:
                 no expert.
         """
         while True:
-            self._generator.shuffle(self._specs)
-            for spec in self._specs:
+            for spec in self._turn():
                 yield from self._episodes(spec)
+
+    def _turn(self) -> list[str]:
+        """Return the next sources: all of them in a new order, or as often as a student fails."""
+        if self._student is None or not all(self.played[spec].episodes for spec in self._specs):
+            self._generator.shuffle(self._specs)
+            return list(self._specs)
+        failing = [self.played[spec].failing for spec in self._specs]
+        return self._generator.choices(self._specs, failing, k=len(self._specs))
 
     def _episodes(self, spec: str) -> Iterator[Document]:
         expert, given = expert_for(spec), 0
@@ -91,7 +128,7 @@ class Collector:
                 if given >= DOCUMENTS_IN_TURN:
                     return
                 try:
-                    documents = self._episode(environment, expert, self._next_seed())
+                    documents = self._episode(spec, environment, expert, self._next_seed())
                 except EnvironmentFault as fault:
                     _LOG.warning("%s, seed %d: %s", spec, self._seed - 1, fault)
                     return
@@ -108,30 +145,64 @@ class Collector:
         self._seed += 1
         return seed
 
-    def _episode(self, environment: Environment, policy: Policy, seed: int) -> list[Document]:
+    def _episode(
+        self, spec: str, environment: Environment, policy: Policy, seed: int
+    ) -> list[Document]:
         """Play an episode and return a document a screen, up to where the expert has no way on."""
         policy.bind(environment, seed)
         observation, _ = environment.reset(seed=seed)
         task = environment.instruction or ""
         expert = policy.start(task, environment.action_space, seed)
+        student = self._student_conversation(task, environment.action_space, seed)
         documents: list[Document] = []
         earlier: list[Action] = []
-        for _ in range(MAX_EXPERT_STEPS):
+        succeeded = False
+        for _ in range(STUDENT_STEPS if student else MAX_EXPERT_STEPS):
             step = self._step(environment, expert, observation, task, earlier, seed)
             if step is None:
                 break
             document, action, others = step
             documents.append(document)
-            if others and self._generator.random() < ASTRAY:
-                action = self._generator.choice(others)
-            earlier.append(rounded(action))
+            before = observation
             try:
-                observation, _, terminated, truncated, _ = environment.step(earlier[-1])
-            except ModelFeedback:
+                earlier.append(self._taken(action, others, student, observation))
+                observation, _, terminated, truncated, info = environment.step(earlier[-1])
+            except ModelFeedback as feedback:
+                if student is None:
+                    break
+                observation = observation.with_pixels(environment.render(), str(feedback))
+                continue
+            if ending := judge(earlier[-1], info.get("verdict"), terminated, truncated):
+                succeeded = ending.verdict is True
                 break
-            if terminated or truncated:
+            if student and _stands_still(before, observation, earlier):
                 break
+        self.played[spec].episodes += 1
+        self.played[spec].successes += succeeded
         return documents
+
+    def _student_conversation(
+        self, task: str, actions: ActionSpace, seed: int
+    ) -> Conversation | None:
+        return None if self._student is None else self._student.start(task, actions, seed)
+
+    def _taken(
+        self, action: Action, others: list[Action], student: Conversation | None,
+        observation: Observation,
+    ) -> Action:  # fmt: skip
+        """Return what is done: the student's action, or the expert's and now and then another.
+
+        Raises:
+            ModelFeedback: the student's answer holds no action.
+        """
+        if student is not None:
+            decision = student.decide(observation)
+            if decision.action is None:
+                raise decision.error or ModelFeedback("the answer held no action")
+            return decision.action
+        if others and self._generator.random() < ASTRAY:
+            action = self._generator.choice(others)
+        return rounded(action)
 
     def _step(
         self, environment: Environment, expert: Conversation, observation: Observation,
@@ -168,6 +239,12 @@ class Collector:
         return found if len(found) <= most else self._generator.sample(found, most)
 
 
+def _stands_still(before: Observation, after: Observation, earlier: list[Action]) -> bool:
+    """Tell whether the last action was the one before it, and changed nothing."""
+    again = len(earlier) > 1 and earlier[-1] == earlier[-2]
+    return again and np.array_equal(still(before), still(after))
+
+
 def _questions(words: Collection[Word], size: tuple[int, int]) -> list[tuple[str, str]]:
     """Return where words are and what stands at their places, for words that occur once."""
     texts = [word.text.lower() for word in words]
@@ -186,7 +263,8 @@ def collect(
     first_seed: int = 0,
     only: Collection[str] = (),
     progress: Callable[[int], None] = lambda collected: None,
-) -> None:
+    student: Policy | None = None,
+) -> dict[str, Played]:
     """Write `count` documents to shards in `out`.
 
     Args:
@@ -195,6 +273,10 @@ def collect(
         first_seed: The first training seed; shards of other first seeds may lie beside these.
         only: Specs of environments that have an expert; `sources()` where it is empty.
         progress: Called with the number of documents so far.
+        student: Whose actions are taken; None for the expert's.
+
+    Returns:
+        What became of the episodes that were played, by source.
 
     Raises:
         UsageError: a seed lies outside the training seeds, or a source has no expert.
@@ -202,7 +284,7 @@ def collect(
     for spec in only:
         expert_for(spec)
     out.mkdir(parents=True, exist_ok=True)
-    collector = Collector(only or sources(), first_seed)
+    collector = Collector(only or sources(), first_seed, student)
     collected = 0
     with closing(collector.documents()) as stream:
         while collected < count:
@@ -212,3 +294,4 @@ def collect(
                 collected += 1
                 progress(collected)
             shard.close()
+    return collector.played

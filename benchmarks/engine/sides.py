@@ -194,12 +194,21 @@ class FromScratch(Transformers):
         self._patches: list[Tensor] = []
         self._grids: list[Tensor] = []
 
-    def step(self, screen: UInt8Array, tokens: int) -> tuple[int, ...]:
-        """Read everything again; only the new screen is preprocessed."""
+    def take_in(self, screen: UInt8Array) -> None:
+        """Append a step's words and its screen; only the new screen is preprocessed."""
         new, patches, grid = self._shown(screen)
         self._ids += new
         self._patches.append(patches)
         self._grids.append(grid)
+
+    def pass_over(self, screen: UInt8Array, answer: tuple[int, ...]) -> None:
+        """Append a step with the answer of another side, without computing it."""
+        self.take_in(screen)
+        self._ids += answer
+
+    def step(self, screen: UInt8Array, tokens: int) -> tuple[int, ...]:
+        """Read everything again."""
+        self.take_in(screen)
         ids = torch.tensor([self._ids])
         image = self._checkpoint.network.config.image_token_id
         out = self._peer.generate(

@@ -10,6 +10,7 @@ import json
 import math
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -56,7 +57,7 @@ class TrainingPlan:
         weight_decay: Of the matrices.
         seed: Of the order of documents, of the branches and of the weights.
         guide_weight: Weight of the auxiliary losses that teach pointing; 0 for none.
-        character_weight: Weight of the loss that teaches reading; 0 for none.
+        character_weight: Weight of the loss that teaches a tower that learns to read; 0 for none.
         freeze_tower: Whether the vision tower stays as it is.
         adapted: Whether adapters are trained beside weights that stay as they are: they alone are
             the run's state.
@@ -132,13 +133,17 @@ def batches(pools: Pools, step: int, workers: int) -> Iterator[Batch]:
         workers: Processes that make them ahead; 0 makes them here. The batches are the same.
     """
     first, passed_over = divmod(step, POOL_BATCHES)
-    loader = DataLoader(
-        pools, batch_size=None, sampler=_NumbersFrom(first), num_workers=workers,
-        prefetch_factor=2 if workers else None,
-        # A fork would copy what libraries of this process do not survive, such as their threads.
-        multiprocessing_context="forkserver" if workers else None,
-    )  # fmt: skip
-    for pool in loader:
+    with warnings.catch_warnings():
+        # How many processes there are is the caller's choice, also where cores are fewer.
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        loader = DataLoader(
+            pools, batch_size=None, sampler=_NumbersFrom(first), num_workers=workers,
+            prefetch_factor=2 if workers else None,
+            # A fork would copy what libraries of this process do not survive, such as threads.
+            multiprocessing_context="forkserver" if workers else None,
+        )  # fmt: skip
+        made = iter(loader)
+    for pool in made:
         yield from pool[passed_over:]
         passed_over = 0
 
@@ -186,7 +191,8 @@ class TrainingRun:
             model.visual.requires_grad_(False)
         self._positions = PositionLoss(model) if plan.guide_weight else None
         self._looks = LookLoss(model) if plan.guide_weight else None
-        self._characters = CharacterLoss(model, head) if plan.character_weight else None
+        reads = plan.character_weight and not plan.freeze_tower
+        self._characters = CharacterLoss(model, head) if reads else None
         for module in self._heads().values():
             module.to(model.device)
         self.optimizer = self._make_optimizer()
@@ -282,7 +288,7 @@ class TrainingRun:
         if self._positions:
             guides = losses["position_loss"] + losses["look_loss"]
             total = total + self.plan.guide_weight * guides
-        if self._characters and not self.plan.freeze_tower:
+        if self._characters:
             total = total + self.plan.character_weight * losses["character_loss"]
         return total
 

@@ -1,15 +1,19 @@
 """The training data hold exactly the tokens that the runtime reads and writes."""
 
+import json
+from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 from tests.small_embedded import small_config
 
-from eyehand.actions import Action, Coordinates, Point
+from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.web import Click
-from eyehand.agent.policies.base import Decision
+from eyehand.agent.cli.main import main
+from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_conversation import VlmConversation
 from eyehand.agent.policies.models.checkpoint_files import (
@@ -19,7 +23,7 @@ from eyehand.agent.policies.models.checkpoint_files import (
     read_habits,
     write_habits,
 )
-from eyehand.agent.training.collect import Collector, collect, sources
+from eyehand.agent.training.collect import Collector, Played, collect, sources
 from eyehand.agent.training.demonstrations import (
     EVALUATION_SEEDS,
     TRAINING_SEEDS,
@@ -28,7 +32,8 @@ from eyehand.agent.training.demonstrations import (
     rounded,
 )
 from eyehand.envs.cards.number_line import NumberLineEnvironment
-from eyehand.errors import CheckpointError, UsageError
+from eyehand.envs.env import Observation
+from eyehand.errors import CheckpointError, ModelFeedback, UsageError
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inputs.image_settings import write_image_settings
@@ -177,6 +182,65 @@ def test_collected_documents_lie_in_a_shard(tmp_path: Path) -> None:
     assert {document.source for document in documents} == {"cards:blackjack"}
     assert documents[0].seed == 40
     assert seen == [1, 2, 3]
+
+
+class Stubborn(Policy):
+    """A student that takes one and the same move, and says nothing of use at every third step."""
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        return StubbornConversation(action_space.types[0]())
+
+
+class StubbornConversation(Conversation):
+    def __init__(self, action: Action) -> None:
+        self._action, self._steps = action, 0
+
+    def decide(self, observation: Observation) -> Decision:
+        self._steps += 1
+        if self._steps % 3 == 0:
+            return Decision(error=ModelFeedback("expected a call, got a poem"))
+        return Decision(action=self._action)
+
+
+def test_a_student_acts_and_the_expert_says_what_should_have_followed() -> None:
+    collector = Collector(["cards:number-line"], first_seed=SEED, student=Stubborn())
+    stream = collector.documents()
+    documents = [next(stream) for _ in range(60)]
+    stream.close()
+    environment = NumberLineEnvironment()
+    moves = [kind.__name__.lower() for kind in environment.action_space.types]
+    answers, strayed = set(), 0
+    for document in documents:
+        told, _, answer = "".join(p.text for p in document.branches[0]).partition("assistant")
+        earlier = told.partition("Earlier: ")[2]
+        assert moves[1] not in earlier  # only its own moves were made
+        wanted = next(move for move in moves if move in answer)
+        answers.add(wanted)
+        strayed += moves[0] in earlier and wanted == moves[1]
+    assert answers == set(moves)
+    assert strayed > 5  # it went the wrong way, and is told the right one from there
+    assert any("got a poem" in p.text for d in documents for p in d.branches[0])
+    played = collector.played["cards:number-line"]
+    assert 0 < played.successes < played.episodes
+
+
+def test_a_checkpoint_acts_as_a_student_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["train", "collect", "--student", "embedded", "--only", "cards:number-line", "--json"]
+    assert main([*asked, "--documents", "6", "--out", str(tmp_path)]) == 0
+    (source,) = json.loads(capsys.readouterr().out)["sources"].values()
+    assert source["successes"] == source["episodes"] > 0
+    (path,) = tmp_path.glob(f"*{SHARD_SUFFIX}")
+    assert len(list(read_shard(path))) == 6
+
+
+def test_sources_in_which_a_student_fails_come_more_often() -> None:
+    collector = Collector(["cards:blackjack", "cards:number-line"], student=Stubborn())
+    collector.played["cards:blackjack"] = Played(episodes=99, successes=99)
+    collector.played["cards:number-line"] = Played(episodes=99, successes=0)
+    drawn = Counter(document.source for document in islice(collector.documents(), 100))
+    assert drawn["cards:number-line"] > 9 * drawn["cards:blackjack"]
 
 
 def test_a_source_without_an_expert_is_refused(tmp_path: Path) -> None:

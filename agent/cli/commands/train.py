@@ -1,12 +1,17 @@
 """`eyehand train`: demonstrations from the experts, and a small Qwen2-VL trained on them."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.train import gpu as train_gpu
 from eyehand.agent.cli.train import options, tune
 from eyehand.agent.outcome import EXIT_SUCCESS
+
+if TYPE_CHECKING:
+    from eyehand.agent.policies.models.built_in import VlmPolicy
 
 NAME = "train"
 SUMMARY = "collect demonstrations and train a small Qwen2-VL on them"
@@ -14,6 +19,7 @@ EXAMPLES = """\
 examples:
   eyehand train collect --out demonstrations --documents 10000
   eyehand train collect --out demonstrations --documents 10000 --first-seed 100000
+  eyehand train collect --out own-states --documents 2000 --student my-model
   eyehand train read --out reading --steps 20000
   eyehand train read --out tower --branch reading --steps 22000 --decay-steps 2000
   eyehand train run --out pointing --tower tower/tower.safetensors --drawn 1 --tokens 40000000
@@ -27,14 +33,16 @@ examples:
 
 `collect` lets the experts act in real environments, MiniWoB++ and the cards where none are named,
 and writes what they saw and did, in the runtime's own prompt format, as shards. Several may write
-into one folder with different first seeds. `read` teaches a vision tower alone to read drawn pages.
-`run` trains a network of 12 million parameters on demonstrations and on drawn screens, from scratch
-with a tokenizer of its own, or further from a checkpoint. Both go on where they were interrupted
-when they are called again; with `--branch` they go on from another run's state, so that the
-learning rate may fall there while that run goes on. `gpu` does all of it in one go, with the
-documents in the GPU's memory and each step recorded: many times quicker there. `tune` learns from
-your own recorded episodes, for any Qwen2-VL checkpoint: whole, or with LoRA adapters. Of
-seeds only 0 to 999,999 are trained on: the others are for evaluation.
+into one folder with different first seeds. With `--student` the checkpoint acts, the expert says
+what should have followed, and sources in which it fails come more often (DAgger). `read` teaches a
+vision tower alone to read drawn pages. `run` trains a network of 12 million parameters on
+demonstrations and on drawn screens, from scratch with a tokenizer of its own, or further from a
+checkpoint. Both go on where they were interrupted when they are called again; with `--branch` they
+go on from another run's state, so that the learning rate may fall there while that run goes on.
+`gpu` does all of it in one go, with the documents in the GPU's memory and each step recorded: many
+times quicker there. `tune` learns from your own recorded episodes, for any Qwen2-VL checkpoint:
+whole, or with LoRA adapters. Of seeds only 0 to 999,999 are trained on: the others are for
+evaluation.
 """
 
 
@@ -57,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="of these sources only, with commas between, such as miniwob:click-option (default: "
         "MiniWoB++ and the cards; `eyehand suites NAME` lists the tasks that have an expert)",
+    )
+    collect.add_argument(
+        "--student",
+        metavar="MODEL",
+        help="let this checkpoint act (embedded, a folder or a Hub id), and the expert say at each "
+        "step what should follow (default: the expert acts)",
     )
     run = parts.add_parser("run", help="train on shards and on drawn screens")
     _add_run_arguments(run)
@@ -196,17 +210,39 @@ def _collect(arguments: argparse.Namespace) -> int:
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("documents", total=arguments.documents)
-        collect(
+        played = collect(
             arguments.out,
             arguments.documents,
             arguments.first_seed,
             only=_specs(arguments.only),
             progress=lambda collected: bar.update(task, completed=collected),
+            student=_student(arguments.student),
         )
-    shared.say(f"{arguments.documents} documents in {arguments.out}")
+    succeeded = sum(source.successes for source in played.values())
+    episodes = sum(source.episodes for source in played.values())
+    shared.say(
+        f"{arguments.documents} documents in {arguments.out}; "
+        f"{succeeded} of {episodes} episodes succeeded"
+    )
     if arguments.json:
-        shared.print_json({"documents": arguments.documents, "folder": str(arguments.out)})
+        by_source = {spec: asdict(source) for spec, source in played.items() if source.episodes}
+        shared.print_json(
+            {
+                "documents": arguments.documents,
+                "folder": str(arguments.out),
+                "sources": by_source,
+            }
+        )
     return EXIT_SUCCESS
+
+
+def _student(model: str | None) -> "VlmPolicy | None":
+    """Load the checkpoint that acts; `None` where the expert does."""
+    if model is None:
+        return None
+    from eyehand.agent.policies.models.built_in import VlmPolicy
+
+    return VlmPolicy(None if model == "embedded" else model)
 
 
 def _train(arguments: argparse.Namespace) -> int:
