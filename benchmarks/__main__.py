@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--side", metavar="WORD",
-        help="fitting: only the sides with this word in their name, such as transformers or int4",
+        help="engine, fitting: only the sides with this word in their name, such as evict or int4",
     )  # fmt: skip
     parser.add_argument(
         "--scratch-at", type=_numbers, default=(), metavar="N,N",
@@ -215,7 +215,7 @@ def _measure_engine(arguments: argparse.Namespace) -> Measured:
         return measured, print_on_device
     if arguments.together is not None:
         return bench_together(*asked, arguments.together, shared.say), print_together
-    document = bench_engine(*asked, shared.say, arguments.scratch_at)
+    document = bench_engine(*asked, shared.say, arguments.scratch_at, arguments.side)
     return document, print_engine
 
 

@@ -13,9 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmarks.engine.one_side import SIDES
-from benchmarks.engine.sides import shape
+from benchmarks.engine.sides import shape, with_word
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
-from eyehand.errors import UsageError
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.shapes import weight_shapes
 
@@ -50,9 +49,7 @@ def bench_fitting(
     Raises:
         UsageError: no side has that word in its name.
     """
-    rows, chosen = [], [one for one in SIDES if side is None or side in one]
-    if not chosen:
-        raise UsageError(f"--side: expected a word of {'; '.join(SIDES)}, got {side!r}")
+    rows, chosen = [], with_word(SIDES, side)
     with tempfile.TemporaryDirectory(dir=folder) as made:
         count = write_checkpoint(name, Path(made))
         say(f"{count / 1e9:.2f} billion parameters are written")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.engine.sides import FromScratch, KeptCache, Ours, Side, model
+from benchmarks.engine.sides import FromScratch, KeptCache, Ours, Side, model, with_word
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inputs.image import UInt8Array
 
@@ -18,6 +18,17 @@ HELD = 4
 MOST_SCRATCH_S = 60.0
 """Once a step from scratch took longer, only those of `scratch_at` are computed."""
 
+SIDES: dict[str, Callable[[Qwen2VL, int], Side]] = {
+    "eyehand, full": lambda checkpoint, held: Ours(checkpoint, "full", 2**62),
+    "eyehand, evict": lambda checkpoint, held: Ours(checkpoint, "evict", held),
+    "eyehand, window:2": lambda checkpoint, held: Ours(checkpoint, "window:2", 2**62),
+    KeptCache.name: lambda checkpoint, held: KeptCache(checkpoint),
+    FromScratch.name: lambda checkpoint, held: FromScratch(checkpoint),
+}
+"""What makes each side of a model, with memory for so many tokens where there is a bound."""
+EXACT = ("eyehand, full", KeptCache.name, FromScratch.name)
+"""These have the whole history before them, and write the same."""
+
 
 def bench_engine(
     name: str,
@@ -25,6 +36,7 @@ def bench_engine(
     steps: int,
     say: Callable[[str], object],
     scratch_at: Collection[int] = (),
+    word: str | None = None,
 ) -> dict[str, Any]:
     """Measure a shape at a size of screens.
 
@@ -35,19 +47,20 @@ def bench_engine(
         say: Is told of each step.
         scratch_at: Steps that are computed from scratch whatever they take, with the answers of
             the kept cache before them.
+        word: Only the sides with this word in their name; None for all.
 
     Returns:
         The document: CPU seconds of one thread, a list of steps a side; None where a step was
         passed over.
+
+    Raises:
+        UsageError: no side has the word in its name.
     """
     torch.set_num_threads(1)
+    chosen = with_word(SIDES, word)
     checkpoint = model(name)
-    full = Ours(checkpoint, "full", 2**62)
     step_tokens = _tokens_of_a_step(checkpoint, picture(screen, 0))
-    sides: list[Side] = [
-        full, Ours(checkpoint, "evict", HELD * step_tokens),
-        Ours(checkpoint, "window:2", 2**62), KeptCache(checkpoint), FromScratch(checkpoint),
-    ]  # fmt: skip
+    sides = [SIDES[name](checkpoint, HELD * step_tokens) for name in chosen]
     seconds: dict[str, list[float | None]] = {side.name: [] for side in sides}
     is_quick = True
     unequal = 0
@@ -57,7 +70,8 @@ def bench_engine(
             answers: dict[str, tuple[int, ...]] = {}
             for side in sides:
                 times = seconds[side.name]
-                if isinstance(side, FromScratch) and not (is_quick or number in scratch_at):
+                needless = not (is_quick or number in scratch_at) and KeptCache.name in answers
+                if isinstance(side, FromScratch) and needless:
                     side.pass_over(shown, answers[KeptCache.name])
                     times.append(None)
                     continue
@@ -66,8 +80,7 @@ def bench_engine(
                 took_s = time.process_time() - began_s
                 times.append(took_s)
                 is_quick &= not isinstance(side, FromScratch) or took_s <= MOST_SCRATCH_S
-            exact = (full.name, KeptCache.name, FromScratch.name)
-            unequal += len({answers[n] for n in exact if n in answers}) > 1
+            unequal += len({answers[n] for n in EXACT if n in answers}) > 1
             say(f"step {number}: " + ", ".join(_told(n, t[-1]) for n, t in seconds.items()))
     return {
         "shape": name, "parameters": sum(p.numel() for p in checkpoint.network.parameters()),

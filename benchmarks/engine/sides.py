@@ -1,7 +1,7 @@
 """The sides of the benchmark: one conversation each, that is shown a screen and answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
+from eyehand.errors import UsageError
 from eyehand.model.folder import read_config
 from eyehand.model.hub import Qwen2VL
 from eyehand.model.inference.bounded_history import HistoryRule, make_room
@@ -48,6 +49,18 @@ def shape(name: str) -> Qwen2VLConfig:
         published = PUBLISHED[name]()
         text, vision = published.text, published.vision
     return replace(config, text=replace(text, max_position_embeddings=POSITIONS), vision=vision)
+
+
+def with_word(names: Iterable[str], word: str | None) -> list[str]:
+    """Return the names that hold a word; all where it is None.
+
+    Raises:
+        UsageError: none does.
+    """
+    chosen = [name for name in names if word is None or word in name]
+    if not chosen:
+        raise UsageError(f"--side: expected a word of {'; '.join(names)}, got {word!r}")
+    return chosen
 
 
 PUBLISHED = {"2B": Qwen2VLConfig.qwen2vl_2b, "7B": Qwen2VLConfig.qwen2vl_7b}

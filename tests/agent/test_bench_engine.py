@@ -35,6 +35,24 @@ def test_all_sides_are_measured_and_the_exact_ones_agree(
     assert "12M parameters, 56x56" in capsys.readouterr().out
 
 
+def test_late_steps_are_computed_from_scratch_with_the_answers_before_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "MOST_SCRATCH_S", 0.0)
+    assert main(["engine", "--side", "mlx", "--json"], make_parser) == 2
+    assert "expected a word of eyehand, full; " in capsys.readouterr().err
+    asked = ["engine", "--screen", "56x56", "--steps", "4", "--side", "transformers"]
+    assert main([*asked, "--scratch-at", "4", "--json"], make_parser) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document["cpu_s"]) == ["transformers, cache kept", "transformers, from scratch"]
+    took_s = document["cpu_s"]["transformers, from scratch"]
+    assert [second is None for second in took_s] == [False, True, True, False]
+    assert document["unequal_answers"] == 0  # the fourth answer follows from all four screens
+    monkeypatch.setattr(measure, "bench_engine", lambda *asked: document)
+    assert main([*asked, "--scratch-at", "4"], make_parser) == 0
+    assert "–" in capsys.readouterr().out
+
+
 def test_a_folder_is_written_loaded_and_removed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
