@@ -75,6 +75,19 @@ def test_an_expert_solves_its_miniwob_task(task: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("task", "seed"),
+    [
+        ("book-flight", 1_000_013),  # a code whose letters stand in the names before it
+        ("drag-items-grid", 1_000_016),  # up and to the right
+    ],
+)
+def test_an_expert_solves_a_screen_that_is_not_like_the_others(task: str, seed: int) -> None:
+    with opened(task) as environment:
+        environment.reset(seed=seed)
+        assert go_on(environment)
+
+
+@pytest.mark.parametrize(
     "task",
     [
         "choose-list", "click-checkboxes", "click-option", "click-scroll-list", "click-shades",

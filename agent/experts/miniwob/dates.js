@@ -2,7 +2,7 @@
 (() => {
   const {
     define, all, one, text, quoted, press, keys, drag, reveal, inTurn, fill, seen, spot, middle,
-    offers,
+    offers, roll,
   } = window.eyehandExperts;
 
   const calendar = () => {
@@ -55,7 +55,9 @@
       const box = item.getBoundingClientRect(), list = menu().getBoundingClientRect();
       const whole = box.top > list.top - 2 && box.bottom < list.bottom + 2 && box.bottom < 210;
       if (whole) return press(item, `"${text(item)}" is suggested.`);
-      return keys(["ArrowDown"], "What is wanted is further down.");
+      // A key would take what it comes by for the text to look for.
+      return roll(menu(), "down", "What is wanted is further down.") ||
+        keys(["ArrowDown"], "What is wanted is further down.");
     }
     if (known(field.value)) return undefined;
     if (field.value !== wanted) return fill(field, wanted, name);

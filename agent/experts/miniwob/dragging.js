@@ -118,9 +118,10 @@
 
   const items = () => all("#sortable li:not(.ui-sortable-placeholder)");
   // Drags an item to the place of another; a little beyond, so that it takes the place.
-  const moveTo = (from, to, beyond, thought) => {
+  const moveTo = (from, to, beyond, thought, aside = 0) => {
     const start = spot(items()[from]), own = middle(boxOf(items()[from]));
     const target = middle(boxOf(items()[to]));
+    target[0] += aside;
     return start && drag(start, [0, 1].map((k) =>
       target[k] + start[k] - own[k] + Math.sign(target[k] - own[k]) * beyond), thought);
   };
@@ -155,7 +156,10 @@
       const [, way] = /^(\w+) by one/.exec(where) || [];
       const cell = CELLS.findIndex((name_) => where === `to the ${name_}.`);
       const target = way ? index + STEPS[way] : cell;
-      return moveTo(index, target, 4, `"${name}" is at the ${CELLS[index]}.`);
+      const thought = `"${name}" is at the ${CELLS[index]}.`;
+      // What is moved to the right comes behind the item on which it is let go, also on the way up.
+      const behind = target < index && target % 3 > index % 3;
+      return behind ? moveTo(index, target - 1, 4, thought, 12) : moveTo(index, target, 4, thought);
     },
   });
   define("drag-sort-numbers", {
