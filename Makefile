@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs/demo
 # Tests of one file stay in one process: they share browsers and servers. tests/conftest.py orders them.
-WORKERS ?= 3
+WORKERS ?= 4
 # Most of what is installed is never imported: compiling all of it takes a minute.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 # The doctor starts what it looks for, and installs what does not start.
