@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from eyehand.agent.model_check.measure import Asked, ModelCheck
 from eyehand.agent.report.pages import EPISODE_STYLES, templates, write_page
 from eyehand.agent.trajectory.run_folder import RunFolder
-from eyehand.agent.trajectory.writer import png_bytes
 from eyehand.envs.env import Pixels
+from eyehand.envs.png import encode_png
 
 HIT, MISSED = "#138a36", "#c62828"
 _CROSS_PX = 12
@@ -77,5 +77,5 @@ def drawn(pixels: Pixels, asked: list[Asked]) -> Image.Image:
 
 
 def _data(image: Image.Image) -> str:
-    png = png_bytes(np.asarray(image))
+    png = encode_png(np.asarray(image))
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"

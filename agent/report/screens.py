@@ -11,8 +11,8 @@ from PIL import Image
 
 from eyehand.agent.trajectory.reader import Trajectory
 from eyehand.agent.trajectory.records import ActionRecord, ScreenRecord
-from eyehand.agent.trajectory.writer import png_bytes
 from eyehand.envs.env import Pixels
+from eyehand.envs.png import encode_png
 from eyehand.errors import UsageError
 
 PNG_LIMIT_BYTES = 120_000
@@ -151,7 +151,7 @@ def show(
 def data_uri(pixels: Pixels) -> str:
     """Return RGB uint8 (H, W, 3) as PNG, or as WebP where that is smaller and the PNG is large."""
     pixels = reduced(pixels)
-    kind, data = "png", png_bytes(pixels)
+    kind, data = "png", encode_png(pixels)
     if len(data) > PNG_LIMIT_BYTES and max(pixels.shape[:2]) <= WEBP_LARGEST_PX:
         webp = _webp(Image.fromarray(pixels), quality=WEBP_QUALITY)
         kind, data = min(("png", data), ("webp", webp), key=lambda pair: len(pair[1]))

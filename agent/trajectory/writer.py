@@ -6,7 +6,6 @@ no screen by itself is `004-1.png`, the first one that came with screen 4. A pro
 leaves at worst a partial last line, which the reader ignores; a full disk leaves whole lines only.
 """
 
-import io
 import os
 import stat
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from PIL import Image
 
 from eyehand.agent.trajectory.files import missing_folders
 from eyehand.agent.trajectory.json_text import json_text
@@ -26,6 +24,7 @@ from eyehand.agent.trajectory.records import (
 )
 from eyehand.agent.trajectory.run_folder import RunFolder, write_all
 from eyehand.envs.env import Observation, Pixels
+from eyehand.envs.png import encode_png
 from eyehand.errors import RecordingFailed, UsageError
 
 LINES_FILE = "episode.jsonl"
@@ -34,9 +33,6 @@ DOWNLOADS_FOLDER = "downloads"
 
 MOST_LINE_BYTES = 4 * 1024 * 1024
 """The longest line of it, written and read."""
-
-PNG_COMPRESS_LEVEL = 1
-"""zlib's fastest: a page of 1288x728 takes about half of the default's time."""
 
 
 def check_free(folder: Path) -> None:
@@ -168,7 +164,7 @@ class TrajectoryWriter:
             if np.array_equal(pixels, frame):
                 return pixels, file
         file = f"{SCREENS_FOLDER}/{name}.png"
-        self._write_file(file, png_bytes(frame))
+        self._write_file(file, encode_png(frame))
         # A copy: an environment may draw its next screen into the same array.
         return frame.copy(), file
 
@@ -196,13 +192,6 @@ def screen_record(
         top=geometry.top,
         video=video,
     )
-
-
-def png_bytes(pixels: Pixels) -> bytes:
-    """Encode RGB uint8 (H, W, 3) as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=PNG_COMPRESS_LEVEL)
-    return buffer.getvalue()
 
 
 def _line(record: AnyRecord) -> bytes:

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from eyehand.envs.png import decode_png
 from eyehand.envs.web.browser import Browser
-from eyehand.envs.web.capture import decode_png
 from eyehand.model.inputs.image import UInt8Array, preprocess
 
 PAGE = "<body style='background:linear-gradient(red,blue)'>" + 40 * (

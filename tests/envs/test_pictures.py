@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from eyehand.envs.android.capture import PNG, Frame, read_png
-from eyehand.envs.web.capture import decode_png
+from eyehand.envs.png import decode_png, encode_png
 from eyehand.errors import CaptureFailed
 
 FORMATS = ("GIF", "BMP", "TIFF", "JPEG", "WEBP", "PPM", "ICO")
@@ -50,6 +50,18 @@ def test_a_png_of_the_browsers_fast_compressor_is_read_as_pillow_reads_it() -> N
             assert np.array_equal(read, pixels)
             assert np.array_equal(read, np.asarray(Image.open(io.BytesIO(data))))
             assert not read.flags.writeable
+
+
+def test_what_is_written_as_png_is_read_back_by_everybody() -> None:
+    rng = np.random.default_rng(4)
+    for height, width in ((1, 1), (1, 9), (40, 1), (37, 53)):
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        for shown in (pixels, pixels[::-1], np.asfortranarray(pixels)):
+            data = encode_png(shown)
+            assert np.array_equal(decode_png(data), shown)
+            with Image.open(io.BytesIO(data)) as image:
+                image.verify()  # the checksums too
+            assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), shown)
 
 
 def test_a_damaged_png_of_the_fast_compressor_is_a_failed_capture() -> None:

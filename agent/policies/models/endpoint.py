@@ -21,7 +21,7 @@ from eyehand.agent.policies.models.answer_stream import (
     bounded_client,
 )
 from eyehand.agent.policies.models.chat import Chat, ChatPolicy, ContextFull, Written, content
-from eyehand.agent.trajectory.writer import png_bytes
+from eyehand.envs.png import encode_png
 from eyehand.errors import EndpointFault, MissingExtra, UsageError
 from eyehand.prompts.dialects.dialect import Dialect, Picture
 
@@ -213,7 +213,7 @@ def _require_openai() -> ModuleType:
 
 
 def _picture(chat: Chat, part: Picture) -> dict[str, Any]:
-    data = base64.b64encode(png_bytes(chat.pictures[part.step])).decode("ascii")
+    data = base64.b64encode(encode_png(chat.pictures[part.step])).decode("ascii")
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
 

@@ -13,8 +13,8 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from eyehand.actions import web
+from eyehand.envs.png import decode_png
 from eyehand.envs.web.browser import Browser, find_chromium, has_sandbox, launch_flags
-from eyehand.envs.web.capture import decode_png
 from eyehand.envs.web.faults import as_fault
 from eyehand.errors import (
     BrowserCrashed,
