@@ -184,7 +184,7 @@ class TrainingRun:
         torch.manual_seed(plan.seed)
         self.model, self.plan, self.folder, self._workers = model, plan, folder, workers
         self._replicas = replicas
-        self._dtype = fast_dtype(model.device)
+        self._dtype = self._agreed(fast_dtype(model.device))
         encoder = self._make_encoder(tokenizer, settings)
         self._pools = Pools(source, encoder, plan, tokenizer.pad_id, self._dtype, replicas)
         if plan.freeze_tower:
@@ -237,6 +237,11 @@ class TrainingRun:
         """Return the counts and the mean losses so far."""
         losses = {name: round(value, 4) for name, value in self._losses.items()}
         return {**self._counts, "cpu_s": round(self._counts["cpu_s"]), **losses}
+
+    def _agreed(self, dtype: torch.dtype) -> torch.dtype:
+        """Return bfloat16 where every process measured that it is fast there, else float32."""
+        of_all, processes = self._replicas.total(dtype == torch.bfloat16, 1)
+        return torch.bfloat16 if of_all == processes else torch.float32
 
     def _make_encoder(self, tokenizer: Tokenizer, settings: ImageSettings) -> Encoder:
         return Encoder(tokenizer, self.model.config, settings)

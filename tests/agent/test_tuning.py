@@ -38,6 +38,7 @@ from eyehand.model.inputs.image_settings import ImageSettings, write_image_setti
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.training.batching import Encoder
 from eyehand.model.training.embedded import SETTINGS, make_tokenizer, new_model
+from eyehand.model.training.precision import fast_dtype
 from eyehand.model.weights import load_checkpoint, save_checkpoint
 from eyehand.prompts import render_system
 from eyehand.prompts.conversation import Layout
@@ -199,9 +200,11 @@ def test_two_processes_take_the_steps_of_one(
     assert one["steps"] == two["steps"]
     alone, together = weights(tmp_path / "one"), weights(tmp_path / "two")
     before = weights(model)
+    # Half a batch is added up in another order, which bfloat16 rounds to 8 bits.
+    share = 0.05 if fast_dtype(torch.device("cpu")) is torch.float32 else 0.15
     for name, value in alone.items():
         moved = (value - before[name]).float().norm()
-        assert (value - together[name]).float().norm() <= 0.05 * moved + 1e-6, name
+        assert (value - together[name]).float().norm() <= share * moved + 1e-6, name
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from eyehand.model.inputs.image_settings import ImageSettings, write_image_setti
 from eyehand.model.inputs.tokenizer import Tokenizer, train_tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.model import IGNORED_TARGET, Qwen2VLNetwork
+from eyehand.model.training import trainer
 from eyehand.model.training.batching import Encoded, Encoder, collate
 from eyehand.model.training.characters import UNKNOWN, CharacterLoss
 from eyehand.model.training.documents import (
@@ -29,8 +30,10 @@ from eyehand.model.training.documents import (
 )
 from eyehand.model.training.embedded import make_tokenizer, new_model
 from eyehand.model.training.precision import fast_dtype
+from eyehand.model.training.replicas import Replicas
 from eyehand.model.training.screens import DrawnScreens
 from eyehand.model.training.sources import Mixture, ShardSource
+from eyehand.model.training.state import read_state
 from eyehand.model.training.trainer import (
     POOL_BATCHES,
     Pools,
@@ -342,6 +345,30 @@ def test_a_frozen_tower_stays_as_it_is(
     changed = {n for n, weight in model.state_dict().items() if not torch.equal(weight, before[n])}
     assert changed
     assert not any(name.startswith("visual.") for name in changed)
+
+
+class SlowPeer(Replicas):
+    """Another process beside this one, which measured that bfloat16 is slow there."""
+
+    def total(self, *values: float) -> list[float]:
+        return [value + of_peer for value, of_peer in zip(values, (0, 1), strict=True)]
+
+
+def test_processes_train_in_a_format_that_is_fast_for_all_of_them(
+    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig, source: ShardSource,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(trainer, "fast_dtype", lambda device: torch.bfloat16)
+    for replicas, dtype in ((Replicas(), torch.bfloat16), (SlowPeer(), torch.float32)):
+        run = TrainingRun(
+            new_model(config, 0), tokenizer, source, tmp_path / str(dtype), plan_of(600),
+            SETTINGS, replicas=replicas,
+        )  # fmt: skip
+        run.train()
+        run.close()
+        state = read_state(tmp_path / str(dtype))
+        assert state is not None
+        assert state["dtype"] == str(dtype)
 
 
 def test_characters_are_learned_where_they_are_known_and_nowhere_else(
