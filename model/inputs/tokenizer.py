@@ -9,7 +9,7 @@ reading and `encode_template` the first.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import tokenizers
@@ -267,14 +267,30 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     return Tokenizer(_with_specials(learned))
 
 
-def word_tokenizer(texts: Iterable[str], most_words: int, least_count: int = 2) -> Tokenizer:
+def count_words(texts: Iterable[str]) -> Counter[str]:
+    """Return in how many of the texts each word stands, by Qwen2's word rules.
+
+    Args:
+        texts: Consumed once.
+    """
+    bare = _bare_tokenizer(models.BPE())
+    counts: Counter[str] = Counter()
+    for text in texts:
+        normal = bare.normalizer.normalize_str(text)
+        counts.update({word for word, _ in bare.pre_tokenizer.pre_tokenize_str(normal)})
+    return counts
+
+
+def word_tokenizer(
+    counts: Mapping[str, int], most_words: int, least_count: int = 2
+) -> Tokenizer:  # fmt: skip
     """Makes a tokenizer in which frequent words are tokens and all others are spelled.
 
     A network that matches the letters of a word with letters on a screen is helped by seeing the
     letters; the words of prompts and instructions need not be spelled.
 
     Args:
-        texts: What the model will read and write. Consumed once.
+        counts: How frequent a word is in what the model will read and write, see `count_words`.
         most_words: So many of the most frequent words become tokens.
         least_count: A word that is seen less often is spelled.
 
@@ -282,11 +298,6 @@ def word_tokenizer(texts: Iterable[str], most_words: int, least_count: int = 2) 
         A byte-level tokenizer with Qwen2's word rules, without merges; control tokens have the
         highest ids, as in Qwen2-VL.
     """
-    bare = _bare_tokenizer(models.BPE())
-    counts: Counter[str] = Counter()
-    for text in texts:
-        normal = bare.normalizer.normalize_str(text)
-        counts.update(word for word, _ in bare.pre_tokenizer.pre_tokenize_str(normal))
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     frequent = sorted(counts, key=lambda word: (-counts[word], word))
     words = [w for w in frequent if len(w) > 1 and counts[w] >= least_count][:most_words]

@@ -1,13 +1,20 @@
 """The embedded model's recipe: its sizes, its tokenizer, its view of a screen."""
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 
 from eyehand.model.inputs.image_settings import ImageSettings
-from eyehand.model.inputs.tokenizer import Tokenizer, word_tokenizer
+from eyehand.model.inputs.tokenizer import (
+    END_OF_TURN,
+    Tokenizer,
+    count_words,
+    word_tokenizer,
+)
 from eyehand.model.qwen2vl.config import Qwen2VLConfig, TextConfig, VisionConfig
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.documents import Document, read_shard, shards
@@ -17,7 +24,10 @@ MOST_WORDS = 500
 """So many frequent words of prompts and instructions are tokens; all others are spelled."""
 POSITION_BIAS = 0.7
 EARLIER = "\nEarlier: "
+USUAL_SHARE = 0.1
+"""Share of a source's documents below which a word is one of those that change, such as a name."""
 QUOTED = re.compile(r'"[^"\n]*"')
+_CONTROL = re.compile(r"<\|\w+\|>")
 
 WHITE_MEAN = (1.0, 1.0, 1.0)
 WHITE_STD = (0.35, 0.35, 0.35)
@@ -112,32 +122,50 @@ def _initialise_language(model: Qwen2VLNetwork) -> None:
             parameter.normal_(std=deviation)
 
 
-def document_texts(documents: Iterable[Document]) -> Iterator[str]:
-    """Yield each different text of the documents once, without the earlier calls of a task."""
-    seen: set[str] = set()
+def usual_words(documents: Iterable[Document]) -> Counter[str]:
+    """Return the words with which documents ask, and how many documents have them.
+
+    A word counts where a tenth of a source's documents have it, so that names, dates and other
+    things that change from one instruction to the next do not.
+    """
+    documents_of: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {}
     for document in documents:
-        for part in (*document.trunk, *(p for branch in document.branches for p in branch)):
-            text = part.text.partition(EARLIER)[0]
-            if text and text not in seen:
-                seen.add(text)
-                yield text
+        documents_of[document.source] += 1
+        words = count_words(_asked(document))
+        counts.setdefault(document.source, Counter()).update(words.keys())
+    usual: Counter[str] = Counter()
+    for source, found in counts.items():
+        least = USUAL_SHARE * documents_of[source]
+        usual.update({word: count for word, count in found.items() if count >= least})
+    return usual
+
+
+def _asked(document: Document) -> Iterator[str]:
+    """Yield what a document asks, and its calls, without what is copied from somewhere.
+
+    Quoted words, answers in words and earlier calls are of one screen or one instruction.
+    """
+    for parts in (document.trunk, *document.branches):
+        in_words = bool(parts) and parts[-1].text == END_OF_TURN
+        for part in parts:
+            if not (part.learned and in_words and part.kind == "plain"):
+                told = _CONTROL.sub("", part.text.partition(EARLIER)[0])
+                yield QUOTED.sub('""', told)
 
 
 def make_tokenizer(folder: Path | None, further_texts: Iterable[str] = ()) -> Tokenizer:
     """Make the tokenizer from the texts of a folder's shards and further texts.
 
-    What stands in quotes in an instruction is a word of one screen, and is left out.
+    A token is a word with which instructions are put together. What changes from one to the next
+    is spelled, so that its letters can be copied, and matched with those on a screen.
 
     Args:
         folder: The shards; None for the further texts alone.
         further_texts: Texts that are counted twice, so that none of their words is too rare.
     """
-
-    def texts() -> Iterator[str]:
-        for text in further_texts:
-            yield from (text, text)
-        for path in shards(folder) if folder else ():
-            for text in document_texts(read_shard(path)):
-                yield QUOTED.sub('""', text)
-
-    return word_tokenizer(texts(), MOST_WORDS)
+    counts = count_words(further_texts)
+    counts.update(counts)
+    packed = shards(folder) if folder else []
+    counts.update(usual_words(itertools.chain.from_iterable(map(read_shard, packed))))
+    return word_tokenizer(counts, MOST_WORDS)

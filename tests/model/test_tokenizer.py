@@ -10,6 +10,7 @@ from eyehand.errors import CheckpointError, UsageError
 from eyehand.model.inputs.tokenizer import (
     SPECIAL_TOKENS,
     Tokenizer,
+    count_words,
     train_tokenizer,
     word_tokenizer,
 )
@@ -176,7 +177,7 @@ def test_any_bytes_are_encoded_exactly(data: bytes) -> None:
 
 def test_frequent_words_are_tokens_and_others_are_spelled(tmp_path: Path) -> None:
     texts = ['Click the link "foo".', '✿FUNCTION✿: click\n✿ARGS✿: {"point": [120, 340]}'] * 3
-    tokenizer = word_tokenizer(texts, most_words=100)
+    tokenizer = word_tokenizer(count_words(texts), most_words=100)
     ids = tokenizer.encode_text('Click the link "Vestibulum".')
     pieces = [tokenizer.token_bytes(i).decode() for i in ids]
     assert pieces == ["Click", " the", " link", ' "', *"Vestibulum", '".']

@@ -407,6 +407,41 @@ def test_a_tokenizer_is_trained_on_the_texts_of_shards(tmp_path: Path) -> None:
     assert trained.decode(trained.encode_text("press the button")) == "press the button"
 
 
+def test_words_of_instructions_are_tokens_and_what_changes_in_them_is_spelled(
+    tmp_path: Path,
+) -> None:
+    names = [f"{first}{second}ra" for first in "ABCDEFGH" for second in "aeio"]
+    write_shard(tmp_path, "mail", [mail(name, number) for number, name in enumerate(names)])
+    trained = make_tokenizer(tmp_path)
+    for word in (" email", "Where", " type", " hurry", " until"):
+        assert len(trained.encode_text(word)) == 1, word
+    for word in ("Aara", " Aara", "Gora", "text0", "lorem", " lorem"):
+        assert len(trained.encode_text(word)) == len(word), word
+
+
+def mail(name: str, number: int) -> Document:
+    """Return a document that names somebody: plainly, in quotes, in calls and on its screen."""
+    end = DocumentPart("template", "<|im_end|>", learned=True)
+    stop = DocumentPart("template", "\n✿RESULT✿: ", learned=True)
+    call = f'✿ARGS✿: {{"text": "{name}"}}'
+    return Document(
+        "miniwob:mail",
+        number,
+        [DocumentPart("template", "<|im_start|>user\n"), DocumentPart("screen", screen=0)],
+        [
+            [DocumentPart("plain", f"Find the email by {name} until {number} hurry."),
+             DocumentPart("plain", call, learned=True), stop],
+            [DocumentPart("plain", f'Please type "{name}".\nEarlier: lorem'),
+             DocumentPart("plain", call, learned=True), stop],
+            [DocumentPart("plain", f"Where is it? [{number}, 5]"),
+             DocumentPart("plain", name, learned=True), end],
+            [DocumentPart("plain", "Where is it?"),
+             DocumentPart("plain", "lorem", learned=True), end],
+        ],
+        [np.full((14, 14, 3), 255, np.uint8)],
+    )  # fmt: skip
+
+
 def loss(network: Qwen2VLNetwork, encoded: Encoded) -> float:
     batch = collate([encoded], 0)
     with torch.no_grad():
