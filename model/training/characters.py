@@ -73,6 +73,19 @@ class Cells:
             found[token, cell] = _CLASS.get(character.text, 0)
         return found
 
+    def rowwise(self, of_cells: Tensor) -> Tensor:
+        """Lay what is known of every cell of N pictures out as it is seen.
+
+        Args:
+            of_cells: (N * rows * columns, cells of a token), as `labels` are.
+
+        Returns:
+            (N, rows * cells down, columns * cells across).
+        """
+        shape = (-1, self.rows, self.columns, self.down, self.across)
+        laid = of_cells.reshape(shape).transpose(2, 3)
+        return laid.reshape(laid.shape[0], self.rows * self.down, self.columns * self.across)
+
     def spans(self, words: Iterable[list[Character]]) -> list[list[int]]:
         """Return, for each word, the flat indices of its characters' cells."""
         return [

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eyehand.model.inputs.image import concatenate, preprocess
@@ -25,12 +26,14 @@ from eyehand.model.training.characters import Cells, CharacterHead, character_lo
 from eyehand.model.training.embedded import WHITE_MEAN, WHITE_STD
 from eyehand.model.training.optimizer import BETAS, parameter_groups
 from eyehand.model.training.pages import FONTS, Page, draw_page, word_lists
+from eyehand.model.training.precision import fast_dtype
 from eyehand.model.training.state import read_state, write_state
 from eyehand.model.training.tower import grow, initialise_tower
 
 PAGE_SIZES_PX = ((112, 84), (112, 84), (168, 56), (84, 112), (224, 42), (56, 168))
 """Width and height of the pages of a batch: about 9,400 pixels, 48 tokens, in several shapes."""
 EVALUATION_SEED = 1_000_000
+_PAGE_PX = (112, 84)
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class ReadingRun:
             grow(self.tower, initial["tower"])
             self.head.load_state_dict(initial["head"])
         self.optimizer = self._make_optimizer()
+        self._dtype = fast_dtype(torch.device("cpu"))
         self.step = self.characters = 0
         self.cpu_s = 0.0
         folder.mkdir(parents=True, exist_ok=True)
@@ -166,7 +170,8 @@ class ReadingRun:
         rate = self.plan.learning_rate * share * min(1.0, (self.step + 1) / self.plan.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = character_loss(self._logits(batch), batch.labels)
+        with torch.autocast("cpu", self._dtype, enabled=self._dtype != torch.float32):
+            loss = character_loss(self._logits(batch), batch.labels)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._parameters(), 1.0)
         self.optimizer.step()
@@ -201,13 +206,14 @@ class ReadingRun:
     def _state(self) -> dict[str, Any]:
         return {
             "plan": asdict(self.plan), "step": self.step, "characters": self.characters,
-            "cpu_s": self.cpu_s, "tower": self.tower.state_dict(), "head": self.head.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "cpu_s": self.cpu_s, "dtype": str(self._dtype), "tower": self.tower.state_dict(),
+            "head": self.head.state_dict(), "optimizer": self.optimizer.state_dict(),
         }  # fmt: skip
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.step, self.characters = state["step"], state["characters"]
         self.cpu_s = state["cpu_s"]
+        self._dtype = getattr(torch, state.get("dtype", "float32").removeprefix("torch."))
         self.tower.load_state_dict(state["tower"])
         self.head.load_state_dict(state["head"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -236,24 +242,37 @@ def measure(
 
     Returns:
         `characters` and `words`, shares that are right of all characters, and of all words of two
-        characters or more, 0 to 1; `n_characters` and `n_words`, their counts.
+        characters or more, 0 to 1; `characters_near`, the share that is named in its cell or in
+        one beside it; `n_characters` and `n_words`, their counts.
     """
     _, held_out = word_lists()
-    right = total = words_right = words_total = 0
+    right = near = total = words_right = words_total = 0
+    cells = Cells(*_PAGE_PX, config)
     for first in range(0, pages, 32):
         numbers = range(first, min(first + 32, pages))
-        drawn = [draw_page(EVALUATION_SEED, n, (112, 84), held_out, fonts) for n in numbers]
+        drawn = [draw_page(EVALUATION_SEED, n, _PAGE_PX, held_out, fonts) for n in numbers]
         batch = page_batch(drawn, config)
         with torch.inference_mode():
             named = head(tower(batch.patches, batch.grid_thw)).argmax(-1)
         good = (named == batch.labels).flatten()
         is_character = (batch.labels > 0).flatten()
         right += int(good[is_character].sum())
+        near += int(_named_near(cells.rowwise(named), cells.rowwise(batch.labels)).sum())
         total += int(is_character.sum())
         longer = [span for span in batch.spans if len(span) > 1]
         words_right += sum(bool(good[span].all()) for span in longer)
         words_total += len(longer)
     return {
-        "characters": round(right / total, 4), "words": round(words_right / words_total, 4),
-        "n_characters": total, "n_words": words_total,
+        "characters": round(right / total, 4), "characters_near": round(near / total, 4),
+        "words": round(words_right / words_total, 4), "n_characters": total, "n_words": words_total,
     }  # fmt: skip
+
+
+def _named_near(named: Tensor, labels: Tensor) -> Tensor:
+    """Tell which cells' characters are named there or in a cell beside: bool (N, down, across)."""
+    padded = F.pad(named, (1, 1, 1, 1))
+    down, across = labels.shape[1:]
+    found = torch.zeros_like(labels, dtype=torch.bool)
+    for y, x in ((1, 1), (1, 0), (1, 2), (0, 1), (2, 1)):
+        found |= padded[:, y : y + down, x : x + across] == labels
+    return found & (labels > 0)
