@@ -240,6 +240,7 @@
   const isRead = (node) => {
     const parent = around(node);
     if (!parent || NEVER_READ.includes(parent.tagName) || !node.data.trim()) return false;
+    if (parent.tagName === "DETAILS" && !parent.open) return false;
     const range = document.createRange(), style = styleOf(parent);
     range.selectNodeContents(node);
     const box = range.getBoundingClientRect();

@@ -1,7 +1,9 @@
 """Views of web pages: a picture of a part of a page, and what the page says stands there."""
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,21 @@ from eyehand.errors import EnvironmentFault, StartUnreachable
 from eyehand.model.training.pages import Box, Word
 
 OPEN_TIMEOUT_S = 12.0
+LOAD_TIMEOUT_S = 4.0
+"""How long a view waits for what a page that has come still loads: servers of fonts may be away."""
 ASK_TIMEOUT_S = 10.0
 SETTLE_S = 0.1
 LEAST_CONTRAST = 16
 """Levels of 255 by which a character differs from what is around it, at least."""
+MOST_OVERLAP = 0.35
+"""Share of the smaller of two words' places that both have; beyond it neither can be read."""
 FRAME_SHARE = 0.02
 """Share of a view that a frame or a canvas, whose text nobody reads, may take."""
 
 _WORLD = "eyehand-reading"
 
 _LOOK = """(() => {
-  const width = document.documentElement.clientWidth || innerWidth, height = innerHeight;
+  const {width, height} = visualViewport;  // without scroll bars
   const seen = box => Math.max(0, Math.min(box.right, innerWidth) - Math.max(box.left, 0))
     * Math.max(0, Math.min(box.bottom, innerHeight) - Math.max(box.top, 0));
   const closed = Array.from(document.querySelectorAll('iframe, frame, object, embed, canvas'));
@@ -121,7 +127,8 @@ def look(page: NamedPage, size: tuple[int, int], scrolled: float) -> View:
     environment = WebEnvironment(
         page.url, size, step_timeout_s=OPEN_TIMEOUT_S, action_space=ActionSpace([Wait])
     )
-    with environment:
+    environment.limits = replace(environment.limits, load_s=LOAD_TIMEOUT_S)
+    with closing(environment):
         environment.reset()
         return _seen(environment, scrolled)
 
@@ -141,6 +148,8 @@ def _seen(environment: WebEnvironment, scrolled: float) -> View:
     words = [word for word in as_words(before["words"]) if _is_inked(word, pixels)]
     if not words:
         raise NoView("no word is seen")
+    if any(_overlap(a.box, b.box) > MOST_OVERLAP for a, b in combinations(words, 2)):
+        raise NoView("words lie on words")
     return View(pixels, words, [_control(found) for found in before["controls"]])
 
 
@@ -191,6 +200,13 @@ def _control(found: list[Any]) -> Control:
     kind, names, box, is_ticked = found
     left, top, right, bottom = box
     return Control(kind, tuple(names), (left, top, right, bottom), is_ticked)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Return what two boxes share, as a share of the smaller one."""
+    across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return max(across, 0.0) * max(down, 0.0) / max(smaller, 1.0)
 
 
 def _is_inked(word: Word, pixels: Pixels) -> bool:
