@@ -29,5 +29,5 @@ def as_words(found: list[Any], across: float = 1.0, down: float = 1.0) -> list[W
             (box[0] * across, box[1] * down, box[2] * across, box[3] * down),
             round((box[3] - box[1]) * down),
         )
-        for text, letters, box in found
+        for text, letters, box, *_ in found
     ]

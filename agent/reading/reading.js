@@ -1,7 +1,8 @@
 // What stands on a page and where, for pages of any kind, open shadow roots included.
 // `eyehandCharacters(width, height)` returns [[word, [[character, x, y], ...],
-// [left, top, right, bottom]], ...] for the words that are visible in that part of the window, in
-// CSS pixels, x and y being the middle of each character. `eyehandControls(width, height)` returns
+// [left, top, right, bottom], whole], ...] for the words that are visible in that part of the
+// window, in CSS pixels, x and y being the middle of each character; `whole` is false where some of
+// a word's characters cannot be seen. `eyehandControls(width, height)` returns
 // [[kind, [name, ...], [left, top, right, bottom], ticked], ...] for text fields, checkboxes and
 // radio buttons. Text that is drawn by a canvas, a picture or CSS's `content` is not found.
 (() => {
@@ -146,7 +147,8 @@
     return inner(block)[2] - px(style.paddingRight) - measured("…", style);
   };
 
-  // Characters as [character, x, y, left, top, right, bottom], with null between two words.
+  // Characters as [character, x, y, left, top, right, bottom], with null between two words and
+  // false for those that cannot be seen.
   const ofNode = (node) => {
     const element = around(node), style = styleOf(element), range = document.createRange();
     const text = cased(node.data, style), cut = cutAt(element), spacing = px(style.letterSpacing);
@@ -161,7 +163,7 @@
       const right = box.right - spacing;  // the space after a letter is part of its box
       const x = (box.left + right) / 2, y = (box.top + box.bottom) / 2;
       found.push(right <= cut + 0.5 && shows(element, x, y, box.height * 0.3)
-        ? [text[i], x, y, box.left, box.top, right, box.bottom] : null);
+        ? [text[i], x, y, box.left, box.top, right, box.bottom] : false);
     }
     return found;
   };
@@ -175,7 +177,7 @@
       const to = left + measured(text.slice(0, i + 1), style) - px(style.letterSpacing);
       const x = (from + to) / 2;
       return x > box.left && to <= end && shows(element, x, y, size * 0.35)
-        ? [text[i], x, y, from, y - size / 2, to, y + size / 2] : null;
+        ? [text[i], x, y, from, y - size / 2, to, y + size / 2] : false;
     });
   };
 
@@ -219,22 +221,29 @@
   // The words of pieces of text; the next piece goes on with a word where it touches it.
   const words = (pieces) => {
     const found = [];
-    let word = null;
+    let word = null, follows = false;
+    const end = (hidden) => {
+      if (word && hidden) word.whole = false;
+      word = null;
+      follows = hidden;
+    };
     const add = ([letter, x, y, left, top, right, bottom]) => {
       if (!word || Math.abs(word.y - y) > 2) {
-        found.push(word = { y, letters: [], box: [left, top, right, bottom] });
+        found.push(word = { y, letters: [], box: [left, top, right, bottom], whole: !follows });
       }
+      follows = false;
       word.letters.push([letter, x, y]);
       word.box = [Math.min(word.box[0], left), Math.min(word.box[1], top),
                   Math.max(word.box[2], right), Math.max(word.box[3], bottom)];
     };
     for (const piece of pieces) {
-      if (word && (!piece[0] || Math.abs(piece[0][3] - word.box[2]) > 1)) word = null;
+      if (!word || !piece[0] || Math.abs(piece[0][3] - word.box[2]) > 1) end(false);
       for (const character of piece) {
-        if (character) add(character); else word = null;
+        if (character) add(character); else end(character === false);
       }
     }
-    return found.map(({ letters, box }) => [letters.map((l) => l[0]).join(""), letters, box]);
+    return found.map(({ letters, box, whole }) =>
+      [letters.map((l) => l[0]).join(""), letters, box, whole]);
   };
 
   const isRead = (node) => {

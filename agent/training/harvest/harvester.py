@@ -95,8 +95,11 @@ class Harvester:
             if view is not None:
                 return self._document(page, number, view, draw)
             if len(self._failed) == len(self._pages):
-                raise UsageError(f"no page could be harvested ({self._reasons()}); {EXPECTED}")
-        raise UsageError(f"{MOST_TRIES} views of the pages were no training screens; {EXPECTED}")
+                raise UsageError(
+                    f"no page could be harvested ({_told(self.found.skipped)}); {EXPECTED}"
+                )
+        counts = _told(self.found.skipped + self.found.passed_over)
+        raise UsageError(f"{MOST_TRIES} views in a row were no training screens ({counts})")
 
     def _view(self, page: NamedPage, size: tuple[int, int], scrolled: float) -> View | None:
         """Look at a page; None where it failed, or the view is none."""
@@ -118,9 +121,6 @@ class Harvester:
         self._failed.add(page)
         self.found.skipped[reason] += 1
 
-    def _reasons(self) -> str:
-        return ", ".join(f"{reason}: {count}" for reason, count in self.found.skipped.items())
-
     def _document(self, page: NamedPage, number: int, view: View, draw: random.Random) -> Document:
         asked = questions(view, draw)
         characters = [character for word in view.words for character in word.characters]
@@ -136,6 +136,10 @@ class Harvester:
             images=[view.pixels],
             characters=[characters],
         )
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{reason}: {count}" for reason, count in counts.items())
 
 
 def _check_seed(seed: int) -> None:

@@ -33,7 +33,8 @@ def questions(view: View, draw: random.Random) -> list[Asked]:
 def _about_words(view: View, draw: random.Random) -> list[Asked]:
     """Ask for words that occur once: where they are, and what stands there."""
     counts = Counter(word.text.lower() for word in view.words)
-    once = [w for w in view.words if counts[w.text.lower()] == 1 and _can_be_asked(w.text)]
+    whole = [w for w in view.words if w not in view.cut and _can_be_asked(w.text)]
+    once = [word for word in whole if counts[word.text.lower()] == 1]
     chosen = once if len(once) <= MOST_WORDS else draw.sample(once, MOST_WORDS)
     asked = ask([Item(word.text, word.box, "word") for word in chosen], view.size)
     return [("word" if q.startswith("Where") else "place", q, a) for q, a in asked]

@@ -100,11 +100,13 @@ class View:
         pixels: The picture.
         words: The words on it.
         controls: What can be filled in.
+        cut: Those of the words of which some characters cannot be seen.
     """
 
     pixels: Pixels
     words: list[Word]
     controls: list[Control]
+    cut: list[Word]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -145,12 +147,14 @@ def _seen(environment: WebEnvironment, scrolled: float) -> View:
     height_px, width_px = pixels.shape[:2]
     if before["unread"] > FRAME_SHARE * width_px * height_px:
         raise NoView("a frame or a canvas")
-    words = [word for word in as_words(before["words"]) if _is_inked(word, pixels)]
+    read = zip(as_words(before["words"]), before["words"], strict=True)
+    inked = [(word, found[3]) for word, found in read if _is_inked(word, pixels)]
+    words, cut = [word for word, _ in inked], [word for word, is_whole in inked if not is_whole]
     if not words:
         raise NoView("no word is seen")
     if any(_overlap(a.box, b.box) > MOST_OVERLAP for a, b in combinations(words, 2)):
         raise NoView("words lie on words")
-    return View(pixels, words, [_control(found) for found in before["controls"]])
+    return View(pixels, words, [_control(found) for found in before["controls"]], cut)
 
 
 def _scroll(environment: WebEnvironment, scrolled: float) -> None:
