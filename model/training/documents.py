@@ -111,6 +111,11 @@ class ShardWriter:
         self._zip.close()
         self._partial.rename(self._path)
 
+    def discard(self) -> None:
+        """Leave nothing of a shard that will not be complete."""
+        self._zip.close()
+        self._partial.unlink(missing_ok=True)
+
 
 class Shard:
     """A shard whose documents are read one by one.

@@ -124,7 +124,7 @@ class DrawnScreens:
             source=f"drawn:{screen.kind}",
             seed=number,
             trunk=list(OPENING),
-            branches=[_branch(*question) for question in questions],
+            branches=[as_branch(*question) for question in questions],
             images=[screen.image],
             characters=[screen.characters],
         )
@@ -187,7 +187,8 @@ def point(box: Box, size: tuple[int, int]) -> str:
     return f"[{min(max(x, 10), 990)}, {min(max(y, 10), 990)}]"
 
 
-def _branch(question: str, answer: str) -> list[DocumentPart]:
+def as_branch(question: str, answer: str) -> list[DocumentPart]:
+    """Return a question about a screen and its answer in words as parts of a document."""
     return [
         DocumentPart("plain", question),
         QUESTION_END,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.train import gpu as train_gpu
-from eyehand.agent.cli.train import measure, options, tune
+from eyehand.agent.cli.train import harvest, measure, options, tune
 from eyehand.agent.outcome import EXIT_SUCCESS
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ examples:
   eyehand train collect --out demonstrations --documents 10000
   eyehand train collect --out demonstrations --documents 10000 --first-seed 100000
   eyehand train collect --out own-states --documents 2000 --student my-model
+  eyehand train harvest --pages my-site --pages https://example.org --out harvested --documents 500
   eyehand train read --out reading --steps 20000
   eyehand train read --out tower --branch reading --steps 22000 --decay-steps 2000
   eyehand train run --out pointing --tower tower/tower.safetensors --drawn 1 --tokens 40000000
@@ -35,16 +36,17 @@ examples:
 `collect` lets the experts act in real environments, MiniWoB++ and the cards where none are named,
 and writes what they saw and did, in the runtime's own prompt format, as shards. Several may write
 into one folder with different first seeds. With `--student` the checkpoint acts, the expert says
-what should have followed, and sources in which it fails come more often (DAgger). `read` teaches a
-vision tower alone to read drawn pages. `run` trains a network of 12 million parameters on
-demonstrations and on drawn screens, from scratch with a tokenizer of its own, or further from a
-checkpoint. Both go on where they were interrupted when they are called again; with `--branch` they
-go on from another run's state, so that the learning rate may fall there while that run goes on.
-`gpu` does all of it in one go, with the documents in the GPU's memory and each step recorded: many
-times quicker there. `tune` learns from your own recorded episodes, for any Qwen2-VL checkpoint:
-whole, or with LoRA adapters. `measure` says how many characters of held-out words the tower reads,
-how often a word is found, and how many answers of packed documents are exact. Of seeds only 0 to
-999,999 are trained on: the others are for evaluation.
+what should have followed, and sources in which it fails come more often (DAgger). `harvest` looks
+at web pages of your own, and writes shards of what stands where. `read` teaches a vision tower
+alone to read drawn pages. `run` trains a network of 12 million parameters on demonstrations and on
+drawn screens, from scratch with a tokenizer of its own, or further from a checkpoint. Both go on
+where they were interrupted when they are called again; with `--branch` they go on from another
+run's state, so that the learning rate may fall there while that run goes on. `gpu` does all of it
+in one go, with the documents in the GPU's memory and each step recorded: many times quicker there.
+`tune` learns from your own recorded episodes, for any Qwen2-VL checkpoint: whole, or with LoRA
+adapters. `measure` says how many characters of held-out words the tower reads, how often a word is
+found, and how many answers of packed documents are exact. Of seeds only 0 to 999,999 are trained
+on: the others are for evaluation.
 """
 
 
@@ -74,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let this checkpoint act (embedded, a folder or a Hub id), and the expert say at each "
         "step what should follow (default: the expert acts)",
     )
+    own_pages = parts.add_parser("harvest", help=harvest.SUMMARY)
+    harvest.add_arguments(own_pages)
     run = parts.add_parser("run", help="train on shards and on drawn screens")
     _add_run_arguments(run)
     read = parts.add_parser("read", help="teach a vision tower to read drawn pages")
@@ -84,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tune.add_arguments(own)
     measured = parts.add_parser("measure", help=measure.SUMMARY)
     measure.add_arguments(measured)
-    for part in (collect, run, read, gpu, own, measured):
+    for part in (collect, own_pages, run, read, gpu, own, measured):
         shared.add_json_argument(part)
 
 
@@ -173,6 +177,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Collect, train, or read."""
     parts = {
         "collect": _collect,
+        "harvest": harvest.execute,
         "run": _train,
         "read": _read,
         "gpu": train_gpu.execute,

@@ -10,10 +10,10 @@ from playwright.async_api import Page
 from eyehand.actions import Action, ActionSpace
 from eyehand.agent.experts.miniwob.tasks import EXPERT_TASKS, FAMILIES
 from eyehand.agent.policies.base import Conversation, Decision, Policy
+from eyehand.agent.reading import as_words, reading_script
 from eyehand.envs.env import Environment, Observation, ScreenGeometry
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.errors import ActionHadNoEffect, UsageError
-from eyehand.model.training.characters import Character
 from eyehand.model.training.pages import Word
 
 __all__ = [
@@ -46,8 +46,8 @@ class ExpertAnswer:
 def expert_script() -> str:
     """Return the script that holds the experts of every task."""
     folder = files("eyehand.agent.experts.miniwob")
-    names = ("shared", "reading", *FAMILIES)
-    return "\n".join(folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in names)
+    own = [folder.joinpath(f"{n}.js").read_text(encoding="utf-8") for n in ("shared", *FAMILIES)]
+    return "\n".join((reading_script(), *own))
 
 
 def install(environment: MiniWobEnvironment) -> None:
@@ -93,20 +93,12 @@ def words(environment: MiniWobEnvironment) -> list[Word]:
     geometry = environment.geometry
     across = geometry.width_px / geometry.device_width
     down = geometry.height_px / geometry.device_height
-    found: list[Any] = environment.page_call(_read)
-    return [
-        Word(
-            text,
-            [Character(c, x * across, y * down) for c, x, y in letters],
-            (box[0] * across, box[1] * down, box[2] * across, box[3] * down),
-            round((box[3] - box[1]) * down),
-        )
-        for text, letters, box in found
-    ]
+    area = [geometry.device_width, geometry.device_height]
+    return as_words(environment.page_call(_read, area), across, down)
 
 
-async def _read(page: Page) -> Any:
-    return await page.evaluate("() => eyehandCharacters()")
+async def _read(page: Page, area: list[float]) -> Any:
+    return await page.evaluate("(area) => eyehandCharacters(...area)", area)
 
 
 async def _ask(page: Page, arguments: list[Any]) -> Any:

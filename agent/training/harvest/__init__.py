@@ -1,0 +1,1 @@
+"""Training documents of web pages that a user names."""
