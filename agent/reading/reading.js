@@ -12,7 +12,7 @@
   const PAINTED = ["IMG", "VIDEO", "CANVAS", "IFRAME", "OBJECT", "EMBED", "INPUT", "SELECT",
                    "TEXTAREA", "BUTTON", "PROGRESS", "METER"];
   const FIELDS = ["text", "search", "email", "url", "tel", "password", "number"];
-  const TEXTLESS = ["password", "checkbox", "radio", "range", "color", "file", "hidden", "image"];
+  const TEXTLESS = ["checkbox", "radio", "range", "color", "file", "hidden", "image"];
 
   let seen;  // what is looked at: its size, its roots, and what was asked of its elements before
 
@@ -183,6 +183,7 @@
 
   // What stands in a field; a hint is often made invisible.
   const written = (element) => {
+    if (element.type === "password" && element.value) return "";  // dots are drawn
     if (element.value || !element.placeholder) return element.value;
     const style = getComputedStyle(element, "::placeholder");
     return strength(style.color) * Number(style.opacity) > 0.3 ? element.placeholder : "";

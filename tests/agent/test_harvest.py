@@ -48,6 +48,7 @@ UNSEEN = """
 <div style="position: relative; width: 90px">buried
   <div style="position: absolute; inset: 0; background: white">
   </div></div>
+<input type="password" placeholder="hint" size="5"><input type="password" value="veiled" size="5">
 <details><summary>summary</summary>secret</details>
 <x-part></x-part>
 <script>
@@ -198,7 +199,8 @@ def test_what_nobody_sees_is_not_read(tmp_path: Path) -> None:
     assert "SHIFTED" in text
     assert {"sign", "summary", "shadowed"} <= set(re.findall("sign|summary|shadowed", text))
     assert "rema" in text
-    assert re.search("ghosts|faint|folded|lengthy|buried|secret|[\ue000-\uf8ff]", text) is None
+    assert "hint" in text
+    assert re.search("ghosts|faint|folded|lengthy|buried|veiled|secret|[\ue000-\uf8ff]", text) is None
     spaced = [c for c in document.characters[0] if c.text.isupper()]
     for letter in spaced:  # the middle of a letter, not of the space behind it too
         assert around(document.images[0], letter.x_px, letter.y_px, 3, 7).min() < 110
