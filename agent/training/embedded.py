@@ -8,6 +8,7 @@ import torch
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_HABITS, write_habits
+from eyehand.agent.training.texts.wordings import OtherWords
 from eyehand.errors import UsageError
 from eyehand.model.folder import read_config
 from eyehand.model.inputs.image_settings import write_image_settings
@@ -44,8 +45,9 @@ def prompt_texts() -> list[str]:
 
 
 def training_source(
-    data: Path | None, seed: int, drawn_share: float, only: Collection[str] = ()
-) -> DocumentSource:
+    data: Path | None, seed: int, drawn_share: float, only: Collection[str] = (),
+    other_words: float = 0.0,
+) -> DocumentSource:  # fmt: skip
     """Return a run's documents: demonstrations, drawn screens, or a mixture.
 
     Args:
@@ -53,6 +55,7 @@ def training_source(
         seed: Of the order and of the drawings.
         drawn_share: Share of drawn screens, 0 to 1.
         only: Sources to take demonstrations from; all where it is empty.
+        other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
 
     Raises:
         UsageError: there are no shards, or none of them holds a source of `only`.
@@ -60,7 +63,9 @@ def training_source(
     check_data(data, drawn_share)
     if data is None:
         return DrawnScreens(seed)
-    demonstrations = ShardSource(data, seed, only)
+    demonstrations: DocumentSource = ShardSource(data, seed, only)
+    if other_words:
+        demonstrations = OtherWords(demonstrations, other_words, seed)
     if drawn_share == 0:
         return demonstrations
     drawn = DrawnScreens(seed)
@@ -78,6 +83,7 @@ def train_embedded(
     follow: Follow = lambda now: None,
     device: str = "cpu",
     workers: int = 0,
+    other_words: float = 0.0,
 ) -> dict[str, float]:
     """Train a network and write its checkpoint folder.
 
@@ -95,6 +101,7 @@ def train_embedded(
         follow: Called every few steps with the counts so far.
         device: Where the network is trained: "cpu", "cuda", ...
         workers: Processes that make batches ahead; the batches are the same for any number.
+        other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
 
     Returns:
         The counts at the end; see `TrainingRun.train`.
@@ -104,7 +111,7 @@ def train_embedded(
         CheckpointError: the initial checkpoint cannot be used.
     """
     check_device(device)
-    source = training_source(data, plan.seed, drawn_share, only)
+    source = training_source(data, plan.seed, drawn_share, only, other_words)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer, model = begin(data, out, plan.seed, initial)
     head = None if tower is None else _give_tower(model, tower)

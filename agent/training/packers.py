@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from eyehand.agent.training.copying import SOURCE, CopyingTexts
 from eyehand.agent.training.survey import Grid, grid_of, some_branches
+from eyehand.agent.training.texts.copying import SOURCE, CopyingTexts
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.training.batching import Encoder

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from eyehand.agent.training.copying import CopyingTexts
 from eyehand.agent.training.packers import DRAWN_PX, PAGE_PX, PackingPlan
 from eyehand.agent.training.survey import Found, Grid, most_frequent, survey, survey_of
+from eyehand.agent.training.texts.copying import CopyingTexts
 from eyehand.model.memory import check_room, free_bytes
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.training.batching import Encoder

@@ -200,7 +200,8 @@ def test_what_nobody_sees_is_not_read(tmp_path: Path) -> None:
     assert {"sign", "summary", "shadowed"} <= set(re.findall("sign|summary|shadowed", text))
     assert "rema" in text
     assert "hint" in text
-    assert re.search("ghosts|faint|folded|lengthy|buried|veiled|secret|[\ue000-\uf8ff]", text) is None
+    unseen = "ghosts|faint|folded|lengthy|buried|veiled|secret|[\ue000-\uf8ff]"
+    assert re.search(unseen, text) is None
     spaced = [c for c in document.characters[0] if c.text.isupper()]
     for letter in spaced:  # the middle of a letter, not of the space behind it too
         assert around(document.images[0], letter.x_px, letter.y_px, 3, 7).min() < 110

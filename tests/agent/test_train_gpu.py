@@ -20,13 +20,13 @@ from eyehand.agent.cli.main import main
 from eyehand.agent.outcome import EXIT_INTERRUPTED
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_HABITS, read_habits
-from eyehand.agent.training.copying import QUESTIONS, CopyingTexts
 from eyehand.agent.training.embedded import prompt_texts
 from eyehand.agent.training.feeding import Feeder, SourcedPool
 from eyehand.agent.training.packers import DRAWN_PX, Packer, Portion
 from eyehand.agent.training.provision import Provision, provide
 from eyehand.agent.training.resident import HEADS_FILE
 from eyehand.agent.training.survey import grid_of
+from eyehand.agent.training.texts.copying import QUESTIONS, CopyingTexts
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.errors import UsageError
 from eyehand.model.inputs.image_settings import write_image_settings

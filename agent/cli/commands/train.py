@@ -123,6 +123,13 @@ def _add_beginning(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--tower", type=Path, metavar="FILE", help="begin with this tower.safetensors of `read`"
     )
+    run.add_argument(
+        "--other-words",
+        type=shared.share_or_none,
+        default=0.0,
+        metavar="SHARE",
+        help="of the demonstrations' instructions said otherwise, 0 to 1 (default: 0)",
+    )
     run.add_argument("--freeze-tower", action="store_true", help="train the language model alone")
     run.add_argument(
         "--guide",
@@ -293,6 +300,7 @@ def _train(arguments: argparse.Namespace) -> int:
             follow,
             arguments.device,
             arguments.processes,
+            arguments.other_words,
         )
     shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
     if arguments.json:

@@ -1,0 +1,1 @@
+"""Texts that no environment gives: copying, and instructions said otherwise."""
