@@ -36,7 +36,7 @@ from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.errors import EnvironmentFault, ModelFeedback, UsageError
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, ShardWriter
 from eyehand.model.training.pages import Word
-from eyehand.model.training.screens import point
+from eyehand.model.training.screens import Item, ask
 from eyehand.prompts.conversation import observation_words
 
 SHARD_DOCUMENTS = 400
@@ -247,14 +247,7 @@ def _stands_still(before: Observation, after: Observation, earlier: list[Action]
 
 def _questions(words: Collection[Word], size: tuple[int, int]) -> list[tuple[str, str]]:
     """Return where words are and what stands at their places, for words that occur once."""
-    texts = [word.text.lower() for word in words]
-    found: list[tuple[str, str]] = []
-    for word in words:
-        if texts.count(word.text.lower()) == 1 and len(word.text) > 1:
-            place = point(word.box, size)
-            found.append((f'Where is "{word.text}"?', place))
-            found.append((f"What stands at {place}?", word.text))
-    return found
+    return ask([Item(word.text, word.box, "word") for word in words if len(word.text) > 1], size)
 
 
 def collect(

@@ -22,10 +22,10 @@ import torch
 
 from benchmarks.ablations.rows import COLUMNS, ROWS, Amounts, begin, check, key, tables
 from benchmarks.ablations.timed import Budget, take_turns
+from benchmarks.playing import read_figures
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.main import main
 from eyehand.agent.cli.parser import Parser
-from eyehand.errors import UsageError
 
 SAY_S = 20.0
 
@@ -72,7 +72,7 @@ def execute(arguments: argparse.Namespace) -> int:
         Amounts(), pages=arguments.pages, questions=arguments.questions,
         episodes=arguments.episodes, recorded=arguments.recorded,
     )  # fmt: skip
-    kept = _read(arguments.kept)
+    kept = read_figures(arguments.kept)
     names = [n for n in arguments.rows or ROWS if key(n, budget, seed) not in kept]
     check(names, much)
     for kind in COLUMNS:
@@ -99,16 +99,6 @@ def _measured(
             elif time.monotonic() - said_s > SAY_S:
                 said_s = time.monotonic()
                 shared.say(f"{name}: {found:.0f} of {budget.core_s:g} core-seconds")
-
-
-def _read(path: Path | None) -> dict[str, dict[str, Any]]:
-    if path is None or not path.is_file():
-        return {}
-    try:
-        kept: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UsageError(f"{path} holds no figures of this command: name another file") from None
-    return kept
 
 
 if __name__ == "__main__":

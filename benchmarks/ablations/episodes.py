@@ -11,10 +11,9 @@ from torch import Tensor
 
 from benchmarks.ablations.history import bounded
 from benchmarks.ablations.timed import UNBOUNDED_TOKENS, Budget, Row, TimedRun
-from benchmarks.dialects.measure import MOST_TRIES
+from benchmarks.playing import FAULT, played
 from eyehand.actions.codecs import make_codec
 from eyehand.agent.cli.arguments import say
-from eyehand.agent.episode import run_episode
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.checkpoint_files import (
     EMBEDDED_CHECKPOINT,
@@ -199,9 +198,7 @@ def _rate(policy: VlmPolicy, spec: str, seeds: range) -> list[int]:
     outcomes = []
     with make(spec) as environment:
         for seed in seeds:
-            for _ in range(MOST_TRIES):
-                episode = run_episode(policy, environment, seed=seed, max_steps=MOST_STEPS)
-                if episode.outcome != "environment_fault":
-                    outcomes.append(episode.outcome == "succeeded")
-                    break
+            outcome = played(policy, environment, seed, MOST_STEPS).outcome
+            if outcome != FAULT:
+                outcomes.append(outcome == "succeeded")
     return [sum(outcomes), len(outcomes)]

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
-from benchmarks.dialects.measure import MOST_TRIES
-from eyehand.agent.ending import Episode
-from eyehand.agent.episode import run_episode
+from benchmarks.playing import played
 from eyehand.agent.policies.base import Policy
 from eyehand.envs import make
 from eyehand.envs.env import Environment
@@ -102,10 +100,7 @@ def compare(
 
 
 def _play(policy: Policy, environment: Environment, seed: int) -> Played:
-    for _ in range(MOST_TRIES):
-        episode: Episode = run_episode(policy, environment, seed=seed, max_steps=MOST_STEPS)
-        if episode.outcome != "environment_fault":
-            break
+    episode = played(policy, environment, seed, MOST_STEPS)
     return Played(
         episode.outcome.value, [step.raw_text for step in episode.steps],
         [step.action.model_dump_json() if step.action else "" for step in episode.steps],

@@ -15,17 +15,14 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.dialects.server import ScriptedServer
+from benchmarks.playing import FAULT, played
 from eyehand.actions import Action, ActionSpace
-from eyehand.agent.episode import run_episode
 from eyehand.agent.experts import expert_for
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.models.endpoint import EndpointPolicy
 from eyehand.envs.env import Environment, Observation
 from eyehand.errors import EnvironmentFault, UsageError
 from eyehand.prompts.dialects import make_dialect
-
-MOST_TRIES = 3
-"""So often an episode is begun that met a fault of the environment."""
 
 
 class Spoken(Policy):
@@ -159,12 +156,9 @@ def measure(
     policy = Spoken(spec, dialect)
     try:
         for seed in seeds:
-            for _ in range(MOST_TRIES):
-                episode = run_episode(policy, environment, seed=seed)
-                if episode.outcome != "environment_fault":
-                    break
-            rate.faults += episode.outcome == "environment_fault"
-            rate.episodes += episode.outcome != "environment_fault"
+            episode = played(policy, environment, seed)
+            rate.faults += episode.outcome == FAULT
+            rate.episodes += episode.outcome != FAULT
             rate.succeeded += episode.outcome == "succeeded"
             if episode.outcome != "succeeded":
                 follow(f"{dialect} {spec} seed {seed}: {episode.outcome}: {episode.message}")

@@ -13,15 +13,13 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.dialects.measure import MOST_TRIES
 from benchmarks.paraphrases.rewording import WAYS, reworded
+from benchmarks.playing import FAULT, played, read_figures
 from eyehand.actions import ActionSpace
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.main import main
 from eyehand.agent.cli.parser import Parser
-from eyehand.agent.episode import run_episode
 from eyehand.agent.policies.base import Conversation, Policy
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
@@ -29,7 +27,6 @@ from eyehand.agent.results.statistics import wilson_interval
 from eyehand.envs import make
 from eyehand.envs.env import Environment
 from eyehand.envs.suites import suite_specs
-from eyehand.errors import UsageError
 
 FIRST_SEED = 1_000_000
 OWN = "its own words"
@@ -65,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
 def execute(arguments: argparse.Namespace) -> int:
     """Play what is not there yet, and print the table."""
     specs = suite_specs(arguments.suite)
-    kept = _read(arguments.kept)
+    kept = read_figures(arguments.kept)
     policy = VlmPolicy(arguments.model)
     for spec in specs:
         if spec in kept:
@@ -129,11 +126,8 @@ def play(
 
 def _succeeds(policy: Policy, environment: Environment, seed: int, max_steps: int) -> bool | None:
     """Play an episode; None where the environment failed in every try."""
-    for _ in range(MOST_TRIES):
-        episode = run_episode(policy, environment, seed=seed, max_steps=max_steps)
-        if episode.outcome != "environment_fault":
-            return episode.outcome == "succeeded"
-    return None
+    outcome = played(policy, environment, seed, max_steps).outcome
+    return None if outcome == FAULT else outcome == "succeeded"
 
 
 def table(kept: dict[str, dict[str, list[bool]]]) -> str:
@@ -162,16 +156,6 @@ def _cell(won: list[bool]) -> str:
 
 def _words(found: dict[str, list[bool]]) -> str:
     return ", ".join(f"{column} {sum(found[column])}" for column in _COLUMNS)
-
-
-def _read(path: Path | None) -> dict[str, Any]:
-    if path is None or not path.is_file():
-        return {}
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UsageError(f"{path} holds no figures of this command: name another file") from None
-    return kept
 
 
 if __name__ == "__main__":

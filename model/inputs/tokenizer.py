@@ -10,6 +10,7 @@ reading and `encode_template` the first.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import tokenizers
@@ -273,7 +274,7 @@ def count_words(texts: Iterable[str]) -> Counter[str]:
     Args:
         texts: Consumed once.
     """
-    bare = _bare_tokenizer(models.BPE())
+    bare = _word_rules()
     counts: Counter[str] = Counter()
     for text in texts:
         normal = bare.normalizer.normalize_str(text)
@@ -281,9 +282,13 @@ def count_words(texts: Iterable[str]) -> Counter[str]:
     return counts
 
 
-def word_tokenizer(
-    counts: Mapping[str, int], most_words: int, least_count: int = 2
-) -> Tokenizer:  # fmt: skip
+@cache
+def _word_rules() -> tokenizers.Tokenizer:
+    """Return what splits texts into words; made once, for it is asked document by document."""
+    return _bare_tokenizer(models.BPE())
+
+
+def word_tokenizer(counts: Mapping[str, int], most_words: int, least_count: int = 2) -> Tokenizer:
     """Makes a tokenizer in which frequent words are tokens and all others are spelled.
 
     A network that matches the letters of a word with letters on a screen is helped by seeing the

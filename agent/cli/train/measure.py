@@ -3,11 +3,15 @@
 import argparse
 import random
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.train import options
 from eyehand.agent.outcome import EXIT_SUCCESS
+
+if TYPE_CHECKING:
+    from eyehand.model.hub import Qwen2VL
+    from eyehand.model.training.characters import CharacterHead
 
 SUMMARY = "measure how well a checkpoint of the embedded kind reads and points"
 
@@ -58,15 +62,17 @@ def execute(arguments: argparse.Namespace) -> int:
     return EXIT_SUCCESS
 
 
-def _documents(loaded: Any, head: Any, packed: list[Path], screens: int) -> dict[str, list[int]]:
+def _documents(
+    loaded: "Qwen2VL", head: "CharacterHead", packed: list[Path], screens: int
+) -> dict[str, list[int]]:
     """Return counts of what is right on some documents of shards, and of all there."""
     from eyehand.model.training.batching import Encoder
     from eyehand.model.training.documents import Shard
     from eyehand.model.training.gates import exact_answers, screen_characters
 
-    places = [(path, index) for path in packed for index in range(len(Shard(path)))]
+    places = [(shard, index) for shard in map(Shard, packed) for index in range(len(shard))]
     chosen = random.Random(0).sample(places, min(screens, len(places)))
-    documents = [Shard(path).document(index) for path, index in sorted(chosen)]
+    documents = [shard.document(index) for shard, index in chosen]
     encoder = Encoder(loaded.tokenizer, loaded.network.config, loaded.settings)
     shared.say(f"{len(documents)} documents ...")
     characters = screen_characters(loaded.network.visual, head, documents, encoder)
