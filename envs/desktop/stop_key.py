@@ -4,6 +4,7 @@ The listener has connections and a thread of its own, so it hears the key while 
 while it thinks. It ignores the agent's own key presses: those are announced before they are sent.
 """
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from eyehand.envs.desktop.xlib import X, connect, record, rq, x_error, x_faults
 from eyehand.errors import EnvironmentFault, UsageError
 
 DEFAULT_STOP_KEY = "ctrl+alt+q"
+LISTENING_TIMEOUT_S = 30.0
 JOIN_TIMEOUT_S = 5.0
+GONE = (x_error.ConnectionClosedError, x_error.XError, OSError)
 
 
 class StopKeyPressed(KeyboardInterrupt):
@@ -49,7 +52,7 @@ def _parts(text: str) -> list[Any]:
 
 
 class StopKey:
-    """Listens for the stop key until it is closed.
+    """Listens for the stop key from the moment it is made until it is closed.
 
     Where it is made on the main thread it also interrupts what that thread does, as Ctrl-C would.
 
@@ -62,6 +65,7 @@ class StopKey:
     Raises:
         UsageError: the keyboard has no such key.
         StartUnreachable: the display does not answer.
+        EnvironmentFault: the display does not begin to tell of keys.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class StopKey:
         self._announced: Counter[tuple[bool, int]] = Counter()
         self._held: set[int] = set()
         self._pressed = threading.Event()
+        self._started = threading.Event()  # the server tells of keys, or the listener has ended
         self._lost = ""
         self._control = connect(display_name)
         try:
@@ -86,8 +91,12 @@ class StopKey:
         self._interrupt = Interrupt()
         try:
             self._thread.start()
+            self._started.wait(LISTENING_TIMEOUT_S)  # a key pressed before would not be heard
+            if self._lost or not self._started.is_set():
+                why = self._lost or f"no answer within {LISTENING_TIMEOUT_S:g} s"
+                raise EnvironmentFault(f"cannot listen for the stop key: {why}")
         except BaseException:
-            self._interrupt.close()
+            self.close()
             raise
 
     @property
@@ -124,19 +133,17 @@ class StopKey:
         self.check()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening. What the server keeps for it goes with the connections."""
         self._interrupt.close()
-        gone = (x_error.ConnectionClosedError, x_error.XError, OSError)
-        with suppress(*gone):  # a server that is gone ends the listener's thread by itself
-            self._control.record_disable_context(self._context)
-            self._control.sync()
-        self._thread.join(JOIN_TIMEOUT_S)
-        with suppress(*gone):
-            self._control.record_free_context(self._context)
-            self._control.sync()
-        for connection in (self._control, self._listening):
-            with suppress(*gone):
-                connection.close()
+        with suppress(OSError):  # the listener's thread reads an end, and ends
+            self._listening.display.socket.shutdown(socket.SHUT_RDWR)
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_TIMEOUT_S)
+        with suppress(*GONE):
+            self._control.close()
+        if not self._thread.is_alive():  # to close it under a thread that reads is an error there
+            with suppress(*GONE):
+                self._listening.close()
 
     def _keycodes(self, key: str) -> set[int]:
         """Return the codes of every key with that name: both Control keys, for example."""
@@ -168,14 +175,19 @@ class StopKey:
         return context
 
     def _listen(self) -> None:
-        """Run on the listener's thread until the context is disabled or the server is gone."""
+        """Run on the listener's thread until its connection ends."""
         try:
             self._listening.record_enable_context(self._context, self._hear)
-        except (x_error.ConnectionClosedError, x_error.XError, OSError, ValueError) as error:
+            self._lost = "the server has ended it"
+        except GONE as error:
             self._lost = str(error) or type(error).__name__
+        finally:
+            self._started.set()
 
     def _hear(self, reply: Any) -> None:
         """Look at some recorded events."""
+        if reply.category == record.StartOfData:
+            self._started.set()
         if reply.category != record.FromServer or reply.client_swapped:
             return
         data = reply.data

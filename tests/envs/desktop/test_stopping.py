@@ -14,7 +14,8 @@ from eyehand.agent.outcome import EXIT_INTERRUPTED, Outcome
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.envs import make
-from eyehand.envs.desktop.stop_key import StopKeyPressed, read_stop_key
+from eyehand.envs.desktop import stop_key
+from eyehand.envs.desktop.stop_key import StopKey, StopKeyPressed, read_stop_key
 from eyehand.envs.desktop.xlib import _need
 from eyehand.envs.env import Observation
 from eyehand.errors import (
@@ -113,6 +114,45 @@ def test_off_the_main_thread_the_next_step_ends_the_episode(desk: Desk) -> None:
     thread.start()
     thread.join()
     assert ended == ["stopped by a person"]
+
+
+def test_a_key_pressed_at_once_is_heard_though_the_listener_begins_late(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen = StopKey._listen
+
+    def begin_late(listener: StopKey) -> None:
+        time.sleep(0.3)  # what a busy machine does
+        listen(listener)
+
+    monkeypatch.setattr(StopKey, "_listen", begin_late)
+    with desk.environment() as environment, pytest.raises(KeyboardInterrupt):
+        environment.reset()
+        desk.person.press(*STOP)
+        environment.step(Wait(seconds=30))
+
+
+def test_a_listener_that_never_begins_is_a_fault_and_ends_without_a_word(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen, begin = StopKey._listen, threading.Event()
+
+    def wait_to_begin(listener: StopKey) -> None:
+        begin.wait()
+        listen(listener)
+
+    monkeypatch.setattr(StopKey, "_listen", wait_to_begin)
+    monkeypatch.setattr(stop_key, "LISTENING_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(stop_key, "JOIN_TIMEOUT_S", 0.1)
+    with (
+        desk.environment() as environment,
+        pytest.raises(EnvironmentFault, match=r"cannot listen for the stop key: no answer"),
+    ):
+        environment.reset()
+    begin.set()
+    for thread in threading.enumerate():
+        if thread.name == "stop key":
+            thread.join()
 
 
 def test_the_agents_own_keys_are_not_the_persons(desk: Desk) -> None:
