@@ -52,7 +52,8 @@ ASTRAY = 0.12
 STUDENT_STEPS = 12
 """A student has so many steps an episode; one that does nothing new has fewer."""
 MOST_OTHERS = 6
-MOST_READ = 4
+MOST_READ = 12
+"""Questions of a screen about words on it: what makes the model spell what it sees."""
 
 CARDS = ("number-line", "ez-points", "blackjack", "points24")
 MINIGRID = ("empty", "door-key", "go-to-door", "fetch")

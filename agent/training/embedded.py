@@ -1,6 +1,6 @@
 """Trains the embedded model: the recipe from documents to a checkpoint folder."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -22,7 +22,7 @@ from eyehand.model.training.embedded import (
     make_tokenizer,
     new_model,
 )
-from eyehand.model.training.screens import DrawnScreens
+from eyehand.model.training.screens import SIZES_PX, DrawnScreens
 from eyehand.model.training.sources import DocumentSource, Mixture, ShardSource
 from eyehand.model.training.tower import read_tower
 from eyehand.model.training.trainer import Follow, TrainingPlan, TrainingRun
@@ -46,7 +46,7 @@ def prompt_texts() -> list[str]:
 
 def training_source(
     data: Path | None, seed: int, drawn_share: float, only: Collection[str] = (),
-    other_words: float = 0.0,
+    other_words: float = 0.0, sizes: Sequence[tuple[int, int]] = SIZES_PX,
 ) -> DocumentSource:  # fmt: skip
     """Return a run's documents: demonstrations, drawn screens, or a mixture.
 
@@ -56,19 +56,20 @@ def training_source(
         drawn_share: Share of drawn screens, 0 to 1.
         only: Sources to take demonstrations from; all where it is empty.
         other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
+        sizes: Widths and heights of drawn screens in pixels.
 
     Raises:
         UsageError: there are no shards, or none of them holds a source of `only`.
     """
     check_data(data, drawn_share)
     if data is None:
-        return DrawnScreens(seed)
+        return DrawnScreens(seed, sizes)
     demonstrations: DocumentSource = ShardSource(data, seed, only)
     if other_words:
         demonstrations = OtherWords(demonstrations, other_words, seed)
     if drawn_share == 0:
         return demonstrations
-    drawn = DrawnScreens(seed)
+    drawn = DrawnScreens(seed, sizes)
     return Mixture({drawn: drawn_share, demonstrations: 1 - drawn_share}, seed)
 
 
@@ -84,6 +85,7 @@ def train_embedded(
     device: str = "cpu",
     workers: int = 0,
     other_words: float = 0.0,
+    sizes: Sequence[tuple[int, int]] = SIZES_PX,
 ) -> dict[str, float]:
     """Train a network and write its checkpoint folder.
 
@@ -102,6 +104,7 @@ def train_embedded(
         device: Where the network is trained: "cpu", "cuda", ...
         workers: Processes that make batches ahead; the batches are the same for any number.
         other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
+        sizes: Widths and heights of drawn screens in pixels.
 
     Returns:
         The counts at the end; see `TrainingRun.train`.
@@ -111,7 +114,7 @@ def train_embedded(
         CheckpointError: the initial checkpoint cannot be used.
     """
     check_device(device)
-    source = training_source(data, plan.seed, drawn_share, only, other_words)
+    source = training_source(data, plan.seed, drawn_share, only, other_words, sizes)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer, model = begin(data, out, plan.seed, initial)
     head = None if tower is None else _give_tower(model, tower)

@@ -17,6 +17,7 @@ import torch
 
 from eyehand.agent.training.survey import Grid, grid_of, some_branches
 from eyehand.agent.training.texts.copying import SOURCE, CopyingTexts
+from eyehand.agent.training.texts.wordings import in_other_words
 from eyehand.model.inputs.image_settings import ImageSettings
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.training.batching import Encoder
@@ -48,6 +49,7 @@ class PackingPlan:
         pages: How many pages.
         texts: How many texts.
         drawn: How many drawn screens.
+        other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
     """
 
     seed: int
@@ -59,6 +61,7 @@ class PackingPlan:
     pages: int
     texts: int
     drawn: int
+    other_words: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,9 @@ class Packer:
                 for index, source in enumerate(shard.sources())
                 if self._packing.weights.get(source, 1.0) > 0
             )
-            yield from self._portions(map(shard.document, kept))
+            share = self._packing.other_words
+            told = (in_other_words(shard.document(index), share, self._draw) for index in kept)
+            yield from self._portions(told)
             shard.close()
 
     def _portions(self, documents: Iterator[Document]) -> Iterator[Portion]:

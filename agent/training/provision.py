@@ -42,6 +42,7 @@ class Provision:
 def provide(
     data: Path | None, seed: int, weights: Mapping[str, float], encoder: Encoder,
     config: Qwen2VLConfig, device: torch.device, wanted: Mapping[str, int],
+    other_words: float = 0.0,
 ) -> Provision:  # fmt: skip
     """Find the sizes of a run's documents, and share the device's free memory out among them.
 
@@ -53,6 +54,7 @@ def provide(
         config: The network's.
         device: Where the pools will lie.
         wanted: How many "pages", "texts" and "drawn" screens could be used.
+        other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
 
     Raises:
         UsageError: there is no shard, or one cannot be read.
@@ -74,7 +76,7 @@ def provide(
     made, rooms = _fitting(made, kinds, shown, config, device)
     packing = PackingPlan(
         seed=seed, shards=() if data is None else shards(data), weights=weights, screens=screens,
-        page=kinds["pages"], text=kinds["texts"], **made,
+        page=kinds["pages"], text=kinds["texts"], other_words=other_words, **made,
     )  # fmt: skip
     return Provision(packing, rooms, drawn_grid)
 

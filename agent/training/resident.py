@@ -61,6 +61,7 @@ class ResidentPlan:
         workers: Processes that make documents ready.
         weights: How much a source of demonstrations is shown beside the others; 1 where it is not
             named.
+        other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
     """
 
     steps: int = 20_000
@@ -71,6 +72,7 @@ class ResidentPlan:
     seed: int = 0
     workers: int = max(1, (os.cpu_count() or 2) - 1)
     weights: Mapping[str, float] = field(default_factory=dict)
+    other_words: float = 0.0
 
     def batch_of(self, size: Size, reading: bool = False) -> int:
         """Return how many documents of a size a step takes."""
@@ -116,8 +118,9 @@ def train_resident(
         _give_heads(learner, initial / HEADS_FILE)
     encoder = Encoder(tokenizer, model.config, SETTINGS)
     needed = provide(
-        data, plan.seed, plan.weights, encoder, model.config, model.device, _made(plan)
-    )
+        data, plan.seed, plan.weights, encoder, model.config, model.device, _made(plan),
+        plan.other_words,
+    )  # fmt: skip
     run = _Run(learner, plan, needed, out, follow)
     packers = [
         Packer(needed.packing, encoder, SETTINGS, model.config, index, plan.workers)

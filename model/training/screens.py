@@ -28,6 +28,8 @@ COLORS = (
 ORDINALS = ("1st", "2nd", "3rd", "4th", "5th")
 PAGE_SHARE = 0.4
 MOST_WORDS = 20
+CODE_SHARE = 0.15
+"""Share of the texts of a form that no word list helps to read: "5tA8", "xqLw"."""
 
 _TEXT_SIZES_PX = (12, 13, 14, 14, 15, 16, 18)
 _BARS = ("#ffff00", "#3366cc", "#f0f0f0", "#dddddd")
@@ -321,7 +323,9 @@ class _Form:
         kind = self._random.random()
         if kind < 0.08:
             return str(self._random.randint(0, 999))
-        return word.capitalize() if kind < 0.5 else word
+        if kind < 0.08 + CODE_SHARE:
+            return "".join(self._random.choices(_CODE, k=self._random.randint(2, 8)))
+        return word.capitalize() if kind < 0.55 else word
 
     def _font(self) -> tuple[int, ImageFont.FreeTypeFont]:
         size_px = self._random.choice(_TEXT_SIZES_PX)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
+from typing import TypeGuard
 
 import numpy as np
 import pytest
@@ -20,11 +21,12 @@ from eyehand.agent.cli.main import main
 from eyehand.agent.outcome import EXIT_INTERRUPTED
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_HABITS, read_habits
+from eyehand.agent.training import resident
 from eyehand.agent.training.embedded import prompt_texts
 from eyehand.agent.training.feeding import Feeder, SourcedPool
-from eyehand.agent.training.packers import DRAWN_PX, Packer, Portion
+from eyehand.agent.training.packers import DRAWN_PX, Packer, PackerNotice, Portion
 from eyehand.agent.training.provision import Provision, provide
-from eyehand.agent.training.resident import HEADS_FILE
+from eyehand.agent.training.resident import HEADS_FILE, ResidentPlan
 from eyehand.agent.training.survey import grid_of
 from eyehand.agent.training.texts.copying import QUESTIONS, CopyingTexts
 from eyehand.envs.cards.number_line import NumberLineEnvironment
@@ -33,7 +35,7 @@ from eyehand.model.inputs.image_settings import write_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.training.batching import Encoder
-from eyehand.model.training.documents import SHARD_SUFFIX, Document, ShardWriter
+from eyehand.model.training.documents import SHARD_SUFFIX, Document, DocumentPart, ShardWriter
 from eyehand.model.training.embedded import SETTINGS, make_tokenizer, new_model
 from eyehand.model.training.packing import Pool
 from eyehand.model.training.screens import DrawnScreens
@@ -257,6 +259,46 @@ def test_packers_make_every_document_once(
     always = set(usual.choose(generator, 400, {}, drawn_share=1.0).tolist())
     assert len(never) == 8
     assert not never & always
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_of_the_instructions_is_said_otherwise(
+    tmp_path: Path, tokenizer: Tokenizer, config: Qwen2VLConfig, share: float
+) -> None:
+    own = 'Task: Click on the link "Sed id.".'
+    shard = ShardWriter(tmp_path / f"a{SHARD_SUFFIX}")
+    for number in range(8):
+        document = shown(number)
+        document.branches[0][0] = DocumentPart("plain", own)
+        shard.add(document)
+    shard.close()
+    encoder = Encoder(tokenizer, config, SETTINGS)
+    found = provide(
+        tmp_path, 3, {}, encoder, config, torch.device("cpu"),
+        {"pages": 1, "texts": 1, "drawn": 0}, other_words=share,
+    )  # fmt: skip
+    portions = [p for p in Packer(found.packing, encoder, SETTINGS, config).all() if is_shown(p)]
+    told = [tokenizer.decode(packed["ids"].tolist()) for p in portions for packed in p.documents]
+    assert len(told) == 8
+    assert all('"Sed id."' in text for text in told)
+    assert sum(own in text for text in told) == (8 if share == 0 else 0)
+
+
+def is_shown(message: Portion | PackerNotice) -> TypeGuard[Portion]:
+    return isinstance(message, Portion) and "test:small" in message.sources
+
+
+def test_the_command_line_names_that_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plans = []
+
+    def train(data: None, out: Path, plan: ResidentPlan, *rest: object) -> dict[str, float]:
+        plans.append(plan)
+        return {"steps": 0.0}
+
+    monkeypatch.setattr(resident, "train_resident", train)
+    command = ["train", "gpu", "--drawn", "1", "--out", str(tmp_path), "--other-words", "0.25"]
+    assert main(command) == 0
+    assert [plan.other_words for plan in plans] == [0.25]
 
 
 def test_a_failure_of_a_packing_process_is_told(

@@ -70,6 +70,17 @@ def test_a_run_learns_from_other_words(tmp_path: Path, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["steps"] == 1
 
 
+@pytest.mark.parametrize(("size", "most"), [("84x56", 350), ("224x280", 3000)])
+def test_drawn_screens_have_the_size_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: str, most: int
+) -> None:
+    command = ["train", "run", "--out", str(tmp_path), "--drawn", "1", "--drawn-size", size]
+    assert main([*command, "--tokens", "1", "--batch", "4", "--branches", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    vision = 4 * int(size.split("x")[0]) * int(size.split("x")[1]) // 14**2
+    assert vision < found["tokens"] < most
+
+
 def shards(folder: Path) -> None:
     writer = ShardWriter(folder / f"a{SHARD_SUFFIX}")
     end = DocumentPart("template", "<|im_end|>", learned=True)

@@ -70,6 +70,19 @@ def test_a_word_stands_where_it_is_said_to_stand(pattern, word_of, answer_of) ->
     assert checked > 50
 
 
+def test_some_texts_of_a_form_stand_in_no_word_list() -> None:
+    forms = [document for document in drawn(80) if document.source == "drawn:form"]
+    read = [
+        branch[2].text
+        for document in forms
+        for branch in document.branches
+        if branch[0].text.startswith("What stands at")
+    ]
+    codes = [text for text in read if text.lower() not in WORDS and not text.isdigit()]
+    assert 0.05 < len(codes) / len(read) < 0.3
+    assert all(text.isalnum() for text in codes)
+
+
 def test_only_the_answers_are_learned() -> None:
     for document in drawn(10):
         assert not any(part.learned for part in document.trunk)

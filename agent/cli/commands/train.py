@@ -124,11 +124,10 @@ def _add_beginning(run: argparse.ArgumentParser) -> None:
         "--tower", type=Path, metavar="FILE", help="begin with this tower.safetensors of `read`"
     )
     run.add_argument(
-        "--other-words",
-        type=shared.share_or_none,
-        default=0.0,
-        metavar="SHARE",
-        help="of the demonstrations' instructions said otherwise, 0 to 1 (default: 0)",
+        "--drawn-size",
+        type=shared.size,
+        metavar="WxH",
+        help="of all drawn screens, in pixels (default: four sizes from 168x112 to 224x280)",
     )
     run.add_argument("--freeze-tower", action="store_true", help="train the language model alone")
     run.add_argument(
@@ -267,6 +266,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from eyehand.agent.training.embedded import train_embedded
+    from eyehand.model.training.screens import SIZES_PX
     from eyehand.model.training.state import branch
     from eyehand.model.training.trainer import TrainingPlan
 
@@ -301,6 +301,7 @@ def _train(arguments: argparse.Namespace) -> int:
             arguments.device,
             arguments.processes,
             arguments.other_words,
+            [arguments.drawn_size] if arguments.drawn_size else SIZES_PX,
         )
     shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
     if arguments.json:

@@ -57,7 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
     plan = ResidentPlan(
         steps=arguments.steps, reading_steps=arguments.reading_steps, batch=arguments.batch,
         learning_rate=arguments.rate, drawn=arguments.drawn, seed=arguments.seed, weights=weights,
-        **given,
+        other_words=arguments.other_words, **given,
     )  # fmt: skip
     now: dict[str, float] = {}
     try:

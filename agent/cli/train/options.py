@@ -19,6 +19,13 @@ def add_documents(part: argparse.ArgumentParser, drawn: str, default: float) -> 
         metavar="SHARE",
         help=f"{drawn} (default: {default:g})",
     )
+    part.add_argument(
+        "--other-words",
+        type=shared.share_or_none,
+        default=0.0,
+        metavar="SHARE",
+        help="of the demonstrations' instructions said otherwise, 0 to 1 (default: 0)",
+    )
 
 
 def add_learning(part: argparse.ArgumentParser, device: str, rate: float) -> None:

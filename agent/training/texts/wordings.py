@@ -150,13 +150,18 @@ class OtherWords:
     def document(self, number: int) -> Document:
         """Return document `number` of the source, with some other instructions."""
         draw = random.Random(f"wordings/{self._seed}/{number}")
-        document = self._source.document(number)
-        branches = [self._branch(parts, draw) for parts in document.branches]
-        return replace(document, branches=branches)
+        return in_other_words(self._source.document(number), self._share, draw)
 
-    def _branch(self, parts: Sequence[DocumentPart], draw: random.Random) -> list[DocumentPart]:
-        if draw.random() >= self._share or not parts or not parts[0].text.startswith(_TASK):
-            return list(parts)
-        instruction, *rest = parts[0].text.removeprefix(_TASK).split("\n")
-        told = "\n".join((_TASK + said_otherwise(instruction, draw), *rest))
-        return [replace(parts[0], text=told), *parts[1:]]
+
+def in_other_words(document: Document, share: float, draw: random.Random) -> Document:
+    """Return a document with a share of its instructions, 0 to 1, said otherwise."""
+    branches = [_branch(parts, share, draw) for parts in document.branches]
+    return replace(document, branches=branches)
+
+
+def _branch(parts: Sequence[DocumentPart], share: float, draw: random.Random) -> list[DocumentPart]:
+    if draw.random() >= share or not parts or not parts[0].text.startswith(_TASK):
+        return list(parts)
+    instruction, *rest = parts[0].text.removeprefix(_TASK).split("\n")
+    told = "\n".join((_TASK + said_otherwise(instruction, draw), *rest))
+    return [replace(parts[0], text=told), *parts[1:]]

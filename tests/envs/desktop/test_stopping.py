@@ -17,7 +17,7 @@ from eyehand.envs import make
 from eyehand.envs.desktop import stop_key
 from eyehand.envs.desktop.stop_key import StopKey, StopKeyPressed, read_stop_key
 from eyehand.envs.desktop.xlib import _need
-from eyehand.envs.env import Observation
+from eyehand.envs.env import Environment, Observation
 from eyehand.errors import (
     CaptureFailed,
     DeviceDisconnected,
@@ -126,10 +126,14 @@ def test_a_key_pressed_at_once_is_heard_though_the_listener_begins_late(
         listen(listener)
 
     monkeypatch.setattr(StopKey, "_listen", begin_late)
-    with desk.environment() as environment, pytest.raises(KeyboardInterrupt):
+
+    def start_and_press(environment: Environment) -> None:
         environment.reset()
         desk.person.press(*STOP)
         environment.step(Wait(seconds=30))
+
+    with desk.environment() as environment, pytest.raises(KeyboardInterrupt):
+        start_and_press(environment)
 
 
 def test_a_listener_that_never_begins_is_a_fault_and_ends_without_a_word(
