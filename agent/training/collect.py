@@ -251,6 +251,16 @@ def _questions(words: Collection[Word], size: tuple[int, int]) -> list[tuple[str
     return ask([Item(word.text, word.box, "word") for word in words if len(word.text) > 1], size)
 
 
+def check_sources(only: Collection[str]) -> None:
+    """Look whether all of some environments have an expert.
+
+    Raises:
+        UsageError: one has none.
+    """
+    for spec in only:
+        expert_for(spec)
+
+
 def collect(
     out: Path,
     count: int,
@@ -275,8 +285,7 @@ def collect(
     Raises:
         UsageError: a seed lies outside the training seeds, or a source has no expert.
     """
-    for spec in only:
-        expert_for(spec)
+    check_sources(only)
     out.mkdir(parents=True, exist_ok=True)
     collector = Collector(only or sources(), first_seed, student)
     collected = 0

@@ -249,6 +249,14 @@ def test_a_source_without_an_expert_is_refused(tmp_path: Path) -> None:
             collect(tmp_path, 1, only=[source])
 
 
+def test_a_source_without_an_expert_is_refused_before_a_student_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["train", "collect", "--student", str(tmp_path / "gone"), "--only", "miniwob:drag-cube"]
+    assert main([*asked, "--out", str(tmp_path)]) == 2
+    assert "miniwob:drag-cube has no expert" in capsys.readouterr().err.replace("\n", " ")
+
+
 @pytest.mark.usefixtures("browser_ends")
 def test_a_page_is_collected_with_its_characters_and_what_is_typed(tmp_path: Path) -> None:
     assert "miniwob:login-user" in sources()

@@ -222,17 +222,20 @@ def _collect(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from eyehand.agent.training.collect import collect
+    from eyehand.agent.training.collect import check_sources, collect
 
+    only = _specs(arguments.only)
+    check_sources(only)  # before a student is loaded
+    student = _student(arguments.student)
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("documents", total=arguments.documents)
         played = collect(
             arguments.out,
             arguments.documents,
             arguments.first_seed,
-            only=_specs(arguments.only),
+            only=only,
             progress=lambda collected: bar.update(task, completed=collected),
-            student=_student(arguments.student),
+            student=student,
         )
     succeeded = sum(source.successes for source in played.values())
     episodes = sum(source.episodes for source in played.values())
