@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from eyehand.actions import Action, ActionSpace
+from eyehand.actions.android import Press
 from eyehand.agent.ending import judge
 from eyehand.agent.experts import expert_for
 from eyehand.agent.experts import miniwob as miniwob_expert
@@ -29,10 +30,12 @@ from eyehand.agent.training.demonstrations import (
     rounded,
     still,
 )
+from eyehand.agent.training.texts.questions import questions
 from eyehand.envs import make
-from eyehand.envs.cards.number_line import NumberLineEnvironment
+from eyehand.envs.cards.points import PointsGame
 from eyehand.envs.env import Environment, Observation
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
+from eyehand.envs.phone.environment import PhoneEnvironment
 from eyehand.errors import EnvironmentFault, ModelFeedback, UsageError
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, ShardWriter
 from eyehand.model.training.pages import Word
@@ -153,8 +156,9 @@ class Collector:
         policy.bind(environment, seed)
         observation, _ = environment.reset(seed=seed)
         task = environment.instruction or ""
-        expert = policy.start(task, environment.action_space, seed)
-        student = self._student_conversation(task, environment.action_space, seed)
+        actions = environment.action_space
+        expert = policy.start(task, actions, seed)
+        student = self._student_conversation(task, actions, seed)
         documents: list[Document] = []
         earlier: list[Action] = []
         succeeded = False
@@ -172,12 +176,15 @@ class Collector:
                 if student is None:
                     break
                 observation = observation.with_pixels(environment.render(), str(feedback))
+                expert = policy.start(task, actions, seed)
                 continue
             if ending := judge(earlier[-1], info.get("verdict"), terminated, truncated):
                 succeeded = ending.verdict is True
                 break
             if student and _stands_still(before, observation, earlier):
                 break
+            if earlier[-1] != rounded(action):
+                expert = policy.start(task, actions, seed)  # its plan led from elsewhere
         self.played[spec].episodes += 1
         self.played[spec].successes += succeeded
         return documents
@@ -224,20 +231,32 @@ class Collector:
             read = self._some(_questions(words, size), MOST_READ)
         else:
             action = expert.decide(observation).action
-            if isinstance(environment, NumberLineEnvironment):
-                read = [
-                    ("What is Current?", str(environment.current)),
-                    ("What is Target?", str(environment.target)),
-                ]
+            read = self._some(questions(environment, observation), MOST_READ)
         if action is None:
             return None
         said = observation_words(observation.text, observation.feedback)
         shown = Shown(still(observation), said, tuple(earlier), words)
         document = self._writer.document(environment, shown, task, action, seed, others, read)
-        return document, action, [other for _, other in others]
+        if isinstance(environment, MiniWobEnvironment):
+            return document, action, [other for _, other in others]
+        return document, action, _others(environment, self._generator)
 
     def _some(self, found: list[tuple[str, Any]], most: int) -> list[tuple[str, Any]]:
         return found if len(found) <= most else self._generator.sample(found, most)
+
+
+def _others(environment: Environment, draw: random.Random) -> list[Action]:
+    """Return what else could be done where no page offers other tasks: any permitted action.
+
+    But nothing that cannot be made good: a wrong number spoils a formula, and a tap anywhere may
+    delete what a phone's task needs.
+    """
+    if isinstance(environment, PhoneEnvironment):
+        return [Press(key="back"), Press(key="home")]
+    if isinstance(environment, PointsGame):
+        return []
+    seed = np.random.default_rng(draw.getrandbits(32))
+    return [ActionSpace(environment.action_space.types, seed=seed).sample()]
 
 
 def _stands_still(before: Observation, after: Observation, earlier: list[Action]) -> bool:

@@ -1,6 +1,6 @@
 """Trains the embedded model: the recipe from documents to a checkpoint folder."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -47,6 +47,7 @@ def prompt_texts() -> list[str]:
 def training_source(
     data: Path | None, seed: int, drawn_share: float, only: Collection[str] = (),
     other_words: float = 0.0, sizes: Sequence[tuple[int, int]] = SIZES_PX,
+    weights: Mapping[str, float] | None = None,
 ) -> DocumentSource:  # fmt: skip
     """Return a run's documents: demonstrations, drawn screens, or a mixture.
 
@@ -57,14 +58,17 @@ def training_source(
         only: Sources to take demonstrations from; all where it is empty.
         other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
         sizes: Widths and heights of drawn screens in pixels.
+        weights: How much a source of demonstrations is shown beside the others; 1 where it is not
+            named.
 
     Raises:
-        UsageError: there are no shards, or none of them holds a source of `only`.
+        UsageError: there are no shards, or none of them holds a source of `only` that has a
+            weight.
     """
     check_data(data, drawn_share)
     if data is None:
         return DrawnScreens(seed, sizes)
-    demonstrations: DocumentSource = ShardSource(data, seed, only)
+    demonstrations: DocumentSource = ShardSource(data, seed, only, weights)
     if other_words:
         demonstrations = OtherWords(demonstrations, other_words, seed)
     if drawn_share == 0:
@@ -86,6 +90,7 @@ def train_embedded(
     workers: int = 0,
     other_words: float = 0.0,
     sizes: Sequence[tuple[int, int]] = SIZES_PX,
+    weights: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """Train a network and write its checkpoint folder.
 
@@ -105,6 +110,8 @@ def train_embedded(
         workers: Processes that make batches ahead; the batches are the same for any number.
         other_words: Share of the demonstrations' instructions that are said otherwise, 0 to 1.
         sizes: Widths and heights of drawn screens in pixels.
+        weights: How much a source of demonstrations is shown beside the others; 1 where it is not
+            named.
 
     Returns:
         The counts at the end; see `TrainingRun.train`.
@@ -114,7 +121,7 @@ def train_embedded(
         CheckpointError: the initial checkpoint cannot be used.
     """
     check_device(device)
-    source = training_source(data, plan.seed, drawn_share, only, other_words, sizes)
+    source = training_source(data, plan.seed, drawn_share, only, other_words, sizes, weights)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer, model = begin(data, out, plan.seed, initial)
     head = None if tower is None else _give_tower(model, tower)

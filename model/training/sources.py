@@ -34,7 +34,7 @@ class ShardSource:
         weights: Share of a source beside the others, 1 where it is not named.
 
     Raises:
-        UsageError: the folder holds no shard, or none of the sources.
+        UsageError: the folder holds no shard, none of the sources, or all weigh nothing.
     """
 
     def __init__(
@@ -48,6 +48,8 @@ class ShardSource:
             raise UsageError(f"{folder} holds no document of {', '.join(sorted(only))}")
         self._names = sorted(self._places)
         self._shares = [(weights or {}).get(name, 1.0) for name in self._names]
+        if not any(self._shares):
+            raise UsageError(f"all documents in {folder} have the weight 0: nothing is left")
 
     def __len__(self) -> int:
         """Return the number of different documents."""

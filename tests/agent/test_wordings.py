@@ -14,7 +14,13 @@ from eyehand.agent.training.texts.wordings import said_otherwise, wordings
 from eyehand.envs import make
 from eyehand.envs.suites import suite_specs
 from eyehand.model.training.characters import Character
-from eyehand.model.training.documents import SHARD_SUFFIX, Document, DocumentPart, ShardWriter
+from eyehand.model.training.documents import (
+    SHARD_SUFFIX,
+    Document,
+    DocumentPart,
+    ShardWriter,
+    read_shard,
+)
 
 OWN = 'Click on the link "Sed id.".'
 WHERE = 'Where is "Sed"?'
@@ -68,6 +74,23 @@ def test_a_run_learns_from_other_words(tmp_path: Path, capsys: pytest.CaptureFix
     command = ["train", "run", "--data", str(data), "--out", str(out), "--tokens", "1"]
     assert main([*command, "--batch", "2", "--other-words", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 1
+
+
+def test_a_run_heeds_the_weights_of_sources(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out, weights = tmp_path / "data", tmp_path / "out", tmp_path / "weights.json"
+    data.mkdir()
+    shards(data)
+    command = ["train", "run", "--data", str(data), "--out", str(out), "--tokens", "1"]
+    command += ["--batch", "2", "--weights", str(weights)]
+    sources = {document.source for path in data.iterdir() for document in read_shard(path)}
+    weights.write_text(json.dumps(dict.fromkeys(sources, 0.5)))
+    assert main(command) == 0
+    weights.write_text(json.dumps(dict.fromkeys(sources, 0)))
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "the weight 0" in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(("size", "most"), [("84x56", 350), ("224x280", 3000)])

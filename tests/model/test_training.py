@@ -245,6 +245,19 @@ def test_a_source_without_documents_says_what_to_do(tmp_path: Path) -> None:
     write_shard(tmp_path, "a", [document(1)])
     with pytest.raises(UsageError, match="holds no document of cards:poker"):
         ShardSource(tmp_path, seed=0, only=["cards:poker"])
+    with pytest.raises(UsageError, match="the weight 0: nothing is left"):
+        ShardSource(tmp_path, seed=0, weights={document(1).source: 0.0})
+
+
+def test_a_source_is_shown_as_often_as_it_weighs(tmp_path: Path) -> None:
+    rare = [replace(document(seed), source="test:rare") for seed in (1, 2)]
+    usual = [replace(document(seed), source="test:usual") for seed in (3, 4)]
+    write_shard(tmp_path, "a", [*rare, *usual])
+    source = ShardSource(tmp_path, seed=0, weights={"test:rare": 0.1})
+    drawn = [source.document(n).source for n in range(400)]
+    assert 15 < drawn.count("test:rare") < 65  # one in eleven
+    never = ShardSource(tmp_path, seed=0, weights={"test:rare": 0.0})
+    assert {never.document(n).source for n in range(100)} == {"test:usual"}
 
 
 def test_training_lowers_the_loss_and_writes_a_folder_that_loads(

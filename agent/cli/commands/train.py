@@ -265,6 +265,7 @@ def _student(model: str | None) -> "VlmPolicy | None":
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    weights = options.read_weights(arguments.weights)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -305,6 +306,7 @@ def _train(arguments: argparse.Namespace) -> int:
             arguments.processes,
             arguments.other_words,
             [arguments.drawn_size] if arguments.drawn_size else SIZES_PX,
+            weights,
         )
     shared.say(f"{summary['steps']:.0f} steps, loss {summary['loss']:.3f}: {arguments.out}")
     if arguments.json:

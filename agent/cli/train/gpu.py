@@ -1,13 +1,11 @@
 """`eyehand train gpu`: reading and everything else in one run, with all documents in memory."""
 
 import argparse
-import json
 from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.train import options
 from eyehand.agent.outcome import EXIT_SUCCESS
-from eyehand.errors import UsageError
 
 SUMMARY = "train on a GPU: all documents in its memory, each step recorded"
 
@@ -29,12 +27,6 @@ def add_arguments(gpu: argparse.ArgumentParser) -> None:
     )
     options.add_number(gpu, "--seed", 0, "of documents and weights", shared.seed)
     gpu.add_argument(
-        "--weights",
-        type=Path,
-        metavar="FILE",
-        help='JSON of how much a source is shown, such as {"miniwob:click-test": 0.5} (default: 1)',
-    )
-    gpu.add_argument(
         "--workers",
         type=shared.positive_int,
         metavar="N",
@@ -47,7 +39,7 @@ def add_arguments(gpu: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Train, and say how far it is."""
-    weights = {} if arguments.weights is None else read_weights(arguments.weights)
+    weights = options.read_weights(arguments.weights)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -79,28 +71,6 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         shared.print_json({**summary, "folder": str(arguments.out)})
     return EXIT_SUCCESS
-
-
-def read_weights(path: Path) -> dict[str, float]:
-    """Return the weights of sources in a JSON file.
-
-    Raises:
-        UsageError: it is no mapping of names to numbers from 0 on.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the weights of --weights cannot be read: {path}: {error}") from None
-    if not isinstance(found, dict) or not all(map(_is_weight, found.values())):
-        raise UsageError(
-            f'{path} is no mapping of sources to numbers from 0 on: {{"miniwob:click-test": 0.5}}'
-        )
-    return {name: float(weight) for name, weight in found.items()}
-
-
-def _is_weight(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and 0 <= float(str(value)) < float("inf")
 
 
 def _described(line: dict[str, float]) -> str:

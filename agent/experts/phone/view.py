@@ -121,6 +121,11 @@ class PhoneView:
                 return node
         return None
 
+    def in_reach(self) -> list[Node]:
+        """Return the nodes that a tap would reach, in the order of drawing."""
+        nodes = self.nodes()
+        return [node for node in nodes if _reachable(node, nodes)]
+
     def tap(self, target: Target) -> Tap:
         """Return a tap on the middle of a node.
 
