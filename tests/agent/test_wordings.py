@@ -104,6 +104,18 @@ def test_drawn_screens_have_the_size_that_is_named(
     assert vision < found["tokens"] < most
 
 
+def test_a_tower_learns_without_naming_characters_where_that_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    shards(data)
+    command = ["train", "run", "--data", str(data), "--tokens", "1", "--batch", "2", "--json"]
+    for weight, named in (("1", True), ("0", False)):
+        assert main([*command, "--out", str(tmp_path / weight), "--characters", weight]) == 0
+        assert ("character_loss" in json.loads(capsys.readouterr().out)) == named
+
+
 def shards(folder: Path) -> None:
     writer = ShardWriter(folder / f"a{SHARD_SUFFIX}")
     end = DocumentPart("template", "<|im_end|>", learned=True)

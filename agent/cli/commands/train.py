@@ -138,6 +138,13 @@ def _add_beginning(run: argparse.ArgumentParser) -> None:
         help="weight of the losses that teach pointing, 0 to 1 (default: 1)",
     )
     run.add_argument(
+        "--characters",
+        type=shared.share_or_none,
+        default=1.0,
+        metavar="WEIGHT",
+        help="weight of the loss that teaches the tower to name characters, 0 to 1 (default: 1)",
+    )
+    run.add_argument(
         "--only",
         metavar="SPECS",
         default="",
@@ -280,6 +287,7 @@ def _train(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         batch=arguments.batch,
         guide_weight=arguments.guide,
+        character_weight=arguments.characters,
         branches=arguments.branches,
         learning_rate=arguments.rate,
         freeze_tower=arguments.freeze_tower,
