@@ -19,6 +19,8 @@ from eyehand.model.inputs.tokenizer import Tokenizer
 _BEHIND = 256
 """So many characters behind the newest ones are looked at for where a grammar begins."""
 _TAIL_BYTES = 96
+_CONTEXT = 12
+"""So many tokens before forced ones are tokenized together with them."""
 _MOST_STATES = 100_000
 """States of the rules' automaton, of a kilobyte or so, that are kept; then they are made anew."""
 
@@ -43,6 +45,10 @@ class Vocabulary:
         self.library: Any = llguidance
         known = range(tokenizer.largest_id + 1)
         self.tokens = [tokenizer.token_bytes(id_) for id_ in known]
+        plain = sorted(set(known) - set(tokenizer.special_ids.values()))
+        self.ids = {self.tokens[id_]: id_ for id_ in plain if self.tokens[id_]}
+        self.longest = max(map(len, self.ids))
+        self.firsts = [_kind_of_first(token) for token in self.tokens]
         self.special_token_ids = sorted(tokenizer.special_ids.values())
         self.eos_token_id, self.bos_token_id = tokenizer.eos_ids[0], None
         self.wrapped = llguidance.LLTokenizer(llguidance.TokenizerWrapper(self))
@@ -50,6 +56,14 @@ class Vocabulary:
     def __call__(self, text: str | bytes) -> list[int]:
         """Encodes what llguidance asks for."""
         return self.tokenizer.encode_text(text if isinstance(text, str) else text.decode())
+
+
+def _kind_of_first(token: bytes) -> bytes:
+    """Return a character of the kind of a token's first one: tokenizers cut between kinds."""
+    first = token[:1]
+    if first.isalpha() or first >= b"\x80":
+        return b"a"
+    return b"1" if first.isdigit() else first
 
 
 class Grammar:
@@ -136,7 +150,21 @@ class GrammarMatcher:
         known = known[: len(self._grammar.vocabulary.tokens)]
         mask = torch.zeros(self._grammar.vocabulary.size, dtype=torch.bool)
         mask[: len(known)] = torch.from_numpy(known).bool()
+        self._permit_parts(mask)
         return mask
+
+    def _permit_parts(self, mask: Tensor) -> None:
+        """Permit every token that begins what alone can follow.
+
+        Of bytes that alone can follow the rules permit one token only. But before a letter ` "` is
+        one token and before `+` two, for a tokenizer cuts a text into pieces first: a model that
+        has to write the wrong one goes on with what it knows to come there, with a letter.
+        """
+        ids = self._grammar.vocabulary.ids
+        follows = self._rules.compute_ff_bytes()
+        for length in range(1, min(len(follows), self._grammar.vocabulary.longest) + 1):
+            if (id_ := ids.get(follows[:length])) is not None:
+                mask[id_] = True
 
     def accept(self, token: int) -> Sequence[int] | None:
         """Takes a token; see `Matcher`."""
@@ -173,6 +201,7 @@ class GrammarMatcher:
         forced: list[int] = self._rules.compute_ff_tokens()
         if self._rules.is_error():
             forced = self._rules.compute_ff_tokens() if self._made_anew() else []
+        forced = self._steady(forced)
         if forced:
             self._taken += forced
             self._rules.consume_tokens(forced)
@@ -181,6 +210,39 @@ class GrammarMatcher:
             self._made_anew()
         self.complete = not self._is_free and self._rules.is_stopped()
         return forced
+
+    def _steady(self, forced: list[int]) -> list[int]:
+        """Return the first of these tokens, those that stay the same whatever may follow them."""
+        ahead = self._rules.deep_copy()
+        ahead.consume_tokens(forced)
+        if not forced or ahead.is_stopped() or ahead.is_error():
+            return forced
+        before, written = self._written(self._taken[-_CONTEXT:]), self._written(forced)
+        steady = len(forced)
+        for follows in self._kinds(ahead.compute_bitmask()):
+            ids = self._grammar.vocabulary.tokenizer.encode_bytes(before + written + follows)
+            steady = min(steady, self._alike(ids, len(before), forced))
+        return forced[:steady]
+
+    def _alike(self, ids: Sequence[int], start: int, forced: Sequence[int]) -> int:
+        """Return how many of the forced tokens `ids` has too, from a byte on."""
+        at, first = 0, 0
+        while at < start:
+            at += len(self._grammar.vocabulary.tokens[ids[first]])
+            first += 1
+        if at > start:
+            return 0  # a token goes over the place where they begin
+        pairs = zip(ids[first:], forced, strict=False)
+        return next((i for i, (one, other) in enumerate(pairs) if one != other), len(forced))
+
+    def _kinds(self, bits: bytes) -> list[bytes]:
+        """Return a character of each kind with which a permitted token begins."""
+        mask = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
+        firsts = self._grammar.vocabulary.firsts
+        return sorted({firsts[id_] for id_ in np.flatnonzero(mask[: len(firsts)])} - {b""})
+
+    def _written(self, ids: Sequence[int]) -> bytes:
+        return b"".join(self._grammar.vocabulary.tokens[id_] for id_ in ids)
 
     def _made_anew(self) -> bool:
         """Come to the same place with rules that remember nothing; else the rest is free.

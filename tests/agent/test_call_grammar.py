@@ -22,7 +22,7 @@ from benchmarks.grammar.random_models import (
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from eyehand.actions import Action, ActionSpace
+from eyehand.actions import Action, ActionSpace, Coordinates
 from eyehand.actions.web import Click, Scroll, TypeText
 from eyehand.agent.cli.main import main
 from eyehand.agent.policies.base import Decision, Request
@@ -268,3 +268,37 @@ def test_a_grammar_that_cannot_be_is_refused(
     without = VlmPolicy()
     assert without.describe()["grammar"] == "off"
     assert without.start("Go back", SPACE, 0).decide(_screen(1)).tokens["forced"] == 0
+
+
+class Signed(Action):
+    """Takes numbers of both signs, and marks."""
+
+    amount: float
+    mark: Literal["+", "3", "-", "=", "(", "left"]
+    text: str
+
+
+CALLS = [
+    Signed(amount=amount, mark=mark, text=text)
+    for amount, mark, text in (
+        (-1.5, "+", "plain"), (2.0, "3", "(brackets)"), (-0.1, "=", ""), (7.25, "(", "-x"),
+        (3.0, "left", " a space"), (-4.0, "-", "1"), (0.5, "+", "é"),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+@pytest.mark.parametrize("dialect", CODECS)
+def test_a_call_is_held_to_the_tokens_in_which_it_is_learned(
+    both: list[Room], dialect: str, call: Action
+) -> None:
+    codec = make_dialect(dialect).codec
+    rules = codec.grammar(ActionSpace([Signed]))
+    assert rules is not None
+    written = codec.write(call, Coordinates())
+    for room in both:
+        grammar = Grammar(room.vocabulary, rules.begins, rules.rules, rules.never)
+        waiting, matcher = _Waiting(), grammar.matcher()
+        for id_ in room.tokenizer.encode_text(written):
+            assert waiting.takes(matcher, id_), (written, room.tokenizer.token_bytes(id_))
+        assert matcher.complete
