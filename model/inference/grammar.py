@@ -213,9 +213,11 @@ class GrammarMatcher:
 
     def _steady(self, forced: list[int]) -> list[int]:
         """Return the first of these tokens, those that stay the same whatever may follow them."""
+        if not forced:
+            return forced
         ahead = self._rules.deep_copy()
         ahead.consume_tokens(forced)
-        if not forced or ahead.is_stopped() or ahead.is_error():
+        if ahead.is_stopped() or ahead.is_error():
             return forced
         before, written = self._written(self._taken[-_CONTEXT:]), self._written(forced)
         steady = len(forced)
