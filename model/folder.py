@@ -1,5 +1,6 @@
 """A checkpoint's folder: found by its name, and looked at before torch or a weight is loaded."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from eyehand.model.shown import shown, shown_text
 
 CONFIG_FILE = "config.json"
 GENERATION_FILE = "generation_config.json"
+_OF_WEIGHTS = (CONFIG_FILE, "model.safetensors.index.json", "model_card.json", "recipe.json")
+"""Files that belong to the weights as they are."""
 _SAMPLED = ("temperature", "top_k", "top_p", "repetition_penalty")
 ADAPTER_FILE = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -195,3 +198,16 @@ def read_folder_packing(folder: Path) -> Packing | None:
         return read_packing(values)
     except BadConfig as error:
         raise BadConfig(f"{folder / CONFIG_FILE}: {error}") from error
+
+
+def copy_beside(base: Path, out: Path) -> None:
+    """Copy what lies beside the weights of a folder, such as its tokenizer, for other weights.
+
+    Args:
+        base: A checkpoint's folder.
+        out: The other's; made when it is missing.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for file in base.iterdir():
+        if file.suffix in (".json", ".jinja", ".txt") and file.name not in _OF_WEIGHTS:
+            shutil.copyfile(file, out / file.name)

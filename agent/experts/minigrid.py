@@ -1,13 +1,25 @@
-"""The expert of MiniGrid: the shortest way to the goal, by search in a copy of the simulator."""
+"""The expert of MiniGrid: the shortest way to the goal, by search in a copy of the simulator.
+
+Its thought says what the move follows from: where the agent is and looks, what is before it, where
+it goes next. A model that writes these first does not have to see and to plan in one go.
+"""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
 from eyehand.actions import Action
 from eyehand.agent.experts.state import Moves
+from eyehand.agent.policies.base import Decision
 from eyehand.envs.suite_file.make import DeclaredEnvironment
+from eyehand.model.training.screens import point
+
+WAYS = ("right", "down", "left", "up")
+"""Where the agent looks, by MiniGrid's number."""
+
+_STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
+"""The cell before the agent, by the same number: columns to the right, rows down."""
 
 _LOOSE = ("key", "ball", "box")
 """Types of objects that can be carried."""
@@ -20,9 +32,82 @@ State = tuple[Any, ...]
 
 def begin(environment: DeclaredEnvironment) -> Moves:
     """Search at the start of an episode; return what gives the actions of the way found."""
-    calls = _calls(environment)
-    way = iter(shortest_way(environment.inner.unwrapped, set(calls)) or ())
-    return lambda: calls[move] if (move := next(way, None)) is not None else None
+    calls, world = _calls(environment), environment.inner.unwrapped
+    way = deque(shortest_way(world, set(calls)) or ())
+
+    def move() -> Decision | None:
+        if not way:
+            return None
+        thought = thought_of(world, list(way))
+        return Decision(thought=thought, action=calls[way.popleft()])
+
+    return move
+
+
+def name_of(thing: Any) -> str:
+    """Return what a thing of MiniGrid is called, such as "red ball" or "locked red door"."""
+    if thing is None:
+        return "nothing"
+    if thing.type in ("wall", "goal", "lava"):
+        return str(thing.type)
+    if thing.type == "door":
+        state = "open " if thing.is_open else "locked " if thing.is_locked else ""
+        return f"{state}{thing.color} door"
+    return f"{thing.color} {thing.type}"
+
+
+def place_of(world: Any, cell: Sequence[int]) -> str:
+    """Return where the picture shows a cell (column, row): "[x, y]" in thousandths, in tens."""
+    x, y = float(cell[0]), float(cell[1])
+    return point((x, y, x + 1, y + 1), (world.grid.width, world.grid.height))
+
+
+def thought_of(world: Any, way: Sequence[int]) -> str:
+    """Say what is seen that decides the first of the moves ahead.
+
+    Args:
+        world: A MiniGrid environment, unwrapped.
+        way: The moves ahead, in MiniGrid's numbers; at least one.
+
+    Example:
+        "At [300, 500], look left, before me wall. To yellow key at [300, 700], left, beside."
+    """
+    aim = next_stop(world, way)
+    before = name_of(world.grid.get(*world.front_pos))
+    return (
+        f"At {place_of(world, world.agent_pos)}, look {WAYS[world.agent_dir]}, before me {before}. "
+        f"To {name_of(world.grid.get(*aim))} at {place_of(world, aim)}, {_side(world, aim)}."
+    )
+
+
+def next_stop(world: Any, way: Sequence[int]) -> tuple[int, int]:
+    """Return the cell (column, row) that a way handles first, or at which it ends.
+
+    "done" handles the thing that was to be gone to: it may lie at the agent's side.
+    """
+    (x, y), looks = map(int, world.agent_pos), int(world.agent_dir)
+    for move in way:
+        step_x, step_y = _STEPS[looks]
+        if move == world.actions.forward:
+            x, y = x + step_x, y + step_y
+        elif move in (world.actions.left, world.actions.right):
+            looks = (looks + (1 if move == world.actions.right else -1)) % len(WAYS)
+        elif move == world.actions.done and hasattr(world, "target_pos"):
+            return int(world.target_pos[0]), int(world.target_pos[1])
+        else:
+            return x + step_x, y + step_y
+    return x, y
+
+
+def _side(world: Any, aim: tuple[int, int]) -> str:
+    """Say in which direction a cell lies, as the agent looks."""
+    step_x, step_y = _STEPS[int(world.agent_dir)]
+    x, y = aim[0] - int(world.agent_pos[0]), aim[1] - int(world.agent_pos[1])
+    ahead, right = x * step_x + y * step_y, y * step_x - x * step_y
+    along = "ahead" if ahead > 0 else "behind" if ahead < 0 else ""
+    across = "right" if right > 0 else "left" if right < 0 else ""
+    words = " and ".join(filter(None, (along, across))) or "here"
+    return f"{words}, beside" if abs(x) + abs(y) == 1 else words
 
 
 def _calls(environment: DeclaredEnvironment) -> dict[int, Action]:

@@ -10,8 +10,8 @@ from eyehand.errors import ActionHadNoEffect, UsageError
 
 E = TypeVar("E", bound=Environment)
 
-Moves = Callable[[], Action | None]
-"""Returns the next action of an episode; None where the expert sees no way on."""
+Moves = Callable[[], Decision | Action | None]
+"""Returns the next action of an episode, or one with a thought; None where there is no way on."""
 
 
 class StateExpert(Policy, Generic[E]):
@@ -57,13 +57,13 @@ class _StateMoves(Conversation):
 
     def decide(self, observation: Observation) -> Decision:
         """Return the expert's next action; none where it sees no way on."""
-        action = self._moves()
-        if action is None:
+        move = self._moves()
+        if move is None:
             return Decision(error=ActionHadNoEffect("the expert sees no way on"))
-        return Decision(action=action)
+        return move if isinstance(move, Decision) else Decision(action=move)
 
 
-def from_state(choose: Callable[[E], Action | None]) -> Callable[[E], Moves]:
+def from_state(choose: Callable[[E], Decision | Action | None]) -> Callable[[E], Moves]:
     """Return the `begin` of an expert that looks at nothing but the present state."""
 
     def begin(environment: E) -> Moves:

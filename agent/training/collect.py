@@ -225,18 +225,22 @@ class Collector:
             if not found or found[0][0] != task:
                 return None
             action: Action | None = found[0][1]
+            thought = ""  # a page's thoughts are not learned: they cost successes, as measured
             words = miniwob_expert.words(environment)
             others = self._some(found[1:], MOST_OTHERS)
             size = (environment.geometry.width_px, environment.geometry.height_px)
             read = self._some(_questions(words, size), MOST_READ)
         else:
-            action = expert.decide(observation).action
+            decision = expert.decide(observation)
+            action, thought = decision.action, decision.thought
             read = self._some(questions(environment, observation), MOST_READ)
         if action is None:
             return None
         said = observation_words(observation.text, observation.feedback)
         shown = Shown(still(observation), said, tuple(earlier), words)
-        document = self._writer.document(environment, shown, task, action, seed, others, read)
+        document = self._writer.document(
+            environment, shown, task, action, seed, others, read, thought
+        )
         if isinstance(environment, MiniWobEnvironment):
             return document, action, [other for _, other in others]
         return document, action, _others(environment, self._generator)

@@ -72,6 +72,7 @@ class DocumentWriter:
         seed: int,
         others: Sequence[tuple[str, Action]] = (),
         read: Sequence[tuple[str, str]] = (),
+        thought: str = "",
     ) -> Document:
         """Return a document of one screen.
 
@@ -83,11 +84,12 @@ class DocumentWriter:
             seed: The episode's seed.
             others: Further tasks, each with the action that follows from the screen.
             read: Questions about the screen, each with its answer in words.
+            thought: What the expert writes before its action; "" for nothing.
         """
         own = self.layout.task(task, shown.said, shown.earlier)
-        branches = [[*self.parts(own), *self.answer(action)]]
+        branches = [[*self.parts(own), *self.answer(action, thought)]]
         if shown.said or shown.earlier:
-            branches.append([*self.parts(self.layout.task(task)), *self.answer(action)])
+            branches.append([*self.parts(self.layout.task(task)), *self.answer(action, thought)])
         for other, its_action in others:
             branches.append([*self.parts(self.layout.task(other)), *self.answer(its_action)])
         for question, answer in read:
@@ -101,10 +103,10 @@ class DocumentWriter:
             characters=[[c for word in shown.words for c in word.characters]],
         )
 
-    def answer(self, action: Action) -> list[DocumentPart]:
-        """Return an action as the model learns to write it."""
+    def answer(self, action: Action, thought: str = "") -> list[DocumentPart]:
+        """Return an action as the model learns to write it, after a thought where there is one."""
         codec = self.layout.codec
-        written = codec.write(rounded(action), Coordinates())
+        written = codec.write(rounded(action), Coordinates(), thought)
         stop = DocumentPart("template", codec.before_observation, learned=True)
         return [DocumentPart("plain", written, learned=True), stop]
 

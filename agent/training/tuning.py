@@ -5,7 +5,6 @@ was done in them is measured before and after.
 """
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from eyehand.agent.training.embedded import check_device, trainable
 from eyehand.agent.training.recorded_episodes import EpisodeDocuments, find_episodes
 from eyehand.agent.trajectory.reader import Trajectory
 from eyehand.errors import UsageError
-from eyehand.model.folder import CONFIG_FILE, resolve
+from eyehand.model.folder import CONFIG_FILE, copy_beside, resolve
 from eyehand.model.inputs.image_settings import read_image_settings
 from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.json_object import read_object
@@ -45,8 +44,6 @@ SMALL_MODEL = 100_000_000
 
 _WARM_UP_SHARE = 0.05
 _DECAY_SHARE = 0.5
-_OWN_FILES = ("config.json", "model_card.json", "recipe.json", "model.safetensors.index.json")
-"""Files that belong to the weights as they were."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +226,5 @@ def _save(network: Qwen2VLNetwork, base: Path, out: Path, name: str, plan: Tunin
     if plan.lora:
         save_adapters(network, out, plan.lora, name)
         return
-    for file in base.iterdir():
-        if file.suffix in (".json", ".jinja", ".txt") and file.name not in _OWN_FILES:
-            shutil.copyfile(file, out / file.name)
+    copy_beside(base, out)
     save_checkpoint(network.eval().to("cpu"), out, dtype=torch.bfloat16)

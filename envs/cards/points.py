@@ -66,6 +66,15 @@ class PointsGame(CardGame):
         """The formula so far."""
         return tuple(self._tokens)
 
+    @property
+    def unused(self) -> list[int]:
+        """The values of the cards that the formula does not hold yet."""
+        values = [card.value for card in self._cards]
+        for token in self._tokens:
+            if token.isdecimal():
+                values.remove(int(token))
+        return values
+
     def render(self) -> Pixels:
         """Return the picture, RGB uint8 (300, 300, 3)."""
         return formula_table(self._cards, self.target, self._tokens)
@@ -93,7 +102,7 @@ class PointsGame(CardGame):
         token: str = action.token  # type: ignore[attr-defined]  # the game's own type
         if token == "=":
             return self._completed()
-        if token.isdecimal() and int(token) not in self._unused():
+        if token.isdecimal() and int(token) not in self.unused:
             return f"no unused card is a {token}; the formula stays", WRONG_REWARD, False, False
         self._tokens.append(token)
         too_long = len(self._tokens) > self.token_limit
@@ -103,21 +112,13 @@ class PointsGame(CardGame):
     def _completed(self) -> tuple[str, float, bool, bool]:
         """End the episode at "="."""
         written = " ".join(self._tokens) or "nothing"
-        if self._unused():
+        if self.unused:
             return f"{written}: not every card was used", WRONG_REWARD, True, False
         value = formula_value(self._tokens)
         if value != self.target:
             made = "is no formula" if value is None else f"makes {value}, not {self.target}"
             return f"{written} {made}", WRONG_REWARD, True, False
         return f"{written} = {self.target}", CORRECT_REWARD, True, False
-
-    def _unused(self) -> list[int]:
-        """Return the values of the cards that the formula does not hold yet."""
-        values = [card.value for card in self._cards]
-        for token in self._tokens:
-            if token.isdecimal():
-                values.remove(int(token))
-        return values
 
 
 class EzPointsEnvironment(PointsGame):

@@ -119,9 +119,14 @@ class Tokenizer:
         return int(self._backend.get_vocab_size(with_added_tokens=True))
 
     @property
+    def vocabulary(self) -> dict[str, int]:
+        """Every token's id, control tokens included; bytes are written as `tokenizers` does."""
+        return dict(self._backend.get_vocab(with_added_tokens=True))
+
+    @property
     def largest_id(self) -> int:
         """The largest id, which is further than their number where some are left out."""
-        return max(self._backend.get_vocab(with_added_tokens=True).values())
+        return max(self.vocabulary.values())
 
     @property
     def special_ids(self) -> dict[str, int]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.agent.cli.train import average, harvest, measure, options, tune
 from eyehand.agent.cli.train import gpu as train_gpu
-from eyehand.agent.cli.train import harvest, measure, options, tune
 from eyehand.agent.outcome import EXIT_SUCCESS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ examples:
   eyehand train gpu --data demonstrations --out my-model --steps 20000
   eyehand eval embedded --model my-model --episodes 100
   eyehand train measure --model my-model --data demonstrations
+  eyehand train average --with my-model --share 0.5 --out both
   eyehand train tune --data runs/mine --out my-own
   eyehand train tune --data runs/mine --model Qwen/Qwen2-VL-2B-Instruct --lora 16 --out my-adapter
   torchrun --nproc-per-node 2 -m eyehand train tune --data runs/mine --out my-own
@@ -44,9 +45,10 @@ where they were interrupted when they are called again; with `--branch` they go 
 run's state, so that the learning rate may fall there while that run goes on. `gpu` does all of it
 in one go, with the documents in the GPU's memory and each step recorded: many times quicker there.
 `tune` learns from your own recorded episodes, for any Qwen2-VL checkpoint: whole, or with LoRA
-adapters. `measure` says how many characters of held-out words the tower reads, how often a word is
-found, and how many answers of packed documents are exact. Of seeds only 0 to 999,999 are trained
-on: the others are for evaluation.
+adapters. `average` writes what lies between a checkpoint and one that was trained further from it:
+much of what the one forgot and the other learned. `measure` says how many characters of held-out
+words the tower reads, how often a word is found, and how many answers of packed documents are
+exact. Of seeds only 0 to 999,999 are trained on: the others are for evaluation.
 """
 
 
@@ -86,9 +88,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train_gpu.add_arguments(gpu)
     own = parts.add_parser("tune", help=tune.SUMMARY)
     tune.add_arguments(own)
+    mean = parts.add_parser("average", help=average.SUMMARY)
+    average.add_arguments(mean)
     measured = parts.add_parser("measure", help=measure.SUMMARY)
     measure.add_arguments(measured)
-    for part in (collect, own_pages, run, read, gpu, own, measured):
+    for part in (collect, own_pages, run, read, gpu, own, mean, measured):
         shared.add_json_argument(part)
 
 
@@ -195,6 +199,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "read": _read,
         "gpu": train_gpu.execute,
         "tune": tune.execute,
+        "average": average.execute,
         "measure": measure.execute,
     }
     return parts[arguments.part](arguments)

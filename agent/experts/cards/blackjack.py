@@ -6,7 +6,7 @@ the money of a casino, and so another strategy: a hand that would stand to draw 
 
 from functools import cache
 
-from eyehand.actions import Action
+from eyehand.agent.policies.base import Decision
 from eyehand.envs.cards.blackjack import (
     DEALER_STANDS_AT,
     MOST_POINTS,
@@ -15,16 +15,27 @@ from eyehand.envs.cards.blackjack import (
     Stand,
     hand_points,
 )
+from eyehand.envs.cards.card import RANKS as RANK_SIGNS
 
 RANKS = range(1, 14)
 
 
-def best_action(environment: BlackjackEnvironment) -> Action:
-    """Return the call that wins more often."""
+def best_move(environment: BlackjackEnvironment) -> Decision:
+    """Return the call that wins more often; the thought is the hands and the points."""
     points, soft = hand_points(environment.player)
     dealer = min(environment.dealer_open, 10)
     hit, stand = win_by_hitting(points, soft, dealer), win_by_standing(points, dealer)
-    return Hit() if hit > stand else Stand()
+    mine = ", ".join(RANK_SIGNS[rank - 1] for rank in environment.player)
+    open_card = RANK_SIGNS[environment.dealer_open - 1]
+    return Decision(
+        thought=f"Mine {mine}: {hand_words(points, soft)}. Dealer {open_card}.",
+        action=Hit() if hit > stand else Stand(),
+    )
+
+
+def hand_words(points: int, soft: bool) -> str:
+    """Return a hand's points in words, such as "soft 17"."""
+    return f"soft {points}" if soft else str(points)
 
 
 def best_win_probability() -> float:

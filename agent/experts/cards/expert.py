@@ -20,10 +20,10 @@ def card_expert(game: str) -> Policy | None:
         case "number-line":
             return StateExpert(NumberLineEnvironment, from_state(number_line.best_action))
         case "blackjack":
-            return StateExpert(BlackjackEnvironment, from_state(blackjack.best_action))
+            return StateExpert(BlackjackEnvironment, from_state(blackjack.best_move))
         case "ez-points":
-            return StateExpert(EzPointsEnvironment, from_state(points24.next_action))
+            return StateExpert(EzPointsEnvironment, from_state(points24.next_move))
         case "points24":
-            return StateExpert(Points24Environment, from_state(points24.next_action))
+            return StateExpert(Points24Environment, from_state(points24.next_move))
         case _:
             return None

@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import cache
 from itertools import combinations
 
-from eyehand.actions import Action
+from eyehand.agent.policies.base import Decision
 from eyehand.envs.cards.formula import OPERATORS
 from eyehand.envs.cards.points import PointsGame
 
@@ -13,13 +13,21 @@ Step = tuple[Fraction, str, Fraction]
 """Two values and the operator between them."""
 
 
-def next_action(environment: PointsGame) -> Action:
-    """Return the next token of a formula that wins, or of one that is legal where none can win."""
+def next_move(environment: PointsGame) -> Decision:
+    """Return the next token of a formula that wins, or of one that is legal where none can win.
+
+    The thought is what it follows from: the cards' values, what is written, the whole formula.
+    """
     operators = ("+", "*") if environment.card_count == 2 else OPERATORS
     values = tuple(sorted(card.value for card in environment.cards))
     solution = solve(values, environment.target, operators)
     tokens = (*(solution or losing_formula(values)), "=")
-    return environment.action_space.build("write", {"token": tokens[len(environment.tokens)]})
+    written = " ".join(environment.tokens) or "nothing"
+    cards = ", ".join(str(card.value) for card in environment.cards)
+    return Decision(
+        thought=f"Cards {cards}. Written {written}. To write {' '.join(tokens)}",
+        action=environment.action_space.build("write", {"token": tokens[len(environment.tokens)]}),
+    )
 
 
 def losing_formula(values: Sequence[int]) -> tuple[str, ...]:

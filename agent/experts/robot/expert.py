@@ -20,12 +20,11 @@ from eyehand.agent.experts.robot.control import (
 )
 from eyehand.agent.experts.robot.push import Push
 from eyehand.agent.experts.robot.slide import EPISODE_STEPS, Slide
-from eyehand.agent.experts.state import Moves
 from eyehand.envs.suite_file.make import DeclaredEnvironment
 from eyehand.errors import UsageError
 
 
-def begin(environment: DeclaredEnvironment) -> Moves:
+def begin(environment: DeclaredEnvironment) -> Callable[[], Action]:
     """Start an episode's expert.
 
     Raises:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eyehand.agent.experts.cards.blackjack import hand_words
+from eyehand.agent.experts.minigrid import WAYS, name_of
 from eyehand.agent.experts.phone.view import PhoneView
 from eyehand.envs.cards.blackjack import BlackjackEnvironment, hand_points
 from eyehand.envs.cards.card import RANKS
@@ -23,9 +25,6 @@ from eyehand.envs.phone.environment import PhoneEnvironment
 from eyehand.envs.suite_file.make import DeclaredEnvironment
 from eyehand.model.training.pages import Box
 from eyehand.model.training.screens import Item, Question, ask, point
-
-WAYS = ("right", "down", "left", "up")
-"""Where MiniGrid's agent looks, by its number."""
 
 _LONGEST = 30
 _SIDES = ("left", "right")
@@ -58,15 +57,11 @@ def questions(environment: Environment, observation: Observation) -> list[Questi
 
 
 def _about_formula(environment: PointsGame) -> list[Question]:
-    unused = [card.value for card in environment.cards]
-    for token in environment.tokens:
-        if token.isdecimal():
-            unused.remove(int(token))
     return [
         ("Which cards are there?", ", ".join(map(str, environment.cards))),
         ("What do they count?", ", ".join(str(card.value) for card in environment.cards)),
         ("What is the formula?", " ".join(environment.tokens) or "nothing"),
-        ("Which numbers are not used yet?", ", ".join(map(str, unused)) or "none"),
+        ("Which numbers are not used yet?", ", ".join(map(str, environment.unused)) or "none"),
     ]
 
 
@@ -74,7 +69,7 @@ def _about_hands(environment: BlackjackEnvironment) -> list[Question]:
     points, soft = hand_points(environment.player)
     return [
         ("Which cards are mine?", ", ".join(RANKS[rank - 1] for rank in environment.player)),
-        ("How many points are mine?", f"soft {points}" if soft else str(points)),
+        ("How many points are mine?", hand_words(points, soft)),
         ("What does the dealer show?", RANKS[environment.dealer_open - 1]),
     ]
 
@@ -88,7 +83,7 @@ def _about_grid(environment: DeclaredEnvironment, observation: Observation) -> l
     items = [Item("", _cell_box(world.agent_pos, cell), "agent")]
     for number, thing in enumerate(world.grid.grid):
         if thing is not None and thing.type not in ("wall", "floor"):
-            items.append(Item("", _cell_box(divmod(number, columns)[::-1], cell), _name(thing)))
+            items.append(Item("", _cell_box(divmod(number, columns)[::-1], cell), name_of(thing)))
     names = [item.name for item in items]
     asked = [
         (f"Where is the {item.name}?", point(item.box, (width, height)))
@@ -99,23 +94,13 @@ def _about_grid(environment: DeclaredEnvironment, observation: Observation) -> l
     return [
         *asked,
         ("Which way does the agent look?", WAYS[world.agent_dir]),
-        ("What is before the agent?", "nothing" if ahead is None else _name(ahead)),
+        ("What is before the agent?", name_of(ahead)),
     ]
 
 
 def _cell_box(place: Sequence[int], cell: tuple[float, float]) -> Box:
     left, top = float(place[0]) * cell[0], float(place[1]) * cell[1]
     return left, top, left + cell[0], top + cell[1]
-
-
-def _name(thing: Any) -> str:
-    """Return what a thing of MiniGrid is called, such as "red ball"."""
-    if thing.type in ("wall", "goal", "lava"):
-        return str(thing.type)
-    if thing.type == "door":
-        state = "open " if thing.is_open else "locked " if thing.is_locked else ""
-        return f"{state}{thing.color} door"
-    return f"{thing.color} {thing.type}"
 
 
 def _about_robot(environment: DeclaredEnvironment, observation: Observation) -> list[Question]:

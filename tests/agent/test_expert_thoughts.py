@@ -1,0 +1,157 @@
+"""What experts of cards and grids think before a move is true, and is learned before the move."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyehand.agent.cli.main import main
+from eyehand.agent.experts import expert_for
+from eyehand.agent.experts.minigrid import WAYS
+from eyehand.agent.policies.base import Decision
+from eyehand.agent.training.collect import Collector
+from eyehand.agent.training.texts.questions import questions
+from eyehand.agent.trajectory.reader import read_trajectory
+from eyehand.envs import make
+from eyehand.model.training.documents import Document
+
+GRIDS = ("door-key-5x5", "go-to-door", "fetch", "empty-random-6x6")
+SEEN = re.compile(
+    r"At (\[\d+, \d+\]), look (\w+), before me ([\w ]+)\. "
+    r"To ([\w ]+) at (\[\d+, \d+\]), ([\w ]+)(, beside)?\."
+)
+
+
+def decisions(spec: str, seed: int, **options: Any) -> Iterator[tuple[Decision, dict[str, str]]]:
+    """Yield the expert's decisions in an episode, each with what can be asked there."""
+    expert = expert_for(spec)
+    with make(spec) as environment:
+        expert.bind(environment, seed)
+        observation, _ = environment.reset(seed=seed, options=options)
+        conversation = expert.start(environment.instruction or "", environment.action_space, seed)
+        over = False
+        while not over:
+            decision = conversation.decide(observation)
+            yield decision, dict(questions(environment, observation))
+            assert decision.action is not None
+            observation, _, terminated, truncated, _ = environment.step(decision.action)
+            over = terminated or truncated
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_grid_s_expert_says_what_can_be_seen(grid: str) -> None:
+    for seed in range(4):
+        for decision, asked in decisions(f"minigrid:{grid}", seed):
+            found = SEEN.fullmatch(decision.thought)
+            assert found, decision.thought
+            at, look, before, aim, place, _, _ = found.groups()
+            assert at == asked["Where is the agent?"]
+            assert look == asked["Which way does the agent look?"]
+            assert before == asked["What is before the agent?"]
+            assert place == asked.get(f"Where is the {aim}?", place)  # two of a kind are not asked
+
+
+def test_the_side_that_is_named_is_where_the_expert_goes() -> None:
+    turned = {"left": "turn_left", "right": "turn_right", "ahead": "forward"}
+    for seed in range(10):
+        for decision, _ in decisions("minigrid:empty-random-6x6", seed):
+            found = SEEN.fullmatch(decision.thought)
+            assert found
+            assert found[4] == "goal"
+            assert decision.action is not None
+            side = found[6].split()[0]
+            if side == "behind":
+                assert decision.action.name in ("turn_left", "turn_right")
+                assert "and" not in found[6] or decision.action.name == turned[found[6].split()[2]]
+            else:
+                assert decision.action.name == turned[side]
+
+
+def test_the_key_comes_first_then_the_door_then_the_goal() -> None:
+    for seed in range(4):
+        aims = [
+            SEEN.fullmatch(decision.thought)[4].split()[-1]  # type: ignore[index]
+            for decision, _ in decisions("minigrid:door-key-5x5", seed)
+        ]
+        assert list(dict.fromkeys(aims)) == ["key", "door", "goal"]
+
+
+def test_what_was_to_be_gone_to_may_lie_at_the_agent_s_side() -> None:
+    for seed in range(6):
+        *_, last = decisions("minigrid:go-to-door", seed)
+        found = SEEN.fullmatch(last[0].thought)
+        assert found
+        assert found[4].endswith("door")
+        assert found[7] == ", beside"
+
+
+def test_the_ways_are_those_of_the_simulator() -> None:
+    with make("minigrid:empty-8x8") as environment:
+        environment.reset(seed=0)
+        world: Any = environment.inner.unwrapped  # type: ignore[attr-defined]
+        steps = {"right": (1, 0), "down": (0, 1), "left": (-1, 0), "up": (0, -1)}
+        for number, way in enumerate(WAYS):
+            world.agent_dir = number
+            assert tuple(map(int, world.dir_vec)) == steps[way]
+
+
+def test_a_hand_is_counted_before_the_call() -> None:
+    cards = {"player": [1, 6], "dealer": [11]}
+    decision, _ = next(decisions("cards:blackjack", 1, **cards))
+    assert decision.thought == "Mine A, 6: soft 17. Dealer J."
+
+
+@pytest.mark.parametrize("game", ["ez-points", "points24"])
+def test_the_formula_goes_on_from_what_is_written(game: str) -> None:
+    for decision, asked in decisions(f"cards:{game}", 3):
+        assert decision.action is not None
+        written = asked["What is the formula?"]
+        cards, stands, whole = re.fullmatch(  # type: ignore[union-attr]
+            r"Cards (.+)\. Written (.+)\. To write (.+ =)", decision.thought
+        ).groups()
+        assert cards == asked["What do they count?"]
+        assert stands == written
+        before = [] if written == "nothing" else written.split()
+        token = decision.action.token  # type: ignore[attr-defined]
+        assert whole.split()[: len(before) + 1] == [*before, token]
+
+
+def learned(document: Document, branch: int = 0) -> str:
+    return "".join(part.text for part in document.branches[branch] if part.learned)
+
+
+def collected(spec: str, count: int) -> list[Document]:
+    stream = Collector([spec]).documents()
+    documents = list(islice(stream, count))
+    stream.close()
+    return documents
+
+
+def test_a_thought_is_learned_before_its_call_with_and_without_the_calls_before() -> None:
+    documents = collected("minigrid:door-key-5x5", 6)
+    for document in documents:
+        thought, call = learned(document).split("\n", 1)
+        assert SEEN.fullmatch(thought)
+        assert call.startswith("✿FUNCTION✿: ")
+    told = documents[1]  # a screen with a call before it
+    assert "Earlier" in told.branches[0][0].text
+    assert "Earlier" not in told.branches[1][0].text
+    assert learned(told, 1) == learned(told, 0)
+
+
+@pytest.mark.usefixtures("browser_ends")
+def test_a_page_s_calls_are_learned_without_thoughts() -> None:
+    for document in collected("miniwob:click-test-2", 2):
+        assert learned(document).startswith("✿FUNCTION✿: ")
+
+
+def test_an_expert_s_record_shows_its_thoughts(tmp_path: Path) -> None:
+    asked = ["eval", "minigrid:empty-5x5", "--policy", "expert", "--episodes", "1"]
+    assert main([*asked, "--out", str(tmp_path / "run")]) == 0
+    (record,) = (tmp_path / "run").rglob("episode.jsonl")
+    steps = read_trajectory(record.parent).steps
+    assert steps
+    assert all(SEEN.fullmatch(step.thought) for step in steps)
