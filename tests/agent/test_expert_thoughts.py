@@ -119,6 +119,16 @@ def test_the_formula_goes_on_from_what_is_written(game: str) -> None:
         assert whole.split()[: len(before) + 1] == [*before, token]
 
 
+def test_a_robot_s_expert_says_where_each_camera_shows_gripper_and_ball() -> None:
+    pytest.importorskip("gymnasium_robotics")
+    for decision, asked in islice(decisions("robot:fetch-reach", 2), 4):
+        left, right = re.findall(r"gripper (\[.+?\]), red ball (\[.+?\])\.", decision.thought)
+        assert asked["Where is the gripper in the left picture?"] == left[0]
+        assert asked["Where is the red ball in the right picture?"] == right[1]
+        assert decision.thought.startswith("Left: ")
+        assert " Right: " in decision.thought
+
+
 def learned(document: Document, branch: int = 0) -> str:
     return "".join(part.text for part in document.branches[branch] if part.learned)
 

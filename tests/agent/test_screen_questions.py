@@ -9,9 +9,10 @@ import pytest
 
 from eyehand.actions import Action, ActionSpace, Point
 from eyehand.actions.android import Tap
+from eyehand.agent.experts.robot.view import seen_at
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.training.collect import Collector
-from eyehand.agent.training.texts.questions import questions, seen_at
+from eyehand.agent.training.texts.questions import questions
 from eyehand.envs import make
 from eyehand.envs.env import Environment, Observation
 from eyehand.envs.gym.cameras import Camera

@@ -1,6 +1,7 @@
 """The experts of the Fetch tasks: proportional control, in phases where an object is to be moved.
 
 They read positions that the agent has to see. FetchSlide's plans in a copy of the simulator.
+FetchReach's thought says where the cameras show gripper and ball: the move follows from these.
 """
 
 from collections.abc import Callable
@@ -20,11 +21,13 @@ from eyehand.agent.experts.robot.control import (
 )
 from eyehand.agent.experts.robot.push import Push
 from eyehand.agent.experts.robot.slide import EPISODE_STEPS, Slide
+from eyehand.agent.experts.robot.view import places
+from eyehand.agent.policies.base import Decision
 from eyehand.envs.suite_file.make import DeclaredEnvironment
 from eyehand.errors import UsageError
 
 
-def begin(environment: DeclaredEnvironment) -> Callable[[], Action]:
+def begin(environment: DeclaredEnvironment) -> Callable[[], Decision]:
     """Start an episode's expert.
 
     Raises:
@@ -41,7 +44,22 @@ def begin(environment: DeclaredEnvironment) -> Callable[[], Action]:
     if kind not in controllers:
         raise UsageError(f"{environment.spec_uri} has no expert; {', '.join(controllers)} have one")
     controller = controllers[kind](world)
-    return lambda: _call(environment, controller.move())
+    thinks = kind == "FetchReach"
+    return lambda: Decision(
+        thought=thought_of(environment) if thinks else "",
+        action=_call(environment, controller.move()),
+    )
+
+
+def thought_of(environment: DeclaredEnvironment) -> str:
+    """Say where gripper and goal are in each picture, such as "Left: gripper [250, 470], ..."."""
+    by_picture: dict[str, list[str]] = {}
+    for side, name, at in places(environment):
+        by_picture.setdefault(side, []).append(f"{name} {at}")
+    return " ".join(
+        f"{side.capitalize()}: {', '.join(found)}." if side else f"{', '.join(found)}."
+        for side, found in by_picture.items()
+    )
 
 
 def _call(environment: DeclaredEnvironment, own: Vector) -> Action:

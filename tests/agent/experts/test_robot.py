@@ -51,11 +51,11 @@ def played(task: str, seed: int, calls: list[Action] | None = None) -> tuple[lis
         environment.reset(seed=seed)
         world: Any = environment.inner.unwrapped
         again = (environment.action_space.build(c.name, c.model_dump()) for c in calls or ())
-        move = begin(environment) if calls is None else again.__next__
+        decide = begin(environment)
         made: list[Action] = []
         ended = False
         while not ended:
-            action = move()
+            action = decide().action if calls is None else next(again)
             assert action is not None
             made.append(action)
             *_, terminated, truncated, _ = environment.step(action)
