@@ -1,7 +1,8 @@
 """The expert of MiniGrid: the shortest way to the goal, by search in a copy of the simulator.
 
 Its thought says what the move follows from: where the agent is and looks, what is before it, where
-it goes next. A model that writes these first does not have to see and to plan in one go.
+it goes next. A model that writes these first does not have to see and to plan in one go. In every
+expert's thought, what stands behind a colon follows from the text before it, without the screen.
 """
 
 from collections import deque
@@ -70,13 +71,13 @@ def thought_of(world: Any, way: Sequence[int]) -> str:
         way: The moves ahead, in MiniGrid's numbers; at least one.
 
     Example:
-        "At [300, 500], look left, before me wall. To yellow key at [300, 700], left, beside."
+        "At [300, 500], look left, before me wall. To yellow key at [300, 700]: left, beside."
     """
     aim = next_stop(world, way)
     before = name_of(world.grid.get(*world.front_pos))
     return (
         f"At {place_of(world, world.agent_pos)}, look {WAYS[world.agent_dir]}, before me {before}. "
-        f"To {name_of(world.grid.get(*aim))} at {place_of(world, aim)}, {_side(world, aim)}."
+        f"To {name_of(world.grid.get(*aim))} at {place_of(world, aim)}: {_side(world, aim)}."
     )
 
 

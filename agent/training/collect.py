@@ -4,6 +4,9 @@ Episodes are not only the expert's own: now and then another action is taken, an
 what follows from there. So the model sees how one gets back from a mistake. Where a student is
 given, its own actions are taken and the expert says what should have followed (DAgger, Ross et al.
 2011, arXiv 1011.0686): so it learns what to do where it gets to by itself.
+
+Where experts think, some documents are texts alone: what follows in a thought is cheap to learn
+there.
 """
 
 import logging
@@ -31,6 +34,7 @@ from eyehand.agent.training.demonstrations import (
     still,
 )
 from eyehand.agent.training.texts.questions import questions
+from eyehand.agent.training.texts.thoughts import ThoughtTexts
 from eyehand.envs import make
 from eyehand.envs.cards.points import PointsGame
 from eyehand.envs.env import Environment, Observation
@@ -102,6 +106,7 @@ class Collector:
         self._writer = DocumentWriter()
         self._seed = first_seed
         self._student = student
+        self._thoughts = ThoughtTexts()
         self.played = {spec: Played() for spec in specs}
 
     def documents(self) -> Generator[Document, None, None]:
@@ -166,8 +171,8 @@ class Collector:
             step = self._step(environment, expert, observation, task, earlier, seed)
             if step is None:
                 break
-            document, action, others = step
-            documents.append(document)
+            shown, action, others = step
+            documents += shown
             before = observation
             try:
                 earlier.append(self._taken(action, others, student, observation))
@@ -215,8 +220,8 @@ class Collector:
     def _step(
         self, environment: Environment, expert: Conversation, observation: Observation,
         task: str, earlier: list[Action], seed: int,
-    ) -> tuple[Document, Action, list[Action]] | None:  # fmt: skip
-        """Return a document, what the expert does, and what else could be done there."""
+    ) -> tuple[list[Document], Action, list[Action]] | None:  # fmt: skip
+        """Return documents, what the expert does, and what else could be done there."""
         words: list[Word] = []
         others: list[tuple[str, Action]] = []
         read: list[tuple[str, str]] = []
@@ -242,8 +247,10 @@ class Collector:
             environment, shown, task, action, seed, others, read, thought
         )
         if isinstance(environment, MiniWobEnvironment):
-            return document, action, [other for _, other in others]
-        return document, action, _others(environment, self._generator)
+            return [document], action, [other for _, other in others]
+        texts = self._thoughts.add(document, thought)
+        documents = [document] if texts is None else [document, texts]
+        return documents, action, _others(environment, self._generator)
 
     def _some(self, found: list[tuple[str, Any]], most: int) -> list[tuple[str, Any]]:
         return found if len(found) <= most else self._generator.sample(found, most)

@@ -14,6 +14,7 @@ from eyehand.agent.experts.minigrid import WAYS
 from eyehand.agent.policies.base import Decision
 from eyehand.agent.training.collect import Collector
 from eyehand.agent.training.texts.questions import questions
+from eyehand.agent.training.texts.thoughts import divided
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs import make
 from eyehand.model.training.documents import Document
@@ -21,7 +22,7 @@ from eyehand.model.training.documents import Document
 GRIDS = ("door-key-5x5", "go-to-door", "fetch", "empty-random-6x6")
 SEEN = re.compile(
     r"At (\[\d+, \d+\]), look (\w+), before me ([\w ]+)\. "
-    r"To ([\w ]+) at (\[\d+, \d+\]), ([\w ]+)(, beside)?\."
+    r"To ([\w ]+) at (\[\d+, \d+\]): ([\w ]+)(, beside)?\."
 )
 
 
@@ -110,7 +111,7 @@ def test_the_formula_goes_on_from_what_is_written(game: str) -> None:
         assert decision.action is not None
         written = asked["What is the formula?"]
         cards, stands, whole = re.fullmatch(  # type: ignore[union-attr]
-            r"Cards (.+)\. Written (.+)\. To write (.+ =)", decision.thought
+            r"Cards (.+)\. Written (.+)\. To write: (.+ =)", decision.thought
         ).groups()
         assert cards == asked["What do they count?"]
         assert stands == written
@@ -125,8 +126,8 @@ def test_a_robot_s_expert_says_where_each_camera_shows_gripper_and_ball() -> Non
         left, right = re.findall(r"gripper (\[.+?\]), red ball (\[.+?\])\.", decision.thought)
         assert asked["Where is the gripper in the left picture?"] == left[0]
         assert asked["Where is the red ball in the right picture?"] == right[1]
-        assert decision.thought.startswith("Left: ")
-        assert " Right: " in decision.thought
+        assert decision.thought.startswith("Left gripper ")
+        assert " Right gripper " in decision.thought
 
 
 def learned(document: Document, branch: int = 0) -> str:
@@ -150,6 +151,33 @@ def test_a_thought_is_learned_before_its_call_with_and_without_the_calls_before(
     assert "Earlier" in told.branches[0][0].text
     assert "Earlier" not in told.branches[1][0].text
     assert learned(told, 1) == learned(told, 0)
+
+
+@pytest.mark.parametrize("spec", ["minigrid:go-to-door", "cards:blackjack", "cards:ez-points"])
+def test_what_follows_in_a_thought_is_also_learned_from_text_alone(spec: str) -> None:
+    documents = collected(spec, 33)
+    texts = [document for document in documents if document.source == f"text:{spec}"]
+    shown = [document for document in documents if document.source == spec]
+    assert len(texts) == len(shown) // 10 == 3
+    whole = ["".join(part.text for part in d.branches[0]) for d in shown]
+    for number, text in enumerate(texts):
+        assert text.images[0].shape == (14, 14, 3)
+        said = ["".join(part.text for part in branch) for branch in text.branches]
+        assert said == whole[number * 10 : number * 10 + 10]
+        for branch in text.branches:
+            given = "".join(part.text for part in branch if not part.learned)
+            follows, *_, call = [part.text for part in branch if part.learned][:-1]
+            assert given.count(":") >= 2  # of "Task:", and of what is seen
+            assert follows.startswith(" ")
+            assert call.startswith("\n✿FUNCTION✿: ")
+
+
+def test_a_thought_is_divided_where_its_sentences_have_colons() -> None:
+    sum_of = divided("Mine K, 2: 12. Dealer 5.")
+    assert sum_of == [("Mine K, 2:", False), (" 12.", True), (" Dealer 5.", False)]
+    assert divided("Cards 3, 4. Written 3. To write: 3 * 4 =")[-1] == (" 3 * 4 =", True)
+    assert divided("It is on the left.") == [("It is on the left.", False)]
+    assert divided("") == []
 
 
 @pytest.mark.usefixtures("browser_ends")

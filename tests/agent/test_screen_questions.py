@@ -141,9 +141,10 @@ class TurningConversation(Conversation):
 
 def told(stream: Iterator[Document], count: int) -> list[tuple[bytes, str]]:
     """Return pictures and what the expert does there."""
+    with_screens = (d for d in stream if not d.source.startswith("text:"))
     return [
         (d.images[0].tobytes(), "".join(part.text for part in d.branches[0] if part.learned))
-        for d in islice(stream, count)
+        for d in islice(with_screens, count)
     ]
 
 

@@ -25,7 +25,7 @@ def next_move(environment: PointsGame) -> Decision:
     written = " ".join(environment.tokens) or "nothing"
     cards = ", ".join(str(card.value) for card in environment.cards)
     return Decision(
-        thought=f"Cards {cards}. Written {written}. To write {' '.join(tokens)}",
+        thought=f"Cards {cards}. Written {written}. To write: {' '.join(tokens)}",
         action=environment.action_space.build("write", {"token": tokens[len(environment.tokens)]}),
     )
 

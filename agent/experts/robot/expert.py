@@ -52,12 +52,12 @@ def begin(environment: DeclaredEnvironment) -> Callable[[], Decision]:
 
 
 def thought_of(environment: DeclaredEnvironment) -> str:
-    """Say where gripper and goal are in each picture, such as "Left: gripper [250, 470], ..."."""
+    """Say where gripper and goal are in each picture, such as "Left gripper [250, 470], ..."."""
     by_picture: dict[str, list[str]] = {}
     for side, name, at in places(environment):
         by_picture.setdefault(side, []).append(f"{name} {at}")
     return " ".join(
-        f"{side.capitalize()}: {', '.join(found)}." if side else f"{', '.join(found)}."
+        f"{side.capitalize()} {', '.join(found)}." if side else f"{', '.join(found)}."
         for side, found in by_picture.items()
     )
 
