@@ -12,11 +12,13 @@ from eyehand.agent.cli.main import main
 from eyehand.agent.experts import expert_for
 from eyehand.agent.experts.minigrid import WAYS
 from eyehand.agent.policies.base import Decision
+from eyehand.agent.policies.models.checkpoint_files import EMBEDDED_CHECKPOINT
 from eyehand.agent.training.collect import Collector
 from eyehand.agent.training.texts.questions import questions
 from eyehand.agent.training.texts.thoughts import divided
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs import make
+from eyehand.model.inputs.tokenizer import Tokenizer
 from eyehand.model.training.documents import Document
 
 GRIDS = ("door-key-5x5", "go-to-door", "fetch", "empty-random-6x6")
@@ -166,10 +168,20 @@ def test_what_follows_in_a_thought_is_also_learned_from_text_alone(spec: str) ->
         assert said == whole[number * 10 : number * 10 + 10]
         for branch in text.branches:
             given = "".join(part.text for part in branch if not part.learned)
-            follows, *_, call = [part.text for part in branch if part.learned][:-1]
+            follows = "".join(part.text for part in branch if part.learned)
             assert given.count(":") >= 2  # of "Task:", and of what is seen
             assert follows.startswith(" ")
-            assert call.startswith("\n✿FUNCTION✿: ")
+            assert "\n✿FUNCTION✿: " in follows
+
+
+def test_text_is_cut_into_tokens_as_in_the_answer_that_is_written() -> None:
+    tokenizer = Tokenizer.from_folder(EMBEDDED_CHECKPOINT)
+    for spec in ("minigrid:fetch", "cards:blackjack", "cards:ez-points"):
+        *shown, text = collected(spec, 11)
+        for document, branch in zip(shown, text.branches, strict=True):
+            whole = tokenizer.encode_text(document.branches[0][2].text)
+            pieces = [part for part in branch[2:] if part.kind == "plain"]
+            assert [t for part in pieces for t in tokenizer.encode_text(part.text)] == whole
 
 
 def test_a_thought_is_divided_where_its_sentences_have_colons() -> None:

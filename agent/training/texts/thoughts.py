@@ -70,8 +70,19 @@ def _branch(own: list[DocumentPart], thought: str) -> list[DocumentPart]:
     parts: list[DocumentPart] = []
     for part in own:
         if part.learned and part.text.startswith(thought):
-            parts += [DocumentPart(part.kind, text, learned=it) for text, it in divided(thought)]
-            parts.append(DocumentPart(part.kind, part.text[len(thought) :], learned=True))
+            pieces = _with_call(divided(thought), part.text[len(thought) :])
+            parts += [DocumentPart(part.kind, text, learned=learned) for text, learned in pieces]
         else:
             parts.append(part)
     return parts
+
+
+def _with_call(pieces: list[tuple[str, bool]], call: str) -> list[tuple[str, bool]]:
+    """Return a thought's pieces and the call, which is learned with the mark before it.
+
+    The end of the last sentence and the line end after it are one token.
+    """
+    *before, (last, follows) = pieces
+    if follows:
+        return [*before, (last + call, True)]
+    return [*before, (last[:-1], False), (last[-1:] + call, True)]
