@@ -1,8 +1,8 @@
 """The expert of MiniGrid: the shortest way to the goal, by search in a copy of the simulator.
 
 Its thought says what the move follows from: where the agent is and looks, what is before it, where
-it goes next. A model that writes these first does not have to see and to plan in one go. In every
-expert's thought, what stands behind a colon follows from the text before it, without the screen.
+it goes next. A model that writes these first does not have to see and to plan in one go. What
+stands behind the colon follows from the text before it, without the screen.
 """
 
 from collections import deque
@@ -39,8 +39,7 @@ def begin(environment: DeclaredEnvironment) -> Moves:
     def move() -> Decision | None:
         if not way:
             return None
-        thought = thought_of(world, list(way))
-        return Decision(thought=thought, action=calls[way.popleft()])
+        return Decision(thought=thought_of(world, way), action=calls[way.popleft()])
 
     return move
 

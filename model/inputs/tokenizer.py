@@ -121,7 +121,8 @@ class Tokenizer:
     @property
     def vocabulary(self) -> dict[str, int]:
         """Every token's id, control tokens included; bytes are written as `tokenizers` does."""
-        return dict(self._backend.get_vocab(with_added_tokens=True))
+        tokens: dict[str, int] = self._backend.get_vocab(with_added_tokens=True)
+        return tokens
 
     @property
     def largest_id(self) -> int:
