@@ -1,7 +1,9 @@
 """Downloads go into the episode's folder, under a name that cannot leave it; none is lost.
 
 A link with a `download` attribute makes no request that Chromium tells of until its server begins
-to send. A script in every page therefore counts the clicks on such links, and `watch.py` reads it.
+to send. A script in every page therefore counts the clicks on such links, and `watch.py` reads it;
+`waiting.py` does at the end of an episode. The count only grows: a watch that is given up, because
+the page is busy, takes none away.
 """
 
 import asyncio
@@ -31,7 +33,8 @@ TOO_MANY = f"This episode has begun {MAX_DOWNLOADS} downloads; no further one is
 # Counts the clicks on links with a `download` attribute, made by a person or by a script; a link
 # that is not in the document tells nobody else of its click.
 COUNT_CLICKS = """(() => {
-  const name = Symbol.for('eyehand.downloads'), downloads = {asked: 0};
+  const name = Symbol.for('eyehand.downloads');
+  const downloads = {asked: 0, document: String(Math.random())};
   if (window[name]) return;  // a frame's first, empty document may share it with the next one
   Object.defineProperty(window, name, {value: downloads});
   const asks = e => e instanceof HTMLAnchorElement && e.hasAttribute('download') &&
@@ -50,6 +53,12 @@ COUNT_CLICKS = """(() => {
   targets.dispatchEvent = new Proxy(targets.dispatchEvent, counting);
 })()"""
 
+# Returns the document's name and how many such clicks there were in it.
+CLICKS = """() => {
+  const downloads = window[Symbol.for('eyehand.downloads')] || {asked: 0, document: ''};
+  return [String(downloads.document), Number(downloads.asked) || 0];
+}"""
+
 
 class Downloads:
     """The downloads of one episode: asked for, running, kept.
@@ -66,6 +75,7 @@ class Downloads:
         self._awaited: set[asyncio.Task[None]] = set()
         self._asked: list[tuple[float, int]] = []
         self._unasked: list[int] = []
+        self._clicks: dict[str, int] = {}
         self._count = 0
         self._ended: list[dict[str, Any]] = []
         self._begun = 0
@@ -126,13 +136,18 @@ class Downloads:
         self._asked = [(at, by) for at, by in self._asked if now_s - at < ASKED_TIMEOUT_S]
         return bool(self._running or self._asked)
 
-    def ask(self, count: int, action: int) -> None:
+    def ask(self, document: str, clicks: float, action: int) -> None:
         """Expect downloads whose servers have not begun to send.
 
         Args:
-            count: How many.
-            action: Number of the action that asked for them.
+            document: Names the document that asked for them.
+            clicks: How many it has asked for so far; those that are known count once.
+            action: Number of the action that asked for the latest.
         """
+        known = self._clicks.get(document, 0)
+        # A page can write into its count.
+        count = int(min(max(clicks - known, 0), MAX_DOWNLOADS))
+        self._clicks[document] = known + count
         for _ in range(count):
             # A quick server begins to send before the page is asked what was clicked.
             if action in self._unasked:

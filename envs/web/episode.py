@@ -25,7 +25,7 @@ from eyehand.envs.web.private import is_private
 from eyehand.envs.web.tab import Tab, leave_running
 from eyehand.envs.web.tabs import Tabs
 from eyehand.envs.web.uploads import PICKER_SCRIPT
-from eyehand.envs.web.waiting import awaits_files, finish_downloads
+from eyehand.envs.web.waiting import finish_downloads
 from eyehand.errors import ActionHadNoEffect, BrowserCrashed, ModelFeedback, StartUnreachable
 
 CLOSE_TIMEOUT_S = 5.0
@@ -307,8 +307,7 @@ class WebEpisode:
         Returns:
             What became of them, in words and as `Downloads.take_ended` returns it.
         """
-        if awaits_files(self.tabs):
-            await finish_downloads(self.tabs, self._settings.limits.arrive_s)
+        await finish_downloads(self.tabs, self._settings.limits.arrive_s)
         told = " ".join(self.tabs.news.notes)
         self.tabs.news.notes.clear()
         return told, self.tabs.downloads.take_ended()
@@ -320,8 +319,7 @@ class WebEpisode:
         if self._tabs is None:
             return
         try:
-            if self._tabs.downloads.pending:
-                await finish_downloads(self._tabs, self._settings.limits.load_s)
+            await finish_downloads(self._tabs, self._settings.limits.load_s)
             await asyncio.wait_for(self._tabs.close(), CLOSE_TIMEOUT_S)
             if self._session is not None:
                 await asyncio.wait_for(self._session.detach(), CLOSE_TIMEOUT_S)

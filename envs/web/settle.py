@@ -216,7 +216,7 @@ async def _watch_frame(
         watcher = await frame.evaluate_handle(WATCH, arguments)
         if on_watch is not None:
             on_watch()
-        state, title, touched, drawable, asked = await watcher.evaluate("watcher => watcher.state")
+        state, title, touched, drawable, clicks = await watcher.evaluate("watcher => watcher.state")
         goes_on = state == "quiet" and arguments[-1]
         after = _watch_on(tabs, tab, tab.watch, watcher) if goes_on else watcher.dispose()
         leave_running(asyncio.ensure_future(after))
@@ -225,8 +225,7 @@ async def _watch_frame(
         if has_navigated(error) or is_closed(error):
             return "gone", "", True, True
         raise
-    if asked:
-        tabs.downloads.ask(int(asked), tabs.actions)
+    tabs.downloads.ask(str(clicks[0]), float(clicks[1]), tabs.actions)
     return str(state), str(title), bool(touched), bool(drawable)
 
 

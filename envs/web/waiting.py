@@ -2,11 +2,16 @@
 
 import asyncio
 
-from eyehand.envs.web.tab import Tab, quietly, stop_loading
+from playwright.async_api import Frame
+
+from eyehand.envs.web.downloads import CLICKS
+from eyehand.envs.web.tab import Tab, leave_running, quietly, stop_loading
 from eyehand.envs.web.tabs import Tabs
 
 # A frame's document that has not come by then (an advertisement) is no download that was asked for.
 FRAME_PATIENCE_S = 3.0
+# A busy page is asked at the end for what was clicked in it; it has so long to answer.
+ANSWER_S = 3.0
 
 
 def in_flight(tabs: Tabs, since_s: float) -> str:
@@ -46,12 +51,39 @@ async def give_up_waiting(tabs: Tabs, tab: Tab) -> None:
 
 
 async def finish_downloads(tabs: Tabs, timeout_s: float) -> None:
-    """Wait for what was asked for and may become a download, and for those that run."""
+    """Wait for what was asked for and may become a download, and for those that run.
+
+    The pages are asked first: the watch of the last step may have been given up.
+    """
+    await _ask_for_clicks(tabs)
+    if not awaits_files(tabs):
+        return
     clock = asyncio.get_running_loop().time
     end_s = clock() + timeout_s
     while awaits_files(tabs) and not tabs.downloads.pending and clock() < end_s:
         await tabs.news.wait(min(end_s - clock(), FRAME_PATIENCE_S))
     await tabs.downloads.finish(end_s - clock())
+
+
+async def _ask_for_clicks(tabs: Tabs) -> None:
+    """Learn which downloads the pages have asked for; one that waits for an answer tells none."""
+    if tabs.dialog is not None:
+        return
+    answering = [t for t in tabs.tabs if t.open and not (t.crashed or t.set_aside)]
+    asking = [asyncio.ensure_future(_clicks(f)) for t in answering for f in t.page.frames]
+    if not asking:
+        return
+    answered, late = await asyncio.wait(asking, timeout=ANSWER_S)
+    for work in late:
+        leave_running(work, cancel=True)
+    for work in answered:
+        if work.exception() is None:
+            tabs.downloads.ask(*work.result(), tabs.actions)
+
+
+async def _clicks(frame: Frame) -> tuple[str, float]:
+    document, count = await frame.evaluate(CLICKS)
+    return str(document), float(count)
 
 
 def awaits_files(tabs: Tabs) -> bool:

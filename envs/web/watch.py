@@ -10,11 +10,13 @@ Once the page is quiet it is still watched, until it changes: a list of suggesti
 layout that moves, comes after the picture, and whoever acts next should know. Nobody waits for it.
 """
 
+from eyehand.envs.web.downloads import CLICKS
+
 # Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile,
-# whether there are canvases, how many downloads were asked for (see downloads.py)], `changed`
-# whether anything did afterwards. Frames out of sight get no animation frames, hence the timer
-# beside each. Animations that end within 1.5 s are worth waiting for.
-WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
+# whether there are canvases, the document's name and how many downloads it has asked for (see
+# downloads.py)], `changed` whether anything did afterwards. Frames out of sight get no animation
+# frames, hence the timer beside each. Animations that end within 1.5 s are worth waiting for.
+_WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
   let later;
   const changed = new Promise(resolve => { later = resolve; });
   return {changed, state: new Promise(resolve => {
@@ -59,19 +61,14 @@ WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
     for (const name of EVENTS) removeEventListener(name, touch, {capture: true});
     later(how);
   };
-  const asked = () => {
-    const downloads = window[Symbol.for('eyehand.downloads')] || {asked: 0};
-    const count = downloads.asked;
-    downloads.asked = 0;
-    return count;
-  };
+  const clicks = CLICKS;
   const end = () => {
     const untouched = !touched && !(drawable && offscreen.canvases) && same(before, traces());
     const quiet = calm >= frames;
     ended = true;
     if (quiet && afterMs) setTimeout(stop, afterMs, false); else stop(false);
     resolve([quiet ? 'quiet' : why, document.title.slice(0, 200), !untouched, drawable,
-      asked()]);
+      clicks()]);
   };
 
   const look = () => {
@@ -92,3 +89,4 @@ WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
   next();
   })};
 }"""
+WATCH = _WATCH.replace("CLICKS", CLICKS)

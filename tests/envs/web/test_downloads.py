@@ -33,6 +33,15 @@ LINK = """([address, how]) => {
   ways[how]();
 }"""
 
+# Restless until it is clicked in, then busy: the watch of that step is given up.
+BUSY = """busyMs => {
+  const restless = setInterval(() => { log.textContent = performance.now(); }, 5);
+  document.addEventListener('click', () => setTimeout(() => {
+    clearInterval(restless);
+    for (const end = performance.now() + busyMs; performance.now() < end;);
+  }, 20));
+}"""
+
 
 def kept(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in (folder / "downloads").iterdir()}
@@ -76,6 +85,35 @@ def test_a_file_that_begins_after_the_step_is_kept_when_the_episode_ends(
         assert page.info["details"]["downloads"] == [download]
     page.environment.close()
     assert kept(tmp_path) == {"report.csv": "a,b\n1,2\n"}
+
+
+@pytest.mark.parametrize("how", ["link", "script", "detached", "dispatched"])
+@pytest.mark.parametrize("end", ["finish", "close"])
+def test_a_file_that_a_busy_page_asked_for_is_kept(
+    visit: Any, tmp_path: Path, how: str, end: str
+) -> None:
+    page = visit("quiet.html", reset={"folder": tmp_path}, settle_timeout_s=0.3)
+    page.ask(LINK, ["/late_file/2500/report.csv", how])
+    page.ask(BUSY, 1500)
+    page.do(web.Wait(seconds=0.1))
+    page.do(web.Click(point=page.place("#get" if how == "link" else "#button")))
+    assert "gives no answer" in page.info["effect"]
+    if end == "finish":
+        page.do(web.Finish(status="success"))
+        assert "Downloaded 'report.csv'" in page.info["effect"]
+    page.environment.close()
+    assert kept(tmp_path) == {"report.csv": "a,b\n1,2\n"}
+
+
+@pytest.mark.parametrize("count", ["-5", "1e9", "Infinity", "NaN", "'many'"])
+def test_a_page_that_writes_into_its_count_stops_nothing(
+    visit: Any, tmp_path: Path, count: str
+) -> None:
+    page = visit("quiet.html", reset={"folder": tmp_path}, settle_timeout_s=0.3)
+    page.ask(f"() => {{ window[Symbol.for('eyehand.downloads')].asked = {count}; }}")
+    observation = page.do(web.Click(point=page.place("#button")))
+    assert "click" in page.text("#log")
+    assert observation.pixels.any()
 
 
 def test_an_address_that_is_a_late_file_is_told_as_what_it_is(
