@@ -70,13 +70,13 @@ def thought_of(world: Any, way: Sequence[int]) -> str:
         way: The moves ahead, in MiniGrid's numbers; at least one.
 
     Example:
-        "At [300, 500], look left, before me wall. To yellow key at [300, 700]: left, beside."
+        "At [300, 500], look left, before me wall. To yellow key at [300, 700]: down; left, beside."
     """
     aim = next_stop(world, way)
     before = name_of(world.grid.get(*world.front_pos))
     return (
         f"At {place_of(world, world.agent_pos)}, look {WAYS[world.agent_dir]}, before me {before}. "
-        f"To {name_of(world.grid.get(*aim))} at {place_of(world, aim)}: {_side(world, aim)}."
+        f"To {name_of(world.grid.get(*aim))} at {place_of(world, aim)}: {_direction(world, aim)}."
     )
 
 
@@ -99,15 +99,30 @@ def next_stop(world: Any, way: Sequence[int]) -> tuple[int, int]:
     return x, y
 
 
-def _side(world: Any, aim: tuple[int, int]) -> str:
-    """Say in which direction a cell lies, as the agent looks."""
-    step_x, step_y = _STEPS[int(world.agent_dir)]
+def _direction(world: Any, aim: tuple[int, int]) -> str:
+    """Say where a cell lies on the picture, and then as the agent looks.
+
+    One follows from two places, the other from the first and the way the agent looks: a small
+    model learns the two apart where it does not learn them in one.
+    """
     x, y = aim[0] - int(world.agent_pos[0]), aim[1] - int(world.agent_pos[1])
+    step_x, step_y = _STEPS[int(world.agent_dir)]
+    drawn = _both(x, ("left", "right"), y, ("up", "down"))
     ahead, right = x * step_x + y * step_y, y * step_x - x * step_y
-    along = "ahead" if ahead > 0 else "behind" if ahead < 0 else ""
-    across = "right" if right > 0 else "left" if right < 0 else ""
-    words = " and ".join(filter(None, (along, across))) or "here"
-    return f"{words}, beside" if abs(x) + abs(y) == 1 else words
+    turned = _both(ahead, ("behind", "ahead"), right, ("left", "right"))
+    return f"{drawn}; {turned}" + (", beside" if abs(x) + abs(y) == 1 else "")
+
+
+def _both(
+    first: int, first_words: tuple[str, str], second: int, second_words: tuple[str, str]
+) -> str:
+    """Return the words for two numbers, the first for one below zero; "here" where both are 0."""
+    words = [
+        words[number > 0]
+        for number, words in ((first, first_words), (second, second_words))
+        if number
+    ]
+    return " and ".join(words) or "here"
 
 
 def _calls(environment: DeclaredEnvironment) -> dict[int, Action]:

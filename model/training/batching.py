@@ -164,13 +164,13 @@ class Encoder:
 
     def _looks(self, text: str, ids: list[int], screen: "ScreenPlace | None") -> list[int]:
         """Return the vision token of the point that is being written, for each token of a call."""
-        points = list(_POINT.finditer(text))
+        points = [(_end_of_sentence(text, m), m) for m in _POINT.finditer(text)]
         if not points or screen is None:
             return []
         looks: list[int] = []
         written = 0
         for token in ids:
-            match = next((m for m in points if m.end() > written), points[-1])
+            _, match = next((point for point in points if point[0] > written), points[-1])
             x, y = (int(number) / 1000 for number in match.groups())
             looks.append(self._token_at(x, y, screen))
             written += len(self._tokenizer.decode([token]))
@@ -194,6 +194,13 @@ class Encoder:
             encode = self._tokenizer.encode_template if is_template else self._tokenizer.encode_text
             found = self._text_cache[key] = encode(part.text)
         return found
+
+
+def _end_of_sentence(text: str, point: re.Match[str]) -> int:
+    """Return up to where a text is about a point: its sentence, if no other point comes in it."""
+    further = _POINT.search(text, point.end())
+    period = text.find(".", point.end(), further.start() if further else len(text))
+    return point.end() if period < 0 else period
 
 
 ScreenPlace = tuple[int, int, int]

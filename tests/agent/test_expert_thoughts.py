@@ -24,7 +24,7 @@ from eyehand.model.training.documents import Document
 GRIDS = ("door-key-5x5", "go-to-door", "fetch", "empty-random-6x6")
 SEEN = re.compile(
     r"At (\[\d+, \d+\]), look (\w+), before me ([\w ]+)\. "
-    r"To ([\w ]+) at (\[\d+, \d+\]): ([\w ]+)(, beside)?\."
+    r"To ([\w ]+) at (\[\d+, \d+\]): ([\w ]+); ([\w ]+)(, beside)?\."
 )
 
 
@@ -44,17 +44,28 @@ def decisions(spec: str, seed: int, **options: Any) -> Iterator[tuple[Decision, 
             over = terminated or truncated
 
 
+def numbers(place: str) -> tuple[int, int]:
+    x, y = place.strip("[]").split(", ")
+    return int(x), int(y)
+
+
 @pytest.mark.parametrize("grid", GRIDS)
 def test_a_grid_s_expert_says_what_can_be_seen(grid: str) -> None:
     for seed in range(4):
         for decision, asked in decisions(f"minigrid:{grid}", seed):
             found = SEEN.fullmatch(decision.thought)
             assert found, decision.thought
-            at, look, before, aim, place, _, _ = found.groups()
+            at, look, before, aim, place, drawn, _, _ = found.groups()
             assert at == asked["Where is the agent?"]
             assert look == asked["Which way does the agent look?"]
             assert before == asked["What is before the agent?"]
             assert place == asked.get(f"Where is the {aim}?", place)  # two of a kind are not asked
+            (x, y), (aim_x, aim_y) = numbers(at), numbers(place)
+            words = set(drawn.split(" and ")) - {"here"}
+            assert words == {
+                *({"left"} if aim_x < x else {"right"} if aim_x > x else ()),
+                *({"up"} if aim_y < y else {"down"} if aim_y > y else ()),
+            }
 
 
 def test_the_side_that_is_named_is_where_the_expert_goes() -> None:
@@ -65,10 +76,10 @@ def test_the_side_that_is_named_is_where_the_expert_goes() -> None:
             assert found
             assert found[4] == "goal"
             assert decision.action is not None
-            side = found[6].split()[0]
+            side = found[7].split()[0]
             if side == "behind":
                 assert decision.action.name in ("turn_left", "turn_right")
-                assert "and" not in found[6] or decision.action.name == turned[found[6].split()[2]]
+                assert "and" not in found[7] or decision.action.name == turned[found[7].split()[2]]
             else:
                 assert decision.action.name == turned[side]
 
@@ -88,7 +99,7 @@ def test_what_was_to_be_gone_to_may_lie_at_the_agent_s_side() -> None:
         found = SEEN.fullmatch(last[0].thought)
         assert found
         assert found[4].endswith("door")
-        assert found[7] == ", beside"
+        assert found[8] == ", beside"
 
 
 def test_the_ways_are_those_of_the_simulator() -> None:
@@ -101,10 +112,12 @@ def test_the_ways_are_those_of_the_simulator() -> None:
             assert tuple(map(int, world.dir_vec)) == steps[way]
 
 
-def test_a_hand_is_counted_before_the_call() -> None:
-    cards = {"player": [1, 6], "dealer": [11]}
-    decision, _ = next(decisions("cards:blackjack", 1, **cards))
-    assert decision.thought == "Mine A, 6: soft 17. Dealer J."
+@pytest.mark.parametrize(
+    ("player", "counted"), [([1, 6], "A: soft 11. 6: soft 17."), ([13, 2], "K: 10. 2: 12.")]
+)
+def test_a_hand_is_counted_card_by_card_before_the_call(player: list[int], counted: str) -> None:
+    decision, _ = next(decisions("cards:blackjack", 1, player=player, dealer=[11]))
+    assert decision.thought == f"Mine {counted} Dealer J."
 
 
 @pytest.mark.parametrize("game", ["ez-points", "points24"])
@@ -185,8 +198,8 @@ def test_text_is_cut_into_tokens_as_in_the_answer_that_is_written() -> None:
 
 
 def test_a_thought_is_divided_where_its_sentences_have_colons() -> None:
-    sum_of = divided("Mine K, 2: 12. Dealer 5.")
-    assert sum_of == [("Mine K, 2:", False), (" 12.", True), (" Dealer 5.", False)]
+    sums = [("Mine K:", False), (" 10.", True), (" 2:", False), (" 12.", True)]
+    assert divided("Mine K: 10. 2: 12. Dealer 5.") == [*sums, (" Dealer 5.", False)]
     assert divided("Cards 3, 4. Written 3. To write: 3 * 4 =")[-1] == (" 3 * 4 =", True)
     assert divided("It is on the left.") == [("It is on the left.", False)]
     assert divided("") == []

@@ -11,6 +11,7 @@ from eyehand.model.qwen2vl.config import Qwen2VLConfig
 from eyehand.model.qwen2vl.language import SelfAttention
 from eyehand.model.qwen2vl.model import Qwen2VLNetwork
 from eyehand.model.training.batching import NOWHERE, Batch, Encoder, collate
+from eyehand.model.training.documents import DocumentPart
 from eyehand.model.training.embedded import SETTINGS, new_model
 from eyehand.model.training.positions import LookLoss, PositionLoss
 from eyehand.model.training.screens import DrawnScreens
@@ -59,6 +60,31 @@ def test_an_answer_looks_at_the_vision_token_that_holds_its_point(
     looks = encoded.looks[encoded.looks != NOWHERE]
     assert looks.tolist() == [expected] * len(looks)
     assert len(looks) == len(tokenizer.encode_text(document.branches[0][2].text))
+
+
+def test_a_sentence_looks_at_its_point_and_a_list_of_points_at_the_one_being_written(
+    tokenizer: Tokenizer, config: Qwen2VLConfig
+) -> None:
+    document = next(d for d in map(SCREENS.document, range(9)) if d.branches[0][2].text[0] == "[")
+
+    def looked(text: str) -> dict[int, str]:
+        """Return which text was written looking at which vision token, counted from the first."""
+        opening = document.branches[0][:2]
+        document.branches = [[*opening, DocumentPart("plain", text, learned=True)]]
+        encoded = Encoder(tokenizer, config, SETTINGS).encode(document)
+        first = int((encoded.ids == config.image_token_id).nonzero()[0])
+        written: dict[int, str] = {}
+        for target, look in zip(encoded.targets.tolist(), encoded.looks.tolist(), strict=True):
+            if look != NOWHERE:
+                written[look - first] = written.get(look - first, "") + tokenizer.decode([target])
+        return written
+
+    near, far = 2 * 16 + 1, 18 * 16 + 14  # of 20 rows and 16 columns
+    thought = looked("At [100, 100], look up. To door at [900, 900]: down; behind.")
+    assert thought[near].startswith("At [100, 100], look up")
+    assert thought[far].lstrip(".").startswith(" To door at [900, 900]: down")
+    drag = looked("drag [100, 100] to [900, 900]")
+    assert drag == {near: "drag [100, 100]", far: " to [900, 900]"}
 
 
 def test_the_head_learns_rows_and_columns(config: Qwen2VLConfig, batch: Batch) -> None:

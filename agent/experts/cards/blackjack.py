@@ -4,6 +4,7 @@ What is maximised is the probability of a win, because a draw fails here. That i
 the money of a casino, and so another strategy: a hand that would stand to draw may hit.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 from eyehand.agent.policies.base import Decision
@@ -25,11 +26,18 @@ def best_move(environment: BlackjackEnvironment) -> Decision:
     points, soft = hand_points(environment.player)
     dealer = min(environment.dealer_open, 10)
     hit, stand = win_by_hitting(points, soft, dealer), win_by_standing(points, dealer)
-    mine = ", ".join(RANK_SIGNS[rank - 1] for rank in environment.player)
     open_card = RANK_SIGNS[environment.dealer_open - 1]
     return Decision(
-        thought=f"Mine {mine}: {hand_words(points, soft)}. Dealer {open_card}.",
+        thought=f"Mine {_counted(environment.player)} Dealer {open_card}.",
         action=Hit() if hit > stand else Stand(),
+    )
+
+
+def _counted(hand: Sequence[int]) -> str:
+    """Return the cards, each with the points so far, as in "K: 10. 2: 12."."""
+    return " ".join(
+        f"{RANK_SIGNS[rank - 1]}: {hand_words(*hand_points(hand[:count]))}."
+        for count, rank in enumerate(hand, 1)
     )
 
 

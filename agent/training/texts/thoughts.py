@@ -29,8 +29,8 @@ def divided(thought: str) -> list[tuple[str, bool]]:
     """Return a thought's pieces in order, each with whether it follows from those before it.
 
     Example:
-        >>> divided("Mine K, 2: 12. Dealer 5.")
-        [('Mine K, 2:', False), (' 12.', True), (' Dealer 5.', False)]
+        >>> divided("Mine K: 10. Dealer 5.")
+        [('Mine K:', False), (' 10.', True), (' Dealer 5.', False)]
     """
     pieces, at = [], 0
     for found in _FOLLOWS.finditer(thought):
