@@ -65,6 +65,7 @@ class WebEpisode:
         self._tabs: Tabs | None = None
         self._session: CDPSession | None = None
         self._held: asyncio.Future[Any] | None = None
+        self._is_over = False
         self._observer: PageObserver | None = None
         self._refused_as_changed = False
 
@@ -308,6 +309,7 @@ class WebEpisode:
             What became of them, in words and as `Downloads.take_ended` returns it.
         """
         await finish_downloads(self.tabs, self._settings.limits.arrive_s)
+        self._is_over = True  # nothing is clicked any more; a page that hangs is not asked again
         told = " ".join(self.tabs.news.notes)
         self.tabs.news.notes.clear()
         return told, self.tabs.downloads.take_ended()
@@ -319,7 +321,8 @@ class WebEpisode:
         if self._tabs is None:
             return
         try:
-            await finish_downloads(self._tabs, self._settings.limits.load_s)
+            limit_s = self._settings.limits.load_s
+            await finish_downloads(self._tabs, limit_s, ask=not self._is_over)
             await asyncio.wait_for(self._tabs.close(), CLOSE_TIMEOUT_S)
             if self._session is not None:
                 await asyncio.wait_for(self._session.detach(), CLOSE_TIMEOUT_S)

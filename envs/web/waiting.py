@@ -50,12 +50,16 @@ async def give_up_waiting(tabs: Tabs, tab: Tab) -> None:
         await quietly(lambda: stop_loading(tab))
 
 
-async def finish_downloads(tabs: Tabs, timeout_s: float) -> None:
+async def finish_downloads(tabs: Tabs, timeout_s: float, *, ask: bool = True) -> None:
     """Wait for what was asked for and may become a download, and for those that run.
 
-    The pages are asked first: the watch of the last step may have been given up.
+    Args:
+        tabs: The tabs.
+        timeout_s: The longest wait.
+        ask: Ask the pages first: the watch of the last step may have been given up.
     """
-    await _ask_for_clicks(tabs)
+    if ask:
+        await _ask_for_clicks(tabs)
     if not awaits_files(tabs):
         return
     clock = asyncio.get_running_loop().time

@@ -213,13 +213,19 @@ def test_what_nobody_sees_is_not_read(tmp_path: Path) -> None:
         ("<p style='margin: 0'>under<p style='margin-top: -18px'>above", "words lie on words"),
         ("<p>words</p><canvas></canvas>", "a frame or a canvas"),
         (
+            # Always on, never to and fro: two looks at a page that swings can find it in one place.
             "<p id='p'>words</p><script>setInterval(() => p.style.marginLeft ="
-            " Date.now() % 90 + 'px', 5)</script>",
+            " performance.now() / 100 + 'px', 5)</script>",
+            "the page moves",
+        ),
+        (
+            "<style>@keyframes on { to { margin-left: 150px } }"
+            " p { animation: on 20s linear }</style><p>words",
             "the page moves",
         ),
         ("<p>words</p><p style='margin-top: 900px'>more</p>", ""),
     ],
-    ids=["text on text", "canvas", "moving", "plain"],
+    ids=["text on text", "canvas", "moving", "animated", "plain"],
 )
 def test_views_that_would_teach_what_is_wrong_are_passed_over(
     page: str, why: str, tmp_path: Path

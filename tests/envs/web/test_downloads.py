@@ -10,7 +10,7 @@ from eyehand.agent.episode import run_episode
 from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report.pages import downloads_of, episode_page
 from eyehand.agent.trajectory.reader import read_trajectory
-from eyehand.envs.web import WebEnvironment
+from eyehand.envs.web import WebEnvironment, waiting
 
 SAME_NAME = """() => { button.onclick = () => {
   for (const n of [1, 2, 3, 4, 5]) {
@@ -103,6 +103,21 @@ def test_a_file_that_a_busy_page_asked_for_is_kept(
         assert "Downloaded 'report.csv'" in page.info["effect"]
     page.environment.close()
     assert kept(tmp_path) == {"report.csv": "a,b\n1,2\n"}
+
+
+@pytest.mark.parametrize("end", ["finish", "close"])
+def test_a_page_is_asked_once_when_the_episode_ends(visit: Any, monkeypatch: Any, end: str) -> None:
+    asked = []
+
+    async def ask(tabs: Any) -> None:
+        asked.append(tabs)
+
+    monkeypatch.setattr(waiting, "_ask_for_clicks", ask)
+    page = visit("quiet.html")
+    if end == "finish":
+        page.do(web.Finish(status="success"))
+    page.environment.close()
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("count", ["-5", "1e9", "Infinity", "NaN", "'many'"])
