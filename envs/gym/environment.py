@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -30,6 +31,9 @@ from eyehand.envs.gym.rules import Rule, Standing
 from eyehand.envs.gym.words import own_word, scalars, words_of
 from eyehand.errors import EnvironmentFault, UsageError
 
+UNCHANGED = "Nothing visible changed."
+"""Said after a step that left the frame and the text as they were, such as one against a wall."""
+
 
 class GymEnvironment(Environment):
     """A Gymnasium environment whose observation is its rendered frame.
@@ -43,6 +47,9 @@ class GymEnvironment(Environment):
     anything the verdict stays None: a reward threshold that Gymnasium registers is a mean over
     many episodes, so it is not taken for a criterion of one. `details["verdict_from"]` says what
     decided.
+
+    After a step that left the frame and the text beside it as they were, `observation.feedback`
+    says so: a policy that sees no difference would answer as before.
 
     `options["gym"]` of `reset` is handed to the environment as its options. What it raises, what
     it answers that no environment may, and a call that does not return by `options["deadline_s"]`
@@ -103,6 +110,7 @@ class GymEnvironment(Environment):
         self.needs_task = not (instruction or self._preset.instruction or may_say)
         self._mission: str | None = None
         self._text = ""
+        self._seen: Observation | None = None
         self._frames: deque[Pixels] = deque(maxlen=video_frames)
         self._standing = Standing()
         self._own_word = False
@@ -161,7 +169,7 @@ class GymEnvironment(Environment):
         """Perform one call for one step of the environment."""
         if type(action) not in self._mapping.action_space.types:
             raise no_handler(action)
-        started_s = perf_counter()
+        before, started_s = self._seen, perf_counter()
         move = self._mapping.to_gym(action)
         with faults_mapped(self._id, "step"):
             seen, reward, terminated, truncated, said = self._inner.step(move)
@@ -171,6 +179,7 @@ class GymEnvironment(Environment):
         ended = self._standing.terminated or self._standing.truncated
         judged = self._judgement() if ended else {}
         result = self._looked(str(action), started_s)
+        result.observation = _compared(before, result.observation)
         result.reward = float(reward)
         result.terminated, result.truncated = bool(terminated), bool(truncated)
         result.verdict = judged.pop("verdict", None)
@@ -212,8 +221,8 @@ class GymEnvironment(Environment):
         timings_s = {"act": acted_s - started_s, "capture": perf_counter() - acted_s}
         height, width = frame.shape[:2]
         geometry = ScreenGeometry("frame", width, height, width, height)
-        seen = Observation(frame, geometry, self._text, video=self._video(frame))
-        return StepResult(seen, effect, timings_s=timings_s)
+        self._seen = Observation(frame, geometry, self._text, video=self._video(frame))
+        return StepResult(self._seen, effect, timings_s=timings_s)
 
     def _frame(self) -> Pixels:
         with faults_mapped(self._id, "render"):
@@ -267,6 +276,14 @@ def _opened(environment: str | GymEnv, options: dict[str, Any]) -> tuple[GymEnv,
         raise UsageError(f"options {sorted(options)} need an id to make, not an environment")
     spec = environment.spec
     return environment, spec.id if spec is not None else type(environment.unwrapped).__name__
+
+
+def _compared(before: Observation | None, after: Observation) -> Observation:
+    """Return what is seen after a step, with a word about it where that is what was seen before."""
+    if before is None or (before.geometry, before.text) != (after.geometry, after.text):
+        return after
+    same = np.array_equal(before.pixels, after.pixels)
+    return replace(after, feedback=UNCHANGED) if same else after
 
 
 def _preset(environment: GymEnv) -> Preset:

@@ -15,7 +15,9 @@ from eyehand.envs.web.downloads import CLICKS
 # Begins to watch one frame; `state` becomes [state, title, whether anything changed meanwhile,
 # whether there are canvases, the document's name and how many downloads it has asked for (see
 # downloads.py)], `changed` whether anything did afterwards. Frames out of sight get no animation
-# frames, hence the timer beside each. Animations that end within 1.5 s are worth waiting for.
+# frames, hence the timers beside them: they keep the bounds, but call a page calm only where no
+# animation frame comes. On a busy machine these are far apart, and what a script changes in each of
+# them would look quiet between two. Animations that end within 1.5 s are worth waiting for.
 _WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
   let later;
   const changed = new Promise(resolve => { later = resolve; });
@@ -71,22 +73,25 @@ _WATCH = """([frames, changeMs, loadMs, drawnAtOnce, afterMs]) => {
       clicks()]);
   };
 
-  const look = () => {
+  let framed = began;
+  const inSight = document.visibilityState === 'visible' && innerWidth * innerHeight > 1;
+  const drawn = () =>
+    inSight && performance.now() - framed < (window === top || framed > began ? 1000 : 250);
+  const look = isFrame => {
+    if (ended) return;
+    if (isFrame) framed = performance.now();
     const now = place();
     if (document.readyState !== 'complete') { why = 'loading'; calm = 0; touch(); }
     else if (now !== last || animated()) { why = 'moving'; calm = 0; touch(); }
-    else calm += 1;
+    else if (isFrame || !drawn()) calm += 1;
     last = now;
     const limit = why === 'loading' ? loadMs : changeMs;
-    if (calm < frames && performance.now() - began < limit) next(); else end();
+    if (calm >= frames || performance.now() - began >= limit) end();
+    else if (isFrame) requestAnimationFrame(() => look(true));
+    else setTimeout(look, 50, false);
   };
-  const next = () => {
-    let looked = false;
-    const once = () => { if (!looked) { looked = true; look(); } };
-    requestAnimationFrame(once);
-    setTimeout(once, 50);
-  };
-  next();
+  requestAnimationFrame(() => look(true));
+  setTimeout(look, 50, false);
   })};
 }"""
 WATCH = _WATCH.replace("CLICKS", CLICKS)

@@ -60,6 +60,18 @@ class Board(gymnasium.Env[Any, Any]):
         self.closes += 1
 
 
+class Talking(Board):
+    """Draws the same frame for ever, and says "one" once and "two" from then on."""
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        before = self.frame.copy()
+        _, *rest = super().step(action)
+        self.frame = before
+        return {"said": "one" if len(self.moves) == 1 else "two"}, *rest  # type: ignore[return-value]
+
+
+INTO_A_WALL = ("turn_left", "forward", "forward", "turn_right")
+"""From the corner in which empty-5x5 begins, looking along the upper wall."""
 BOX = spaces.Box(-1, 1, (2,), np.float32)
 
 
@@ -90,6 +102,23 @@ def test_arguments_reach_the_environment_in_its_own_types() -> None:
     move: NDArray[np.float32] = board.moves[0]
     assert move.dtype == np.float32
     assert move.tolist() == [0.5, -1.0]
+
+
+def test_a_step_that_changes_neither_frame_nor_words_says_so() -> None:
+    with make("minigrid:empty-5x5") as environment:
+        assert environment.reset(seed=0)[0].feedback == ""
+        moves = [environment.action_space.build(name, {}) for name in INTO_A_WALL]
+        told = [environment.step(move)[0].feedback for move in moves]
+    assert told == ["", "Nothing visible changed.", "Nothing visible changed.", ""]
+
+
+def test_what_only_the_words_tell_is_a_change() -> None:
+    environment = GymEnvironment(Talking(spaces.Discrete(2), infos=({},) * 3))
+    environment.reset(seed=0)
+    wait = environment.action_space.sample()
+    told = [environment.step(wait)[0] for _ in range(3)]
+    assert [seen.text for seen in told] == ["said: one", "said: two", "said: two"]
+    assert [seen.feedback for seen in told] == ["", "", "Nothing visible changed."]
 
 
 def test_cartpole_is_played_by_named_actions_to_its_verdict() -> None:

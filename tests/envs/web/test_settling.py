@@ -35,7 +35,10 @@ def test_an_endless_spinner_is_not_awaited(visit: Any) -> None:
     assert "keeps changing" not in page.observation.text
 
 
-@pytest.mark.parametrize(("way", "says"), [("script", "keeps changing"), ("poll", "loads data")])
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [("script", "keeps changing"), ("late", "keeps changing"), ("poll", "loads data")],
+)
 def test_a_page_that_is_never_quiet_is_told_within_the_bound(
     visit: Any, way: str, says: str
 ) -> None:
