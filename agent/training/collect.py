@@ -14,19 +14,18 @@ import random
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from eyehand.actions import Action, ActionSpace
-from eyehand.actions.android import Press
 from eyehand.agent.ending import judge
 from eyehand.agent.experts import expert_for
 from eyehand.agent.experts import miniwob as miniwob_expert
+from eyehand.agent.experts.astray import other_actions
 from eyehand.agent.policies.base import Conversation, Policy
 from eyehand.agent.training.demonstrations import (
-    MAX_EXPERT_STEPS,
+    MAX_STEPS,
     TRAINING_SEEDS,
     DocumentWriter,
     Shown,
@@ -36,10 +35,8 @@ from eyehand.agent.training.demonstrations import (
 from eyehand.agent.training.texts.questions import questions
 from eyehand.agent.training.texts.thoughts import ThoughtTexts
 from eyehand.envs import make
-from eyehand.envs.cards.points import PointsGame
 from eyehand.envs.env import Environment, Observation
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
-from eyehand.envs.phone.environment import PhoneEnvironment
 from eyehand.errors import EnvironmentFault, ModelFeedback, UsageError
 from eyehand.model.training.documents import SHARD_SUFFIX, Document, ShardWriter
 from eyehand.model.training.pages import Word
@@ -56,8 +53,6 @@ _LOG = logging.getLogger(__name__)
 
 ASTRAY = 0.12
 """Share of the steps at which another action than the expert's is taken."""
-STUDENT_STEPS = 12
-"""A student has so many steps an episode; one that does nothing new has fewer."""
 MOST_OTHERS = 6
 MOST_READ = 12
 """Questions of a screen about words on it: what makes the model spell what it sees."""
@@ -85,6 +80,23 @@ class Played:
         return (self.episodes - self.successes + 1) / (self.episodes + 1)
 
 
+@dataclass
+class Collected:
+    """What lies in the shards.
+
+    Attributes:
+        documents: How many documents.
+        next_seed: The first seed that no episode had, to go on from.
+        played: What became of the episodes that were played, by source.
+        stopped: Whether a person stopped it before all documents were there.
+    """
+
+    documents: int
+    next_seed: int
+    played: dict[str, Played]
+    stopped: bool = False
+
+
 class Collector:
     """Draws documents from all sources in turn, some episodes of each.
 
@@ -95,6 +107,7 @@ class Collector:
             fails come more often then.
 
     Attributes:
+        next_seed: The next episode's seed.
         played: What became of the episodes so far, by source.
     """
 
@@ -104,7 +117,7 @@ class Collector:
         self._specs = list(specs)
         self._generator = random.Random(first_seed)
         self._writer = DocumentWriter()
-        self._seed = first_seed
+        self.next_seed = first_seed
         self._student = student
         self._thoughts = ThoughtTexts()
         self.played = {spec: Played() for spec in specs}
@@ -139,19 +152,19 @@ class Collector:
                 try:
                     documents = self._episode(spec, environment, expert, self._next_seed())
                 except EnvironmentFault as fault:
-                    _LOG.warning("%s, seed %d: %s", spec, self._seed - 1, fault)
+                    _LOG.warning("%s, seed %d: %s", spec, self.next_seed - 1, fault)
                     return
                 yield from documents
                 given += len(documents)
 
     def _next_seed(self) -> int:
-        seed = self._seed
+        seed = self.next_seed
         if seed not in TRAINING_SEEDS:
             raise UsageError(
                 f"seed {seed} is outside the training seeds 0 to 999,999; the others are kept for "
                 "evaluation"
             )
-        self._seed += 1
+        self.next_seed += 1
         return seed
 
     def _episode(
@@ -166,29 +179,30 @@ class Collector:
         student = self._student_conversation(task, actions, seed)
         documents: list[Document] = []
         earlier: list[Action] = []
+        tried: set[tuple[bytes, str, str]] = set()
         succeeded = False
-        for _ in range(STUDENT_STEPS if student else MAX_EXPERT_STEPS):
+        for _ in range(MAX_STEPS):
             step = self._step(environment, expert, observation, task, earlier, seed)
             if step is None:
                 break
             shown, action, others = step
             documents += shown
-            before = observation
             try:
-                earlier.append(self._taken(action, others, student, observation))
-                observation, _, terminated, truncated, info = environment.step(earlier[-1])
+                taken = self._taken(action, others, student, observation)
+                if student and not _is_new(tried, observation, str(taken)):
+                    break
+                earlier.append(taken)
+                observation, _, terminated, truncated, info = environment.step(taken)
             except ModelFeedback as feedback:
-                if student is None:
+                if student is None or not _is_new(tried, observation, str(feedback)):
                     break
                 observation = observation.with_pixels(environment.render(), str(feedback))
                 expert = policy.start(task, actions, seed)
                 continue
-            if ending := judge(earlier[-1], info.get("verdict"), terminated, truncated):
+            if ending := judge(taken, info.get("verdict"), terminated, truncated):
                 succeeded = ending.verdict is True
                 break
-            if student and _stands_still(before, observation, earlier):
-                break
-            if earlier[-1] != rounded(action):
+            if taken != rounded(action):
                 expert = policy.start(task, actions, seed)  # its plan led from elsewhere
         self.played[spec].episodes += 1
         self.played[spec].successes += succeeded
@@ -250,30 +264,19 @@ class Collector:
             return [document], action, [other for _, other in others]
         texts = self._thoughts.add(document, thought)
         documents = [document] if texts is None else [document, texts]
-        return documents, action, _others(environment, self._generator)
+        return documents, action, other_actions(environment, self._generator)
 
     def _some(self, found: list[tuple[str, Any]], most: int) -> list[tuple[str, Any]]:
         return found if len(found) <= most else self._generator.sample(found, most)
 
 
-def _others(environment: Environment, draw: random.Random) -> list[Action]:
-    """Return what else could be done where no page offers other tasks: any permitted action.
-
-    But nothing that cannot be made good: a wrong number spoils a formula, and a tap anywhere may
-    delete what a phone's task needs.
-    """
-    if isinstance(environment, PhoneEnvironment):
-        return [Press(key="back"), Press(key="home")]
-    if isinstance(environment, PointsGame):
-        return []
-    seed = np.random.default_rng(draw.getrandbits(32))
-    return [ActionSpace(environment.action_space.types, seed=seed).sample()]
-
-
-def _stands_still(before: Observation, after: Observation, earlier: list[Action]) -> bool:
-    """Tell whether the last action was the one before it, and changed nothing."""
-    again = len(earlier) > 1 and earlier[-1] == earlier[-2]
-    return again and np.array_equal(still(before), still(after))
+def _is_new(
+    tried: set[tuple[bytes, str, str]], observation: Observation, answer: str
+) -> bool:  # fmt: skip
+    """Note what a student answers to what it sees; tell whether it never did so before."""
+    before = len(tried)
+    tried.add((still(observation).tobytes(), observation.feedback, answer))
+    return len(tried) > before
 
 
 def _questions(words: Collection[Word], size: tuple[int, int]) -> list[tuple[str, str]]:
@@ -298,8 +301,8 @@ def collect(
     only: Collection[str] = (),
     progress: Callable[[int], None] = lambda collected: None,
     student: Policy | None = None,
-) -> dict[str, Played]:
-    """Write `count` documents to shards in `out`.
+) -> Collected:
+    """Write `count` documents to shards in `out`; Ctrl-C ends it, and what is there is kept.
 
     Args:
         out: The folder of the shards; made when it is missing.
@@ -310,7 +313,7 @@ def collect(
         student: Whose actions are taken; None for the expert's.
 
     Returns:
-        What became of the episodes that were played, by source.
+        What was collected.
 
     Raises:
         UsageError: a seed lies outside the training seeds, or a source has no expert.
@@ -322,9 +325,13 @@ def collect(
     with closing(collector.documents()) as stream:
         while collected < count:
             shard = ShardWriter(out / f"seed-{first_seed:06d}-{collected:06d}{SHARD_SUFFIX}")
-            while len(shard) < SHARD_DOCUMENTS and collected < count:
-                shard.add(next(stream))
-                collected += 1
-                progress(collected)
-            shard.close()
-    return collector.played
+            try:
+                for document in islice(stream, min(SHARD_DOCUMENTS, count - collected)):
+                    shard.add(document)
+                    collected += 1
+                    progress(collected)
+            except KeyboardInterrupt:
+                return Collected(collected, collector.next_seed, collector.played, stopped=True)
+            finally:
+                shard.end()
+    return Collected(collected, collector.next_seed, collector.played)

@@ -24,7 +24,8 @@ EVALUATION_SEEDS = range(1_000_000, 2_000_000)
 # 1.7 CSS pixels of a MiniWoB screen.
 _GRID = 100
 
-MAX_EXPERT_STEPS = 30
+MAX_STEPS = 30
+"""So many steps an episode at most; a student that does nothing new has fewer."""
 
 
 def rounded(action: Action) -> Action:

@@ -111,6 +111,13 @@ class ShardWriter:
         self._zip.close()
         self._partial.rename(self._path)
 
+    def end(self) -> None:
+        """Complete the shard with what there is so far; leave nothing of an empty one."""
+        if self._lines:
+            self.close()
+        else:
+            self.discard()
+
     def discard(self) -> None:
         """Leave nothing of a shard that will not be complete."""
         self._zip.close()

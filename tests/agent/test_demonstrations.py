@@ -1,6 +1,10 @@
 """The training data hold exactly the tokens that the runtime reads and writes."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
@@ -13,6 +17,7 @@ from tests.small_embedded import small_config
 from eyehand.actions import Action, ActionSpace, Coordinates, Point
 from eyehand.actions.web import Click
 from eyehand.agent.cli.main import main
+from eyehand.agent.outcome import EXIT_INTERRUPTED
 from eyehand.agent.policies.base import Conversation, Decision, Policy
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.built_in_conversation import VlmConversation
@@ -23,7 +28,7 @@ from eyehand.agent.policies.models.checkpoint_files import (
     read_habits,
     write_habits,
 )
-from eyehand.agent.training.collect import Collector, Played, collect, sources
+from eyehand.agent.training.collect import SHARD_DOCUMENTS, Collector, Played, collect, sources
 from eyehand.agent.training.demonstrations import (
     EVALUATION_SEEDS,
     TRAINING_SEEDS,
@@ -182,6 +187,28 @@ def test_collected_documents_lie_in_a_shard(tmp_path: Path) -> None:
     assert seen == [1, 2, 3]
 
 
+def test_ctrl_c_keeps_what_was_collected_and_says_how_to_go_on(tmp_path: Path) -> None:
+    asked = ["--only", "cards:number-line", "--documents", "1000000", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "eyehand", "train", "collect", "--out", tmp_path, *asked],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    second = tmp_path / f"seed-000000-{SHARD_DOCUMENTS:06d}{SHARD_SUFFIX}.partial"
+    end_s = time.monotonic() + 120
+    while not (second.exists() and second.stat().st_size) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = json.loads(process.communicate(timeout=60)[0])
+    assert process.returncode == EXIT_INTERRUPTED
+    documents = [d for path in tmp_path.glob(f"*{SHARD_SUFFIX}") for d in read_shard(path)]
+    assert len(documents) == said["documents"] > SHARD_DOCUMENTS
+    assert said["stopped"]
+    assert said["next_seed"] > max(document.seed for document in documents)
+    assert not list(tmp_path.glob("*.partial"))
+
+
 class Stubborn(Policy):
     """A student that takes one and the same move, and says nothing of use at every third step."""
 
@@ -197,6 +224,19 @@ class StubbornConversation(Conversation):
         self._steps += 1
         if self._steps % 3 == 0:
             return Decision(error=ModelFeedback("expected a call, got a poem"))
+        return Decision(action=self._action)
+
+
+class Ahead(Stubborn):
+    """A student that always walks on."""
+
+    def start(self, task: str, action_space: ActionSpace, seed: int | None = None) -> Conversation:
+        (forward,) = (kind for kind in action_space.types if kind.name == "forward")
+        return AheadConversation(forward())
+
+
+class AheadConversation(StubbornConversation):
+    def decide(self, observation: Observation) -> Decision:
         return Decision(action=self._action)
 
 
@@ -220,6 +260,16 @@ def test_a_student_acts_and_the_expert_says_what_should_have_followed() -> None:
     assert any("got a poem" in p.text for d in documents for p in d.branches[0])
     played = collector.played["cards:number-line"]
     assert 0 < played.successes < played.episodes
+
+
+def test_a_student_that_walks_against_a_wall_is_led_back_there_and_not_for_ever() -> None:
+    collector = Collector(["minigrid:empty-5x5"], first_seed=SEED, student=Ahead())
+    documents = list(islice(collector.documents(), 8))
+    first = [d for d in documents if d.seed == SEED]
+    texts = ["".join(part.text for part in document.branches[0]) for document in first]
+    assert ["Nothing visible changed." in text for text in texts] == [False] * 3 + [True] * 2
+    assert ["FUNCTION✿: turn_right" in text for text in texts] == [False] * 2 + [True] * 3
+    assert documents[len(first)].seed == SEED + 1
 
 
 def test_a_checkpoint_acts_as_a_student_from_the_command_line(

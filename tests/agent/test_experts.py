@@ -8,7 +8,7 @@ import pytest
 from eyehand.agent.experts import miniwob as miniwob_expert
 from eyehand.agent.experts.cards import number_line as number_line_expert
 from eyehand.agent.experts.miniwob.tasks import EXPERT_TASKS, FAMILIES
-from eyehand.agent.training.demonstrations import MAX_EXPERT_STEPS, rounded
+from eyehand.agent.training.demonstrations import MAX_STEPS, rounded
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.miniwob.environment import MiniWobEnvironment
 from eyehand.envs.miniwob.tasks import task_names
@@ -47,7 +47,7 @@ def own_answer(environment: MiniWobEnvironment) -> miniwob_expert.ExpertAnswer |
 
 def go_on(environment: MiniWobEnvironment) -> bool | None:
     """Let the expert act to the end; return the verdict, None where it knows no way on."""
-    for _ in range(MAX_EXPERT_STEPS):
+    for _ in range(MAX_STEPS):
         answer = own_answer(environment)
         if answer is None:
             return None

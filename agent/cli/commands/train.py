@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from eyehand.agent.cli import arguments as shared
 from eyehand.agent.cli.train import average, harvest, measure, options, tune
 from eyehand.agent.cli.train import gpu as train_gpu
-from eyehand.agent.outcome import EXIT_SUCCESS
+from eyehand.agent.outcome import EXIT_INTERRUPTED, EXIT_SUCCESS
 
 if TYPE_CHECKING:
     from eyehand.agent.policies.models.built_in import VlmPolicy
@@ -37,7 +37,8 @@ examples:
 `collect` lets the experts act in real environments, MiniWoB++ and the cards where none are named,
 and writes what they saw and did, in the runtime's own prompt format, as shards. Several may write
 into one folder with different first seeds. With `--student` the checkpoint acts, the expert says
-what should have followed, and sources in which it fails come more often (DAgger). `harvest` looks
+what should have followed, and sources in which it fails come more often (DAgger); Ctrl-C keeps what
+there is, and says from which seed it goes on. `harvest` looks
 at web pages of your own, and writes shards of what stands where. `read` teaches a vision tower
 alone to read drawn pages. `run` trains a network of 12 million parameters on demonstrations and on
 drawn screens, from scratch with a tokenizer of its own, or further from a checkpoint. Both go on
@@ -241,7 +242,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     student = _student(arguments.student)
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("documents", total=arguments.documents)
-        played = collect(
+        collected = collect(
             arguments.out,
             arguments.documents,
             arguments.first_seed,
@@ -249,22 +250,27 @@ def _collect(arguments: argparse.Namespace) -> int:
             progress=lambda collected: bar.update(task, completed=collected),
             student=student,
         )
+    played = collected.played
     succeeded = sum(source.successes for source in played.values())
     episodes = sum(source.episodes for source in played.values())
     shared.say(
-        f"{arguments.documents} documents in {arguments.out}; "
+        f"{collected.documents} documents in {arguments.out}; "
         f"{succeeded} of {episodes} episodes succeeded"
     )
+    if collected.stopped:
+        shared.say(f"stopped; --first-seed {collected.next_seed} goes on from here")
     if arguments.json:
         by_source = {spec: asdict(source) for spec, source in played.items() if source.episodes}
         shared.print_json(
             {
-                "documents": arguments.documents,
+                "documents": collected.documents,
                 "folder": str(arguments.out),
+                "next_seed": collected.next_seed,
+                "stopped": collected.stopped,
                 "sources": by_source,
             }
         )
-    return EXIT_SUCCESS
+    return EXIT_INTERRUPTED if collected.stopped else EXIT_SUCCESS
 
 
 def _student(model: str | None) -> "VlmPolicy | None":
