@@ -1,8 +1,9 @@
 """The expert of MiniGrid: the shortest way to the goal, by search in a copy of the simulator.
 
-Its thought says what the move follows from: where the agent is and looks, what is before it, where
-it goes next. A model that writes these first does not have to see and to plan in one go. What
-stands behind the colon follows from the text before it, without the screen.
+Its thought says what the move follows from: where the agent is and looks, where it goes next, what
+is before it. A model that writes these first does not have to see and to plan in one go. What
+stands behind the colon follows from the text before it, without the screen; what is before the
+agent comes last, for a small model sees it worst, and would otherwise be led by it to a wrong way.
 """
 
 from collections import deque
@@ -70,13 +71,14 @@ def thought_of(world: Any, way: Sequence[int]) -> str:
         way: The moves ahead, in MiniGrid's numbers; at least one.
 
     Example:
-        "At [300, 500], look left, before me wall. To yellow key at [300, 700]: down; left, beside."
+        "At [300, 500], look left. To yellow key at [300, 700]: down; left, beside. Before me wall."
     """
     aim = next_stop(world, way)
     before = name_of(world.grid.get(*world.front_pos))
     return (
-        f"At {place_of(world, world.agent_pos)}, look {WAYS[world.agent_dir]}, before me {before}. "
-        f"To {name_of(world.grid.get(*aim))} at {place_of(world, aim)}: {_direction(world, aim)}."
+        f"At {place_of(world, world.agent_pos)}, look {WAYS[world.agent_dir]}. "
+        f"To {name_of(world.grid.get(*aim))} at {place_of(world, aim)}: {_direction(world, aim)}. "
+        f"Before me {before}."
     )
 
 

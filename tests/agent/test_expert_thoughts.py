@@ -23,8 +23,8 @@ from eyehand.model.training.documents import Document
 
 GRIDS = ("door-key-5x5", "go-to-door", "fetch", "empty-random-6x6")
 SEEN = re.compile(
-    r"At (\[\d+, \d+\]), look (\w+), before me ([\w ]+)\. "
-    r"To ([\w ]+) at (\[\d+, \d+\]): ([\w ]+); ([\w ]+)(, beside)?\."
+    r"At (\[\d+, \d+\]), look (\w+)\. "
+    r"To ([\w ]+) at (\[\d+, \d+\]): ([\w ]+); ([\w ]+)(, beside)?\. Before me ([\w ]+)\."
 )
 
 
@@ -55,7 +55,7 @@ def test_a_grid_s_expert_says_what_can_be_seen(grid: str) -> None:
         for decision, asked in decisions(f"minigrid:{grid}", seed):
             found = SEEN.fullmatch(decision.thought)
             assert found, decision.thought
-            at, look, before, aim, place, drawn, _, _ = found.groups()
+            at, look, aim, place, drawn, _, _, before = found.groups()
             assert at == asked["Where is the agent?"]
             assert look == asked["Which way does the agent look?"]
             assert before == asked["What is before the agent?"]
@@ -74,12 +74,12 @@ def test_the_side_that_is_named_is_where_the_expert_goes() -> None:
         for decision, _ in decisions("minigrid:empty-random-6x6", seed):
             found = SEEN.fullmatch(decision.thought)
             assert found
-            assert found[4] == "goal"
+            assert found[3] == "goal"
             assert decision.action is not None
-            side = found[7].split()[0]
+            side = found[6].split()[0]
             if side == "behind":
                 assert decision.action.name in ("turn_left", "turn_right")
-                assert "and" not in found[7] or decision.action.name == turned[found[7].split()[2]]
+                assert "and" not in found[6] or decision.action.name == turned[found[6].split()[2]]
             else:
                 assert decision.action.name == turned[side]
 
@@ -87,7 +87,7 @@ def test_the_side_that_is_named_is_where_the_expert_goes() -> None:
 def test_the_key_comes_first_then_the_door_then_the_goal() -> None:
     for seed in range(4):
         aims = [
-            SEEN.fullmatch(decision.thought)[4].split()[-1]  # type: ignore[index]
+            SEEN.fullmatch(decision.thought)[3].split()[-1]  # type: ignore[index]
             for decision, _ in decisions("minigrid:door-key-5x5", seed)
         ]
         assert list(dict.fromkeys(aims)) == ["key", "door", "goal"]
@@ -98,8 +98,8 @@ def test_what_was_to_be_gone_to_may_lie_at_the_agent_s_side() -> None:
         *_, last = decisions("minigrid:go-to-door", seed)
         found = SEEN.fullmatch(last[0].thought)
         assert found
-        assert found[4].endswith("door")
-        assert found[8] == ", beside"
+        assert found[3].endswith("door")
+        assert found[7] == ", beside"
 
 
 def test_the_ways_are_those_of_the_simulator() -> None:
