@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from types import TracebackType
+from typing import Any, Literal, TypedDict
 
 import gymnasium
 
@@ -19,7 +20,7 @@ from eyehand.envs.observation import (
     Video,
     same_video,
 )
-from eyehand.errors import ModelFeedback
+from eyehand.errors import EnvironmentFault, ModelFeedback
 
 __all__ = [
     "Environment",
@@ -241,6 +242,20 @@ class Environment(gymnasium.Env[Observation, Action]):
     def close(self) -> None:
         """End the episode; what it holds open is let go of."""
         self._running = False
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Literal[False]:
+        """Close it; a fault while it closes does not hide what ended the `with`, such as Ctrl-C."""
+        try:
+            self.close()
+        except EnvironmentFault:
+            if error is None:
+                raise
+        return False
 
     # --- what an environment writes -------------------------------------------------------
 

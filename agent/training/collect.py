@@ -142,20 +142,19 @@ class Collector:
         return self._generator.choices(self._specs, failing, k=len(self._specs))
 
     def _episodes(self, spec: str) -> Iterator[Document]:
-        expert, given = expert_for(spec), 0
-        with make(spec) as environment:
-            if isinstance(environment, MiniWobEnvironment):
-                miniwob_expert.install(environment)
-            for _ in range(EPISODES_IN_TURN):
-                if given >= DOCUMENTS_IN_TURN:
-                    return
-                try:
+        expert, environment, given = expert_for(spec), make(spec), 0
+        try:
+            with environment:
+                if isinstance(environment, MiniWobEnvironment):
+                    miniwob_expert.install(environment)
+                for _ in range(EPISODES_IN_TURN):
+                    if given >= DOCUMENTS_IN_TURN:
+                        return
                     documents = self._episode(spec, environment, expert, self._next_seed())
-                except EnvironmentFault as fault:
-                    _LOG.warning("%s, seed %d: %s", spec, self.next_seed - 1, fault)
-                    return
-                yield from documents
-                given += len(documents)
+                    yield from documents
+                    given += len(documents)
+        except EnvironmentFault as fault:
+            _LOG.warning("%s, seed %d: %s", spec, self.next_seed - 1, fault)
 
     def _next_seed(self) -> int:
         seed = self.next_seed

@@ -1,6 +1,7 @@
 """The training data hold exactly the tokens that the runtime reads and writes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -28,7 +29,14 @@ from eyehand.agent.policies.models.checkpoint_files import (
     read_habits,
     write_habits,
 )
-from eyehand.agent.training.collect import SHARD_DOCUMENTS, Collector, Played, collect, sources
+from eyehand.agent.training.collect import (
+    DOCUMENTS_IN_TURN,
+    SHARD_DOCUMENTS,
+    Collector,
+    Played,
+    collect,
+    sources,
+)
 from eyehand.agent.training.demonstrations import (
     EVALUATION_SEEDS,
     TRAINING_SEEDS,
@@ -38,7 +46,7 @@ from eyehand.agent.training.demonstrations import (
 )
 from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.env import Observation
-from eyehand.errors import CheckpointError, ModelFeedback, UsageError
+from eyehand.errors import CheckpointError, EnvironmentFault, ModelFeedback, UsageError
 from eyehand.model.inference.decode import generate
 from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inputs.image_settings import write_image_settings
@@ -187,26 +195,45 @@ def test_collected_documents_lie_in_a_shard(tmp_path: Path) -> None:
     assert seen == [1, 2, 3]
 
 
-def test_ctrl_c_keeps_what_was_collected_and_says_how_to_go_on(tmp_path: Path) -> None:
-    asked = ["--only", "cards:number-line", "--documents", "1000000", "--json"]
+@pytest.mark.parametrize(
+    ("source", "first", "number"),
+    [
+        ("cards:number-line", SHARD_DOCUMENTS, signal.SIGINT),
+        ("miniwob:click-test", 0, signal.SIGTERM),
+    ],
+)
+def test_who_is_stopped_keeps_what_was_collected_and_says_how_to_go_on(
+    tmp_path: Path, source: str, first: int, number: int
+) -> None:
+    asked = ["--only", source, "--documents", "1000000", "--json"]
     process = subprocess.Popen(
         [sys.executable, "-m", "eyehand", "train", "collect", "--out", tmp_path, *asked],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
     )
-    second = tmp_path / f"seed-000000-{SHARD_DOCUMENTS:06d}{SHARD_SUFFIX}.partial"
+    partial = tmp_path / f"seed-000000-{first:06d}{SHARD_SUFFIX}.partial"
     end_s = time.monotonic() + 120
-    while not (second.exists() and second.stat().st_size) and time.monotonic() < end_s:
+    while not (partial.exists() and partial.stat().st_size) and time.monotonic() < end_s:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, number)  # the browser gets it, too
     said = json.loads(process.communicate(timeout=60)[0])
     assert process.returncode == EXIT_INTERRUPTED
     documents = [d for path in tmp_path.glob(f"*{SHARD_SUFFIX}") for d in read_shard(path)]
-    assert len(documents) == said["documents"] > SHARD_DOCUMENTS
+    assert len(documents) == said["documents"] > first
     assert said["stopped"]
     assert said["next_seed"] > max(document.seed for document in documents)
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_what_fails_at_its_end_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(environment: NumberLineEnvironment) -> None:
+        raise EnvironmentFault("the browser died")
+
+    monkeypatch.setattr(NumberLineEnvironment, "close", dies)
+    collector = Collector(["cards:number-line"], first_seed=SEED)
+    assert len(list(islice(collector.documents(), 3 * DOCUMENTS_IN_TURN))) > 2 * DOCUMENTS_IN_TURN
 
 
 class Stubborn(Policy):

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from eyehand.envs import make
+from eyehand.envs.cards.number_line import NumberLineEnvironment
 from eyehand.envs.check import check_environment
+from eyehand.errors import EnvironmentFault, OutOfRange
 
 PAGE = """<!doctype html><title>Letters</title>
 <style>body { margin: 20px; font: 20px sans-serif; height: 1500px }</style>
@@ -72,3 +74,17 @@ def test_a_web_page_keeps_the_contract(page_url: str) -> None:
     report = check_environment(environment, seeds=(0,), max_steps=6, action_names=QUIET_ACTIONS)
     assert "points" in report.passed
     assert report.steps > 0
+
+
+@pytest.mark.parametrize("ended_by", [KeyboardInterrupt, OutOfRange, None])
+def test_a_fault_at_the_end_does_not_hide_what_ended_the_episode(
+    ended_by: type[BaseException] | None,
+) -> None:
+    class Dying(NumberLineEnvironment):
+        def close(self) -> None:
+            raise EnvironmentFault("the browser died")
+
+    with pytest.raises(ended_by or EnvironmentFault), Dying() as environment:
+        environment.reset(seed=0)
+        if ended_by is not None:
+            raise ended_by
