@@ -84,7 +84,11 @@ def test_a_fault_at_the_end_does_not_hide_what_ended_the_episode(
         def close(self) -> None:
             raise EnvironmentFault("the browser died")
 
-    with pytest.raises(ended_by or EnvironmentFault), Dying() as environment:
-        environment.reset(seed=0)
-        if ended_by is not None:
-            raise ended_by
+    def play() -> None:
+        with Dying() as environment:
+            environment.reset(seed=0)
+            if ended_by is not None:
+                raise ended_by
+
+    with pytest.raises(ended_by or EnvironmentFault):
+        play()
