@@ -145,8 +145,8 @@ class Downloads:
             action: Number of the action that asked for the latest.
         """
         known = self._clicks.get(document, 0)
-        # A page can write into its count.
-        count = int(min(max(clicks - known, 0), MAX_DOWNLOADS))
+        # A page can write into its count: what no click makes is not waited for.
+        count = int(clicks - known) if 0 < clicks - known <= MAX_DOWNLOADS else 0
         self._clicks[document] = known + count
         for _ in range(count):
             # A quick server begins to send before the page is asked what was clicked.

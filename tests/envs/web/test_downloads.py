@@ -129,6 +129,7 @@ def test_a_page_that_writes_into_its_count_stops_nothing(
     observation = page.do(web.Click(point=page.place("#button")))
     assert "click" in page.text("#log")
     assert observation.pixels.any()
+    assert "has not begun" not in page.info["effect"]
 
 
 def test_an_address_that_is_a_late_file_is_told_as_what_it_is(
