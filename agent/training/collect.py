@@ -269,9 +269,7 @@ class Collector:
         return found if len(found) <= most else self._generator.sample(found, most)
 
 
-def _is_new(
-    tried: set[tuple[bytes, str, str]], observation: Observation, answer: str
-) -> bool:  # fmt: skip
+def _is_new(tried: set[tuple[bytes, str, str]], observation: Observation, answer: str) -> bool:
     """Note what a student answers to what it sees; tell whether it never did so before."""
     before = len(tried)
     tried.add((still(observation).tobytes(), observation.feedback, answer))

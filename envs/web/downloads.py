@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Downloads:
         self._awaited: set[asyncio.Task[None]] = set()
         self._asked: list[tuple[float, int]] = []
         self._unasked: list[int] = []
-        self._clicks: dict[str, int] = {}
+        self._clicks: dict[str, float] = {}
         self._count = 0
         self._ended: list[dict[str, Any]] = []
         self._begun = 0
@@ -147,7 +148,7 @@ class Downloads:
         known = self._clicks.get(document, 0)
         # A page can write into its count: what no click makes is not waited for.
         count = int(clicks - known) if 0 < clicks - known <= MAX_DOWNLOADS else 0
-        self._clicks[document] = known + count
+        self._clicks[document] = max(known, clicks) if isfinite(clicks) else known
         for _ in range(count):
             # A quick server begins to send before the page is asked what was clicked.
             if action in self._unasked:

@@ -1,5 +1,7 @@
 """Nothing that was asked for is lost: equal names, slow servers, episodes that end."""
 
+import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from eyehand.agent.policies.scripted import ScriptedPolicy
 from eyehand.agent.report.pages import downloads_of, episode_page
 from eyehand.agent.trajectory.reader import read_trajectory
 from eyehand.envs.web import WebEnvironment, waiting
+from eyehand.envs.web.downloads import Downloads
 
 SAME_NAME = """() => { button.onclick = () => {
   for (const n of [1, 2, 3, 4, 5]) {
@@ -130,6 +133,17 @@ def test_a_page_that_writes_into_its_count_stops_nothing(
     assert "click" in page.text("#log")
     assert observation.pixels.any()
     assert "has not begun" not in page.info["effect"]
+
+
+def test_a_click_counts_after_a_page_wrote_into_its_count(tmp_path: Path) -> None:
+    async def pending() -> list[bool]:
+        downloads, told = Downloads(tmp_path, lambda news: None), []
+        for clicks in (1e9, math.inf, math.nan, -5, 1e9 + 1):
+            downloads.ask("the page", clicks, 1)
+            told.append(downloads.pending)
+        return told
+
+    assert asyncio.run(pending()) == [False, False, False, False, True]
 
 
 def test_an_address_that_is_a_late_file_is_told_as_what_it_is(
