@@ -9,6 +9,9 @@ from eyehand.errors import UsageError
 Part = TypeVar("Part")
 Performer = TypeVar("Performer")
 
+UNCHANGED = "Nothing visible changed."
+"""Said after a step that left what is seen as it was, such as one against a wall."""
+
 
 def call_reset(what: str = "no episode is running") -> UsageError:
     """Return the error for what only a reset makes possible."""

@@ -11,7 +11,7 @@ from eyehand.envs.android.link import DeviceLink, Undelivered
 from eyehand.envs.android.observe import Look, ScreenObserver
 from eyehand.envs.android.perform import DeviceActionContext, perform
 from eyehand.envs.android.text import DeviceKeyboard
-from eyehand.envs.common import opened
+from eyehand.envs.common import UNCHANGED, opened
 from eyehand.envs.env import Observation, ScreenGeometry, StepResult
 from eyehand.errors import (
     ActionHadNoEffect,
@@ -203,7 +203,7 @@ class AndroidEpisode:
         if same and isinstance(action, android.Scroll):
             return f"Nothing scrolled {action.direction}: the end, or an area that does not."
         if same and isinstance(action, VISIBLE):
-            return "Nothing visible changed."
+            return UNCHANGED
         return ""
 
     def _same_screen(self) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from eyehand.actions import Action
 from eyehand.actions.gym import ActionMapping, Labels
-from eyehand.envs.common import no_handler
+from eyehand.envs.common import UNCHANGED, no_handler
 from eyehand.envs.env import (
     Environment,
     Observation,
@@ -30,9 +30,6 @@ from eyehand.envs.gym.presets import GYM_PRESETS, Preset, Success
 from eyehand.envs.gym.rules import Rule, Standing
 from eyehand.envs.gym.words import own_word, scalars, words_of
 from eyehand.errors import EnvironmentFault, UsageError
-
-UNCHANGED = "Nothing visible changed."
-"""Said after a step that left the frame and the text as they were, such as one against a wall."""
 
 
 class GymEnvironment(Environment):
@@ -110,7 +107,6 @@ class GymEnvironment(Environment):
         self.needs_task = not (instruction or self._preset.instruction or may_say)
         self._mission: str | None = None
         self._text = ""
-        self._seen: Observation | None = None
         self._frames: deque[Pixels] = deque(maxlen=video_frames)
         self._standing = Standing()
         self._own_word = False
@@ -169,7 +165,7 @@ class GymEnvironment(Environment):
         """Perform one call for one step of the environment."""
         if type(action) not in self._mapping.action_space.types:
             raise no_handler(action)
-        before, started_s = self._seen, perf_counter()
+        before, started_s = self.last, perf_counter()
         move = self._mapping.to_gym(action)
         with faults_mapped(self._id, "step"):
             seen, reward, terminated, truncated, said = self._inner.step(move)
@@ -221,8 +217,8 @@ class GymEnvironment(Environment):
         timings_s = {"act": acted_s - started_s, "capture": perf_counter() - acted_s}
         height, width = frame.shape[:2]
         geometry = ScreenGeometry("frame", width, height, width, height)
-        self._seen = Observation(frame, geometry, self._text, video=self._video(frame))
-        return StepResult(self._seen, effect, timings_s=timings_s)
+        seen = Observation(frame, geometry, self._text, video=self._video(frame))
+        return StepResult(seen, effect, timings_s=timings_s)
 
     def _frame(self) -> Pixels:
         with faults_mapped(self._id, "render"):
@@ -278,9 +274,9 @@ def _opened(environment: str | GymEnv, options: dict[str, Any]) -> tuple[GymEnv,
     return environment, spec.id if spec is not None else type(environment.unwrapped).__name__
 
 
-def _compared(before: Observation | None, after: Observation) -> Observation:
+def _compared(before: Observation, after: Observation) -> Observation:
     """Return what is seen after a step, with a word about it where that is what was seen before."""
-    if before is None or (before.geometry, before.text) != (after.geometry, after.text):
+    if (before.geometry, before.text) != (after.geometry, after.text):
         return after
     same = np.array_equal(before.pixels, after.pixels)
     return replace(after, feedback=UNCHANGED) if same else after
