@@ -79,12 +79,21 @@ def test_an_expert_solves_its_miniwob_task(task: str) -> None:
     [
         ("book-flight", 1_000_013),  # a code whose letters stand in the names before it
         ("drag-items-grid", 1_000_016),  # up and to the right
+        ("drag-items", 990),  # a name of two words: Zsa Zsa
+        ("drag-items-grid", 2_789),  # La Verne
     ],
 )
 def test_an_expert_solves_a_screen_that_is_not_like_the_others(task: str, seed: int) -> None:
     with opened(task) as environment:
         environment.reset(seed=seed)
         assert go_on(environment)
+
+
+def test_a_name_of_two_words_may_be_asked_for_by_the_other_instructions_too() -> None:
+    with opened("drag-items-grid") as environment:
+        environment.reset(seed=970_730)
+        asked = [answer.instruction for answer in miniwob_expert.answers(environment)]
+    assert "Drag Zsa Zsa to the center right." in asked
 
 
 @pytest.mark.parametrize(

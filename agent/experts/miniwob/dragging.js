@@ -2,6 +2,7 @@
 (() => {
   const {
     define, all, one, text, spot, seen, middle, place, ordinal, clickAt, drag, press, remembered,
+    WIDTH,
   } = window.eyehandExperts;
 
   const submit = (thought) =>
@@ -125,7 +126,13 @@
     return start && drag(start, [0, 1].map((k) =>
       target[k] + start[k] - own[k] + Math.sign(target[k] - own[k]) * beyond), thought);
   };
-  const moved = (instruction) => /^Drag (\S+) (.*)$/.exec(instruction).slice(1);
+  // [index, where]: a name may have several words, and begin with another one.
+  const moved = (instruction) => {
+    const told = instruction.replace("Drag ", ""), begun = names().filter(
+      (name) => told.startsWith(`${name} `));
+    const name = begun.reduce((a, b) => (a.length >= b.length ? a : b), "");
+    return [names().indexOf(name), told.slice(name.length + 1)];
+  };
   const listTarget = (where, index) => {
     if (/top/.test(where)) return 0;
     if (/bottom/.test(where)) return items().length - 1;
@@ -139,8 +146,9 @@
     others: () => names().flatMap((name, index) => NTH.flatMap((nth, i) =>
       (i === index ? [] : [`Drag ${name} to the ${nth} position.`]))),
     answer: (instruction) => {
-      const [name, where] = moved(instruction), index = names().indexOf(name);
-      return moveTo(index, listTarget(where, index), 6, `"${name}" is the ${ordinal(index)} item.`);
+      const [index, where] = moved(instruction);
+      const thought = `"${names()[index]}" is the ${ordinal(index)} item.`;
+      return moveTo(index, listTarget(where, index), 6, thought);
     },
   });
   const CELLS = [
@@ -152,11 +160,11 @@
     others: () => names().map((name, i) => `Drag ${name} to the ${CELLS[(i * 4 + 5) % 9]}.`)
       .filter((instruction, i) => (i * 4 + 5) % 9 !== i),
     answer: (instruction) => {
-      const [name, where] = moved(instruction), index = names().indexOf(name);
+      const [index, where] = moved(instruction);
       const [, way] = /^(\w+) by one/.exec(where) || [];
       const cell = CELLS.findIndex((name_) => where === `to the ${name_}.`);
       const target = way ? index + STEPS[way] : cell;
-      const thought = `"${name}" is at the ${CELLS[index]}.`;
+      const thought = `"${names()[index]}" is at the ${CELLS[index]}.`;
       // What is moved to the right comes behind the item on which it is let go, also on the way up.
       const behind = target < index && target % 3 > index % 3;
       return behind ? moveTo(index, target - 1, 4, thought, 12) : moveTo(index, target, 4, thought);
@@ -213,8 +221,9 @@
       const [first] = textBoxes(element);
       return clickAt([first.left - 4, middle(first)[1]], "Another text is marked.");
     }
+    // Beyond the end of a line nothing more is marked: whoever goes there need not see the last letter.
     const boxes = textBoxes(element), first = boxes[0], last = boxes[boxes.length - 1];
-    return drag([first.left - 1, middle(first)[1]], [last.right + 2, middle(last)[1]], thought);
+    return drag([first.left - 1, middle(first)[1]], [WIDTH - 6, middle(last)[1]], thought);
   };
   define("highlight-text", {
     answer: () => {
