@@ -14,6 +14,8 @@ from eyehand.agent.cli.arguments import (
 from eyehand.agent.policies.registry import POLICIES
 from eyehand.errors import UsageError
 
+LEAST_RATE = 0.5
+"""Share of episodes below which a person is told that the embedded model fails most of them."""
 MODEL_OPTIONS = (
     "model", "served_model", "key_env", "dialect", "keyword_mark", "language", "temperature",
     "top_p", "top_k", "repetition_penalty", "max_new_tokens", "device", "device_map", "dtype",
@@ -221,23 +223,26 @@ def ignored_notice(policy: str, options: dict[str, Any]) -> str | None:
 
 
 def outside_card_notice(model: str | None, policy: str, specs: list[str]) -> str | None:
-    """Return the line that warns where the embedded model leaves what it was trained for.
+    """Return the line that warns where little or nothing can be expected of the embedded model.
 
     Args:
         model: The model that was named; None is the embedded one.
         policy: Name of the policy.
         specs: The environments that it will meet.
     """
-    from eyehand.agent.policies.models.checkpoint_files import trained_for
+    from eyehand.agent.policies.models.checkpoint_files import measured_rates
 
     if model is not None or policy != "model":
         return None
-    known = trained_for()
-    outside = [spec for spec in specs if spec not in known]
-    if not known or not outside:
+    rates = measured_rates()
+    untried = [spec for spec in specs if spec not in rates]
+    weak = [spec for spec in specs if rates.get(spec, 1.0) < LEAST_RATE]
+    said = [f"was never tried on {_shortened(untried)}"] if untried else []
+    said += [f"fails most episodes of {_shortened(weak)}"] if weak else []
+    if not rates or not said:
         return None
-    unknown = outside[0] if len(outside) == 1 else f"{outside[0]} and {len(outside) - 1} more"
-    return (
-        f"the embedded model was trained only for {', '.join(known)}; expect nothing of it on "
-        f"{unknown}: name a larger checkpoint with --model"
-    )
+    return f"the embedded model {' and '.join(said)}: name a larger checkpoint with --model"
+
+
+def _shortened(specs: list[str]) -> str:
+    return specs[0] if len(specs) == 1 else f"{specs[0]} and {len(specs) - 1} more"

@@ -285,23 +285,28 @@ def test_view_writes_the_page_of_an_episode(here: Here, tmp_path: Path) -> None:
     ("model", "policy", "specs", "says"),
     [
         (None, "model", ["miniwob:click-tab"], ""),
-        (None, "model", ["web:https://example.org"], "expect nothing of it on web:https://exam"),
-        (None, "model", ["cards:a", "cards:b", "miniwob:click-tab"], "on cards:a and 1 more"),
+        (None, "model", ["web:https://example.org"], "never tried on web:https://example.org:"),
+        (None, "model", ["cards:a", "cards:b", "miniwob:click-tab"], "on cards:a and 1 more:"),
+        (None, "model", ["miniwob:login-user"], "fails most episodes of miniwob:login-user:"),
+        (
+            None, "model", ["miniwob:login-user", "cards:a"],
+            "never tried on cards:a and fails most episodes of miniwob:login-user:",
+        ),
         ("./mine", "model", ["web:https://example.org"], ""),
         (None, "random", ["web:https://example.org"], ""),
     ],
-)
-def test_the_embedded_model_says_where_it_knows_nothing(
+)  # fmt: skip
+def test_the_embedded_model_says_where_little_can_be_expected(
     monkeypatch: pytest.MonkeyPatch, model: str | None, policy: str, specs: list[str], says: str
 ) -> None:
     monkeypatch.setattr(
-        "eyehand.agent.policies.models.checkpoint_files.trained_for", lambda: ["miniwob:click-tab"]
+        "eyehand.agent.policies.models.checkpoint_files.measured_rates",
+        lambda: {"miniwob:click-tab": 1.0, "miniwob:login-user": 0.2},
     )
     notice = outside_card_notice(model, policy, specs) or ""
     assert says in notice
     assert bool(notice) is bool(says)
     if says:
-        assert "trained only for miniwob:click-tab" in notice
         assert "--model" in notice
         assert "\n" not in notice
 

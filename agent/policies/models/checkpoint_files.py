@@ -35,6 +35,12 @@ def trained_for(folder: Path = EMBEDDED_CHECKPOINT) -> list[str]:
     return [str(spec) for spec in model_card(folder).get("suites", [])]
 
 
+def measured_rates(folder: Path = EMBEDDED_CHECKPOINT) -> dict[str, float]:
+    """Return the share of episodes, 0 to 1, that a checkpoint solved, by spec, as its card says."""
+    rates = model_card(folder).get("evaluation", {}).get("success_rates", {})
+    return {str(spec): float(rate) for spec, rate in rates.items()}
+
+
 def embedded_suite() -> list[str]:
     """Return the specs of the suite "embedded": those that the embedded model was trained for.
 
