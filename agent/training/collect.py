@@ -189,11 +189,15 @@ class Collector:
             try:
                 taken = self._taken(action, others, student, observation)
                 if student and not _is_new(tried, observation, str(taken)):
+                    del documents[-len(shown)]  # it stood there before
                     break
                 earlier.append(taken)
                 observation, _, terminated, truncated, info = environment.step(taken)
             except ModelFeedback as feedback:
-                if student is None or not _is_new(tried, observation, str(feedback)):
+                if student is None:
+                    break
+                if not _is_new(tried, observation, str(feedback)):
+                    del documents[-len(shown)]
                     break
                 observation = observation.with_pixels(environment.render(), str(feedback))
                 expert = policy.start(task, actions, seed)
