@@ -2,7 +2,6 @@
 (() => {
   const {
     define, all, one, text, spot, seen, middle, place, ordinal, clickAt, drag, press, remembered,
-    WIDTH,
   } = window.eyehandExperts;
 
   const submit = (thought) =>
@@ -221,9 +220,8 @@
       const [first] = textBoxes(element);
       return clickAt([first.left - 4, middle(first)[1]], "Another text is marked.");
     }
-    // Beyond the end of a line nothing more is marked: whoever goes there need not see the last letter.
     const boxes = textBoxes(element), first = boxes[0], last = boxes[boxes.length - 1];
-    return drag([first.left - 1, middle(first)[1]], [WIDTH - 6, middle(last)[1]], thought);
+    return drag([first.left - 1, middle(first)[1]], [last.right + 2, middle(last)[1]], thought);
   };
   define("highlight-text", {
     answer: () => {
