@@ -1,7 +1,8 @@
 """What a pass over several slots is to the network: a cache of one row, the tokens of all of them.
 
 Products run over all tokens at once. Attention runs over one slot, or over neighbouring slots that
-have one new token each; then it reads as many keys as the longest of them has.
+have one new token each; then it reads as many keys as the longest of them has. On a CPU with
+several threads it always runs over one slot.
 """
 
 import itertools
@@ -87,6 +88,9 @@ class SharedPass:
         on_cpu = slots[0].bank.keys[0].device.type == "cpu"
         self.tile = tile if on_cpu else None
         self._shared = tile is not None
+        # With several threads a CPU's kernel sums over the keys in an order that depends on the
+        # number of rows (seen on an AMD EPYC, torch 2.13): then each row attends by itself.
+        self._beside = self._shared and not (on_cpu and torch.get_num_threads() > 1)
         self.next_positions = [slots[0].next_position]
         self._slots, self._counts = slots, counts
         # The runs' places and masks, on each device that has layers.
@@ -121,7 +125,7 @@ class SharedPass:
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Yield the first and the last slot of each run: neighbours, where all have one token."""
-        single = self._shared and max(self._counts) == 1
+        single = self._beside and max(self._counts) == 1
         first = 0
         for number, (slot, after) in enumerate(itertools.zip_longest(self._slots, self._slots[1:])):
             beside = after is not None and after.place == (slot.place[0], slot.row + 1)
