@@ -29,11 +29,13 @@ from eyehand.envs.android.addresses import (
     with_port,
 )
 from eyehand.envs.android.listing import HOW_TO_ATTACH, Listed, parse_listing, present
+from eyehand.envs.packages import ADB, apt_command
 from eyehand.errors import (
     DeviceDisconnected,
     DeviceTimeout,
     DeviceUnauthorized,
     EnvironmentFault,
+    MissingProgram,
     UsageError,
 )
 
@@ -46,6 +48,18 @@ listed as unauthorized for a moment, and a server that just started lists nothin
 
 # Two environments that find no server at the same moment must not both start one.
 _STARTING = threading.Lock()
+
+
+def adb_program() -> str:
+    """Return the path of adb: what ADBUTILS_ADB_PATH names, else the system's, else adbutils' own.
+
+    Raises:
+        MissingProgram: there is none; adbutils brings none for some processors.
+    """
+    try:
+        return str(adb_path())
+    except AdbError as error:
+        raise MissingProgram(f"adb is not installed; {apt_command(ADB)}", ADB) from error
 
 
 class Deadline:
@@ -103,6 +117,7 @@ class AdbServer:
 
         Raises:
             EnvironmentFault: it cannot be started.
+            MissingProgram: there is no adb to start it with.
         """
         if self.answers():
             return
@@ -114,7 +129,7 @@ class AdbServer:
         with _STARTING:
             if self.answers():
                 return
-            command = [adb_path(), "-P", str(self.port), "start-server"]
+            command = [adb_program(), "-P", str(self.port), "start-server"]
             try:
                 ended = subprocess.run(command, capture_output=True, timeout=START_TIMEOUT_S)
             except (OSError, subprocess.TimeoutExpired) as error:

@@ -119,8 +119,24 @@ def test_a_checkpoint_without_its_files_is_missing(
     assert "lacks config.json, model.safetensors" in check.found
 
 
-def test_what_is_optional_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_adb_that_comes_along_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
+    check = doctor.check_adb()
+    assert check.fine, check
+    assert "Android Debug Bridge version" in check.found
+    assert "/adbutils/binaries/adb" in check.found
+
+
+def test_what_is_optional_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("adbutils._utils._get_bin_dir", lambda: str(tmp_path))
     check = doctor.check_adb()
     assert (check.fine, check.needed) == (False, False)
     assert str(check).startswith("optional  adb: not installed")
+
+
+def test_an_adb_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADBUTILS_ADB_PATH", "/bin/false")
+    check = doctor.check_adb()
+    assert (check.fine, check.needed) == (False, False)
+    assert "adb: /bin/false does not start" in str(check)

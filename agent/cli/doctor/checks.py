@@ -146,11 +146,16 @@ def check_memory() -> Check:
 
 def check_adb() -> Check:
     """Look for adb, which only phones need."""
-    path = shutil.which("adb")
-    if path is None:
+    from eyehand.envs.android.server import adb_program
+
+    try:
+        path = adb_program()
+    except MissingProgram:
         return lacks("adb", "not installed", ADB, "for Android", needed=False)
     version = (output_of(path, "version") or "").splitlines()
-    return Check("adb", True, version[0] if version else path, needed=False)
+    if not version:
+        return lacks("adb", f"{path} does not start", ADB, "for Android", needed=False)
+    return Check("adb", True, f"{version[0]} ({path})", needed=False)
 
 
 def check_phones() -> Check:
