@@ -19,6 +19,7 @@ from eyehand.agent.report.evaluation_charts import (
     histogram,
     stacked,
 )
+from eyehand.agent.report.evaluation_scales import three_digits
 from eyehand.agent.report.evaluation_tables import ceiling_lines, column_names, number, percent
 from eyehand.agent.report.pages import (
     EVALUATION_STYLES,
@@ -243,7 +244,7 @@ def _latency_plot(run: EvaluationResult, others: Sequence[EvaluationResult]) -> 
         slowest = sorted(run.tasks, key=lambda task: -sum(_parts_ms(task).values()))
         summaries += [(shown_name(task.name), task) for task in slowest[:SLOWEST]]
     bars = [
-        Bar(name, parts, ", ".join(f"{part} {ms:.3g} ms" for part, ms in parts.items()))
+        Bar(name, parts, ", ".join(f"{part} {three_digits(ms)} ms" for part, ms in parts.items()))
         for name, summary in summaries
         if (parts := _parts_ms(summary))
     ]

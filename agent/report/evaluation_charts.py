@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from eyehand.agent.report.evaluation_names import name_label, names_height
-from eyehand.agent.report.evaluation_scales import Bins, bins, round_ticks
+from eyehand.agent.report.evaluation_scales import Bins, bins, round_ticks, three_digits
 
 WIDTH = 900
 LABEL_WIDTH = 250
@@ -205,8 +205,8 @@ def _stack(bar: Bar, y: float, scale: float) -> Markup:
         box = '<rect class="part-{}" x="{:.1f}" y="{:.1f}" width="{:.2f}" height="16"/>'
         parts.append(Markup(box).format(name, x, y, amount * scale))
         x += amount * scale
-    text = Markup('<text x="{:.1f}" y="{:.1f}" class="number start">{:.3g}</text></g>')
-    parts.append(text.format(x + 6, y + 12.5, sum(bar.parts.values())))
+    text = Markup('<text x="{:.1f}" y="{:.1f}" class="number start">{}</text></g>')
+    parts.append(text.format(x + 6, y + 12.5, three_digits(sum(bar.parts.values()))))
     return Markup("").join(parts)
 
 

@@ -9,6 +9,15 @@ MOST_LABELS = 20
 TICKS = 4
 
 
+def three_digits(value: float) -> str:
+    """Return a number of at least three significant digits, such as "0.753" or "3,540".
+
+    Args:
+        value: 0 or more, such as milliseconds; from 1,000 on it is rounded to the whole number.
+    """
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
+
+
 @dataclass(frozen=True)
 class Bins:
     """Whole numbers from `first`, counted in bins of `width`.

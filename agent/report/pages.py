@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from eyehand.agent.ending import word_label
 from eyehand.agent.outcome import Outcome
+from eyehand.agent.report.evaluation_scales import three_digits
 from eyehand.agent.report.screens import Film, ShownScreen, show
 from eyehand.agent.results.summary import shown_name
 from eyehand.agent.trajectory.reader import Trajectory, read_trajectory
@@ -181,6 +182,7 @@ def templates() -> Environment:
     environment.filters["pretty"] = _pretty
     environment.filters["percent"] = lambda value: "-" if value is None else f"{100 * value:.0f}%"
     environment.filters["shown"] = shown_name
+    environment.filters["three_digits"] = three_digits
     environment.globals |= {"inline": _inline, "content_policy": _content_policy, "script": SCRIPT}
     return environment
 

@@ -174,6 +174,15 @@ def test_bars_are_as_long_as_their_parts() -> None:
     assert widths == pytest.approx([3 * widths[1], widths[1], 2 * widths[1]], abs=0.1)
 
 
+def test_seconds_a_step_are_written_without_exponents(tmp_path: Path) -> None:
+    timings = {"decide": 7.08, "perform": 0.0006, "policy.prefill": 24_690.0}
+    page = page_of(evaluation(tmp_path / "slow", [row(0, True, timings_s=timings)]))
+    assert ">3,540</text>" in page
+    assert "decide 3,540 ms, perform 0.3 ms" in page
+    assert ">12,345,000 ms</td>" in page
+    assert "e+0" not in page
+
+
 @pytest.mark.parametrize("most", [0.0, 0.003, 1.0, 7, 99, 100, 12_345])
 def test_ticks_are_round_and_reach_the_largest_value(most: float) -> None:
     ticks = round_ticks(most)
