@@ -13,7 +13,7 @@ FIX := $(BIN)/python -m eyehand doctor --fix
 .PHONY: demo test check docs constraints fuzz machine clean
 
 demo: $(VENV)/.installed
-	@$(FIX) chromium fonts
+	@$(FIX) chromium fonts adb
 	@$(BIN)/python -m eyehand demo --out $(DEMO_OUT)
 
 # Checking needs a processor and the machine's packages need the network: both at once.
@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 machine: $(VENV)/.installed-dev
-	@$(FIX) chromium fonts xvfb mujoco drawing
+	@$(FIX) chromium fonts adb xvfb mujoco drawing
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """The checkpoint that comes with the package: its card, its prompts, its words, its size."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ import torch
 
 from eyehand.actions import ActionSpace
 from eyehand.actions.web import WEB_ACTIONS
+from eyehand.agent.cli.main import main
 from eyehand.agent.outcome import Outcome
 from eyehand.agent.policies.models.built_in import VlmPolicy
 from eyehand.agent.policies.models.checkpoint_files import (
     EMBEDDED_CHECKPOINT,
+    measured_rates,
     model_card,
     trained_for,
 )
@@ -24,6 +27,7 @@ from eyehand.model.inference.decoder import GenerationConfig
 from eyehand.model.inputs.image import preprocess
 from eyehand.prompts.conversation import Plain, ScreenSlot, Template
 
+LEAST_DEMO_RATE = 0.75
 MOST_BYTES = 40_000_000
 MOST_FIRST_TURN_TOKENS = 640  # with the place that a text may name
 LONG_TASK = "Find the email by Evangelia and forward it to Rosalinda, then star it. " * 2
@@ -61,7 +65,9 @@ def test_the_checkpoint_is_small_enough_for_the_repository() -> None:
 
 def test_the_card_names_tasks_that_exist_and_were_evaluated() -> None:
     card = model_card()
-    assert set(card["demo"]) <= set(trained_for())
+    rates = measured_rates()
+    assert all(rates[spec] >= LEAST_DEMO_RATE for spec in card["demo"])
+    assert {spec.partition(":")[0] for spec in card["demo"]} == {"miniwob", "cards", "phone"}
     assert set(trained_for()) <= set(card["evaluation"]["success_rates"])
     for spec in trained_for():
         scheme, _, name = spec.partition(":")
@@ -116,6 +122,18 @@ def test_it_writes_what_transformers_writes(policy: VlmPolicy, screen: Observati
     written = tokenizer.decode(ours)
     assert "FUNCTION" in written
     assert list(ours) == theirs[: len(ours)]
+
+
+def test_without_adb_the_demo_leaves_the_phone_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("adbutils._utils.which", lambda name: None)
+    monkeypatch.setattr("adbutils._utils._get_bin_dir", lambda: str(tmp_path))
+    assert main(["demo", "--out", str(tmp_path / "demo"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert "without the phone's task: adb is not installed; apt-get install adb" in said.err
+    played = [row["task"] for row in json.loads(said.out)["tasks"]]
+    assert played == [spec for spec in model_card()["demo"] if not spec.startswith("phone:")]
 
 
 def test_the_demo_tasks_are_solved_on_their_first_evaluation_seed(policy: VlmPolicy) -> None:

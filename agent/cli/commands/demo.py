@@ -1,9 +1,10 @@
-"""`eyehand demo`: the embedded model solves tasks in real Chromium and leaves a report."""
+"""`eyehand demo`: the embedded model solves tasks of pages, cards and a phone; with a report."""
 
 import argparse
 from pathlib import Path
 
 from eyehand.agent.cli import arguments as shared
+from eyehand.errors import MissingProgram
 
 NAME = "demo"
 SUMMARY = "watch the embedded model solve tasks, and get a report to look at"
@@ -49,14 +50,14 @@ def execute(arguments: argparse.Namespace) -> int:
     out = _fresh(arguments.out or default_folder("demo"))
     plan = Plan(
         suite="demo",
-        specs=[str(spec) for spec in model_card()["demo"]],
+        specs=_playable([str(spec) for spec in model_card()["demo"]]),
         episodes=1,
         first_seed=arguments.seed,
         max_steps=MAX_STEPS,
         out=out,
     )
     Browser.shared()  # what is missing is said before anything is written
-    shared.say("The embedded Qwen2-VL looks at real pages in Chromium and acts on them.")
+    shared.say("The embedded Qwen2-VL looks at real pages, cards and a simulated phone, and acts.")
     with EvaluationProgress() as progress:
         evaluation = run_evaluation(plan, make, policy_maker("model"), progress)
     report = write_report(out)
@@ -67,6 +68,18 @@ def execute(arguments: argparse.Namespace) -> int:
         document = {**evaluation.to_json(), "folder": str(out), "report": str(report)}
         shared.print_json(document)
     return 0 if solved == len(plan.specs) else 1
+
+
+def _playable(specs: list[str]) -> list[str]:
+    """Return the specs; without the phone's, which is said, where there is no adb to reach it."""
+    from eyehand.envs.android.server import adb_program
+
+    try:
+        adb_program()
+    except MissingProgram as error:
+        shared.say(f"without the phone's task: {error}")
+        return [spec for spec in specs if not spec.startswith("phone:")]
+    return specs
 
 
 def _fresh(folder: Path) -> Path:
